@@ -1,0 +1,184 @@
+"""What differs between two accounts, or between an account and the lab: one Airflow Variable, checked once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+VARIABLE = "pinterest_pipeline"
+
+Stream = Literal["pin", "geo", "user"]
+STREAMS: tuple[Stream, ...] = ("pin", "geo", "user")
+
+UserId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsError(ValueError):
+    """The Variable is missing or wrong. The message names every bad key, its value and what is expected."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Download(Section):
+    """An archive and its SHA-256; an archive whose digest differs is deleted and never unpacked."""
+
+    url: Url
+    sha256: Sha256
+
+
+class Downloads(Section):
+    """What the Kafka client machine fetches."""
+
+    java: Download
+    kafka: Download
+    iam_auth: Download
+    s3_sink: Download
+    rest_proxy: Download
+
+
+class KafkaClient(Section):
+    """The EC2 instance that runs the Kafka command line tools and the REST proxy.
+
+    ``host`` is the instance's public DNS name where it is not set. ``host_key`` is the line that the machine's
+    SSH server must prove it owns, as ``known_hosts`` holds it without the host name: ``ssh-ed25519 AAAA…``.
+    """
+
+    login: str = "ec2-user"
+    host: str | None = None
+    port: Port = 22
+    host_key: str
+
+
+class Kafka(Section):
+    """The brokers: MSK by cluster name. ``authentication`` decides the security lines of every Kafka client."""
+
+    cluster_name: str = "pinterest-msk-cluster"
+    authentication: Literal["iam", "none"] = "iam"
+    partitions: Annotated[int, Field(ge=1, le=100)] = 3
+    replication_factor: Annotated[int, Field(ge=1, le=5)] = 2
+
+
+class S3Sink(Section):
+    """The S3 sink connector. An object closes at ``flush_size`` records or after ``rotate_ms``.
+
+    ``properties`` are added to the connector's configuration as they are: what only one environment has.
+    """
+
+    connector_class: str = "io.confluent.connect.s3.S3SinkConnector"
+    kafka_connect_version: str = "3.7.x"
+    tasks: Annotated[int, Field(ge=1, le=30)] = 3
+    flush_size: Annotated[int, Field(ge=1)] = 1000
+    rotate_ms: Annotated[int, Field(ge=100)] = 10_000
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    properties: dict[str, str] = {}
+
+
+class RestProxy(Section):
+    """The Kafka REST proxy on the client. ``url`` is ``http://<public DNS name>:<port>`` where it is not set."""
+
+    port: Port = 8082
+    url: Url | None = None
+
+
+class RestApi(Section):
+    """The REST API in front of the proxy. The format takes ``api_id``, ``region`` and ``stage``."""
+
+    stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")] = "prod"
+    invoke_url_format: str = "https://{api_id}.execute-api.{region}.amazonaws.com/{stage}"
+    requests_per_second: Annotated[float, Field(gt=0)] = 500
+    burst: Annotated[int, Field(ge=1)] = 1000
+
+
+class Databricks(Section):
+    """Where the lake is, and what the job's cluster is made of.
+
+    ``storage`` says how the notebooks may read the bucket: ``instance_profile`` (or a Unity Catalog external
+    location: nothing to do), ``secret_scope`` (keys from the scope ``secret_scope``), ``credentials_table``
+    (the seeds' Delta table) or ``mount``.
+    """
+
+    catalog: str = "hive_metastore"
+    schema_name: Annotated[str, Field(alias="schema")] = "pinterest"
+    folder: Annotated[str, StringConstraints(pattern=r"^/")] = "/Shared/pinterest-pipeline"
+    storage: Literal["instance_profile", "secret_scope", "credentials_table", "mount"] = "instance_profile"
+    secret_scope: str = "pinterest"
+    credentials_table: str = "/user/hive/warehouse/authentication_credentials"
+
+
+class Settings(Section):
+    """Names follow the seeds: everything a user owns carries their ``user_id``."""
+
+    user_id: UserId
+    region: str = "us-east-1"
+    consumer_group: str = "students"
+    downloads: Downloads
+    kafka_client: KafkaClient
+    kafka: Kafka = Kafka()
+    s3_sink: S3Sink = S3Sink()
+    rest_proxy: RestProxy = RestProxy()
+    rest_api: RestApi = RestApi()
+    databricks: Databricks = Databricks()
+
+    @property
+    def bucket(self) -> str:
+        return f"user-{self.user_id}-bucket"
+
+    @property
+    def key_pair(self) -> str:
+        return f"{self.user_id}-key-pair"
+
+    @property
+    def role(self) -> str:
+        return f"{self.user_id}-ec2-access-role"
+
+    @property
+    def plugin(self) -> str:
+        return f"{self.user_id}-plugin"
+
+    @property
+    def worker_configuration(self) -> str:
+        return f"{self.user_id}-worker"
+
+    @property
+    def connector(self) -> str:
+        return f"{self.user_id}-connector"
+
+    @property
+    def rest_api_name(self) -> str:
+        return self.user_id
+
+    @property
+    def api_key_parameter(self) -> str:
+        """Where Parameter Store keeps the REST API's key."""
+        return f"/pinterest/{self.user_id}/api-key"
+
+    @property
+    def dead_letter_topic(self) -> str:
+        return f"{self.user_id}-dead-letters"
+
+    @property
+    def topics(self) -> dict[Stream, str]:
+        return {stream: self.topic(stream) for stream in STREAMS}
+
+    def topic(self, stream: Stream) -> str:
+        return f"{self.user_id}.{stream}"
+
+
+def parse_settings(text: str | None) -> Settings:
+    """Read the Variable's JSON. Raises SettingsError with all problems at once, not the first."""
+    if text is None:
+        raise SettingsError(f"Airflow Variable {VARIABLE!r} is not set; see docs/settings.md")
+    try:
+        return Settings.model_validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'text'}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+        )
+        raise SettingsError(f"Airflow Variable {VARIABLE!r}: {problems}") from error
