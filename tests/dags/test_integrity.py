@@ -1,0 +1,79 @@
+"""Every DAG parses, is accounted for, documented and bounded."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+DAG_FILES = {"pinterest_pipeline.py": "pinterest_pipeline", "pinterest_batch.py": "pinterest_batch"}
+RUNBOOK_HEADINGS = ("**Does**", "**Params**", "**Reruns**", "**Fails when**", "**Undo**")
+STAGES = ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api", "posting", "landing", "lake_batch", "reconcile")
+
+
+def test_no_import_errors(dag_bag):
+    assert dag_bag.import_errors == {}
+
+
+def test_every_dag_file_is_accounted_for(dag_bag):
+    assert {path.name for path in (ROOT / "dags").glob("*.py")} == set(DAG_FILES)
+    assert set(dag_bag.dags) == set(DAG_FILES.values())
+
+
+def test_every_stage_is_used(dag_bag):
+    groups = {group.split(".")[-1] for group in dag_bag.dags["pinterest_pipeline"].task_group.get_task_group_dict() if group}
+
+    assert set(STAGES) <= groups
+    assert {path.stem for path in (ROOT / "dags/pinterest_stages").glob("*.py")} == {*STAGES, "flows", "__init__"}
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_docs_are_a_runbook(dag_bag, dag_id):
+    doc = dag_bag.dags[dag_id].doc_md
+
+    assert [heading for heading in RUNBOOK_HEADINGS if heading not in doc] == []
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_runs_are_bounded(dag_bag, dag_id):
+    dag = dag_bag.dags[dag_id]
+
+    assert dag.dagrun_timeout <= timedelta(hours=6)
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.tags
+    for task in dag.tasks:
+        assert task.execution_timeout, f"{task.task_id} has no execution_timeout"
+        assert task.owner != "airflow", f"{task.task_id} has no owner"
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_params_are_typed_and_described(dag_bag, dag_id):
+    params = dag_bag.dags[dag_id].params
+
+    assert set(params) == {"posts", "seed", "start", "pace", "batch_size"}
+    for name in params:
+        param = params.get_param(name)
+        assert param.schema.get("type"), f"{name} has no type"
+        assert param.description or param.schema.get("description"), f"{name} has no description"
+
+
+def test_nothing_is_posted_before_the_api_stands(dag_bag):
+    dag = dag_bag.dags["pinterest_pipeline"]
+    post = next(task for task in dag.tasks if task.task_id.endswith("posting.post"))
+    upstream = post.get_flat_relative_ids(upstream=True)
+
+    for stage in ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api"):
+        assert any(f".{stage}." in task_id for task_id in upstream), f"posting does not wait for {stage}"
+
+
+def test_the_verdict_waits_for_every_hop(dag_bag):
+    dag = dag_bag.dags["pinterest_batch"]
+    verdict = next(task for task in dag.tasks if task.task_id.endswith("reconcile.verdict"))
+    upstream = verdict.get_flat_relative_ids(upstream=True)
+
+    for stage in ("posting", "landing", "lake_batch"):
+        assert any(f".{stage}." in task_id for task_id in upstream), f"the verdict does not wait for {stage}"
