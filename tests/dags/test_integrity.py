@@ -11,7 +11,17 @@ ROOT = Path(__file__).parents[2]
 
 DAG_FILES = {"pinterest_pipeline.py": "pinterest_pipeline", "pinterest_batch.py": "pinterest_batch"}
 RUNBOOK_HEADINGS = ("**Does**", "**Params**", "**Reruns**", "**Fails when**", "**Undo**")
-STAGES = ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api", "posting", "landing", "lake_batch", "reconcile")
+STAGES = (
+    "kafka_client",
+    "topics",
+    "s3_sink",
+    "rest_proxy",
+    "rest_api",
+    "posting",
+    "landing",
+    "lake_batch",
+    "reconcile",
+)
 
 
 def test_no_import_errors(dag_bag):
@@ -24,7 +34,8 @@ def test_every_dag_file_is_accounted_for(dag_bag):
 
 
 def test_every_stage_is_used(dag_bag):
-    groups = {group.split(".")[-1] for group in dag_bag.dags["pinterest_pipeline"].task_group.get_task_group_dict() if group}
+    groups = dag_bag.dags["pinterest_pipeline"].task_group.get_task_group_dict()
+    groups = {group.split(".")[-1] for group in groups if group}
 
     assert set(STAGES) <= groups
     assert {path.stem for path in (ROOT / "dags/pinterest_stages").glob("*.py")} == {*STAGES, "flows", "__init__"}

@@ -1,0 +1,104 @@
+"""Where everything lies in the bucket: the one place that spells a key.
+
+Run ids are used as Airflow writes them (``:`` and ``+`` included): S3 takes them, and nothing here is a URL.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+TOPICS = "topics/"
+OFFSET_DIGITS = 10
+
+SINK_OBJECT = re.compile(
+    r"^topics/(?P<topic>[^/]+)/partition=(?P<partition>\d+)/(?P=topic)\+(?P=partition)\+(?P<first>\d{10,})\.json$"
+)
+
+
+class SinkObject(NamedTuple):
+    """What the name of an object of the S3 sink says about it."""
+
+    topic: str
+    partition: int
+    first_offset: int
+
+
+def plugin_archive(user_id: str, sha256: str) -> str:
+    """The S3 sink's plugin archive: another archive is another key, so a plugin never changes under its name."""
+    return f"kafka-connect-s3/{user_id}-{sha256[:12]}.zip"
+
+
+def topic_prefix(topic: str) -> str:
+    return f"{TOPICS}{topic}/"
+
+
+def partition_prefix(topic: str, partition: int) -> str:
+    return f"{TOPICS}{topic}/partition={partition}/"
+
+
+def sink_object(topic: str, partition: int, first_offset: int) -> str:
+    """Keys of one partition sort by first offset, so a listing can start anywhere without the history before it."""
+    return f"{partition_prefix(topic, partition)}{topic}+{partition}+{first_offset:0{OFFSET_DIGITS}d}.json"
+
+
+def parse_sink_object(key: str) -> SinkObject | None:
+    """None for a key that the sink does not write."""
+    match = SINK_OBJECT.match(key)
+    if match is None:
+        return None
+    return SinkObject(match["topic"], int(match["partition"]), int(match["first"]))
+
+
+def seed_position(seed: int) -> str:
+    """Where the next run of this seed goes on."""
+    return f"posting/seed-{seed}.json"
+
+
+def posting_progress(dag_id: str, run_id: str) -> str:
+    return f"posting/{dag_id}/{run_id}.json"
+
+
+def refused_rows(dag_id: str, run_id: str) -> str:
+    """Rows that the API refused, whole: JSON lines."""
+    return f"posting/{dag_id}/{run_id}.refused.jsonl"
+
+
+def bookmark(user_id: str) -> str:
+    """How far the lake has loaded every partition."""
+    return f"landing/{user_id}.json"
+
+
+def interval(dag_id: str, run_id: str) -> str:
+    """The offsets that a run accounts for."""
+    return f"landing/{dag_id}/{run_id}/interval.json"
+
+
+def coverage(dag_id: str, run_id: str) -> str:
+    """The objects that hold the interval."""
+    return f"landing/{dag_id}/{run_id}/coverage.json"
+
+
+def manifest(dag_id: str, run_id: str) -> str:
+    return f"landing/{dag_id}/{run_id}/manifest.json"
+
+
+def dead_letters(dag_id: str, run_id: str) -> str:
+    return f"landing/{dag_id}/{run_id}/dead_letters.jsonl"
+
+
+def ledger(dag_id: str, run_id: str, hop: str) -> str:
+    return f"ledger/{dag_id}/{run_id}/{hop}.json"
+
+
+def analyses(dag_id: str, run_id: str) -> str:
+    """The nine gold tables of a run, as the analyses notebook returned them."""
+    return f"reports/{dag_id}/{run_id}/analyses.json"
+
+
+def report(dag_id: str, run_id: str) -> str:
+    return f"reports/{dag_id}/{run_id}/index.html"
+
+
+def report_ledger(dag_id: str, run_id: str) -> str:
+    return f"reports/{dag_id}/{run_id}/ledger.json"

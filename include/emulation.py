@@ -1,0 +1,39 @@
+"""Which posts a user makes, and when: the sequence of the seeds' endless loop, from any draw on.
+
+The loop seeds Python's global generator once, then for every post first sleeps ``randrange(0, 2)`` seconds and then
+picks row ``randint(0, 11000)`` of the three tables. Both numbers come from the same generator, so a pause is drawn
+even where nobody waits.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+HIGHEST_IND = 11_000
+
+
+class Draw(NamedTuple):
+    """One post: its place in the sequence (from 0), the seconds to wait before it, the key of its three rows."""
+
+    number: int
+    pause: int
+    ind: int
+
+
+def draws(seed: int, *, first: int = 0, count: int | None = None) -> Iterator[Draw]:
+    """The draws of ``seed`` from number ``first`` on; without ``count`` there is no end.
+
+    Earlier draws are made and dropped, about a second for a million of them.
+    """
+    return islice(_sequence(seed), first, None if count is None else first + count)
+
+
+def _sequence(seed: int) -> Iterator[Draw]:
+    generator = random.Random(seed)  # noqa: S311 - a repeatable sequence is the point
+    number = 0
+    while True:
+        yield Draw(number, generator.randrange(0, 2), generator.randint(0, HIGHEST_IND))
+        number += 1

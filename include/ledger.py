@@ -1,0 +1,219 @@
+"""The ledger: what every hop was given and what it handed on, and whether the sums agree.
+
+Pure: entries in, verdict out. Nothing here counts; a hop that could not be counted is ``unverified``, and that
+fails a run as surely as a loss does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from include.settings import STREAMS, Stream
+
+Hop = Literal["source", "api", "topic", "landed", "bronze", "silver", "gold"]
+HOPS: tuple[Hop, ...] = ("source", "api", "topic", "landed", "bronze", "silver", "gold")
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Status(StrEnum):
+    RECONCILED = "reconciled"
+    LOST = "lost"
+    DUPLICATED = "duplicated"
+    UNVERIFIED = "unverified"
+
+
+SEVERITY = (Status.RECONCILED, Status.DUPLICATED, Status.LOST, Status.UNVERIFIED)
+
+
+class Entry(BaseModel):
+    """One hop's count of one stream in one run.
+
+    ``records_in + extra`` must equal ``records_out + duplicates + quarantined + refused + unmatched``. A count that
+    could not be taken is None, never 0. ``extra`` is what the hop holds beyond what it was given: records of other
+    producers, repeats after a lost answer. ``stored`` is the size of the whole table afterwards, where a later hop
+    starts from the table and not from this run's records. ``first``, ``last`` and ``positions`` are written
+    ``p0@12``, a range ``p0@12-14``; ``positions`` names what is missing or there twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hop: Hop
+    stream: Stream
+    run_id: str
+    records_in: Count | None
+    extra: Count | None = 0
+    records_out: Count | None
+    duplicates: Count | None = 0
+    quarantined: Count | None = 0
+    refused: Count | None = 0
+    unmatched: Count | None = 0
+    stored: Count | None = None
+    first: str | None = None
+    last: str | None = None
+    positions: tuple[str, ...] = ()
+    counted_at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    counted_by: str
+
+
+ENTRIES = TypeAdapter(list[Entry])
+
+
+class Finding(BaseModel):
+    """What is true of one stream at one hop. ``records`` is how many are lost or there twice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stream: Stream
+    hop: Hop
+    status: Status
+    records: int = 0
+    positions: tuple[str, ...] = ()
+    explanation: str = ""
+
+    def __str__(self) -> str:
+        where = f" at {', '.join(self.positions)}" if self.positions else ""
+        return f"{self.stream} at hop {self.hop}: {self.status.value}{where}: {self.explanation}"
+
+
+class Verdict(BaseModel):
+    """Reconciled only if every stream is, at every hop."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status
+    findings: tuple[Finding, ...]
+
+    @property
+    def reconciled(self) -> bool:
+        return self.status is Status.RECONCILED
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.status is not Status.RECONCILED)
+
+    def finding(self, stream: Stream, hop: Hop) -> Finding:
+        return next(f for f in self.findings if f.stream == stream and f.hop == hop)
+
+
+class LedgerDocument(BaseModel):
+    """What is kept of a run's count: ``reports/<dag_id>/<run_id>/ledger.json``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dag_id: str
+    run_id: str
+    written_at: str
+    verdict: Verdict
+    entries: tuple[Entry, ...]
+
+
+def parse_entries(text: str | bytes) -> list[Entry]:
+    """One hop's JSON object. Raises pydantic's ValidationError, which names field and value."""
+    return ENTRIES.validate_json(text)
+
+
+def entries_json(entries: Iterable[Entry]) -> str:
+    return ENTRIES.dump_json(list(entries), indent=2).decode()
+
+
+def reconcile(
+    entries: Iterable[Entry],
+    run_id: str,
+    *,
+    hops: tuple[Hop, ...] = HOPS,
+    streams: tuple[Stream, ...] = STREAMS,
+) -> Verdict:
+    """Judge a run: every hop's own balance, and every hop's input against the output of the one before."""
+    by_place: dict[tuple[Stream, Hop], list[Entry]] = {}
+    for entry in entries:
+        by_place.setdefault((entry.stream, entry.hop), []).append(entry)
+
+    findings = []
+    for stream in streams:
+        before: tuple[Hop, Entry | None] | None = None
+        for hop in hops:
+            counted, problem = _countable(by_place.get((stream, hop), []), run_id)
+            if counted is None:
+                findings.append(_finding(stream, hop, [(Status.UNVERIFIED, 0, problem)]))
+            else:
+                problems = _own_balance(counted) + (_handed_over(counted, *before) if before else [])
+                findings.append(_finding(stream, hop, problems, counted.positions))
+            before = hop, counted
+
+    worst = max((finding.status for finding in findings), key=SEVERITY.index, default=Status.UNVERIFIED)
+    return Verdict(status=worst, findings=tuple(findings))
+
+
+type _Problem = tuple[Status, int, str]
+
+
+def _countable(found: list[Entry], run_id: str) -> tuple[Entry | None, str]:
+    if not found:
+        return None, "no ledger entry: the hop was not counted"
+    if len(found) > 1:
+        return None, f"{len(found)} ledger entries for one hop and stream: none of them can be trusted"
+    entry = found[0]
+    if entry.run_id != run_id:
+        return None, f"the ledger entry belongs to another run, {entry.run_id}"
+    counts = ("records_in", "extra", "records_out", "duplicates", "quarantined", "refused", "unmatched")
+    missing = [name for name in counts if getattr(entry, name) is None]
+    if missing:
+        return None, f"{', '.join(missing)} could not be counted ({entry.counted_by})"
+    return entry, ""
+
+
+def _own_balance(entry: Entry) -> list[_Problem]:
+    given = (entry.records_in or 0) + (entry.extra or 0)
+    outcomes = {
+        "out": entry.records_out,
+        "duplicates": entry.duplicates,
+        "quarantined": entry.quarantined,
+        "refused": entry.refused,
+        "unmatched": entry.unmatched,
+    }
+    accounted = sum(count or 0 for count in outcomes.values())
+    if given == accounted:
+        return []
+    told = ", ".join(f"{name} {count}" for name, count in outcomes.items() if count or name == "out")
+    sums = f"in {entry.records_in}" + (f" + extra {entry.extra}" if entry.extra else "") + f", but {told}"
+    if given > accounted:
+        return [(Status.LOST, given - accounted, f"{given - accounted} lost inside the hop ({sums})")]
+    return [(Status.DUPLICATED, accounted - given, f"{accounted - given} too many inside the hop ({sums})")]
+
+
+def _handed_over(entry: Entry, previous_hop: Hop, previous: Entry | None) -> list[_Problem]:
+    if previous is None:
+        return [(Status.UNVERIFIED, 0, f"{previous_hop} before it could not be counted, so the input is not proven")]
+    if entry.hop == "gold":
+        if previous.stored is None:
+            return [(Status.UNVERIFIED, 0, f"{previous_hop} does not say how many rows its table holds")]
+        handed, name = previous.stored, f"rows in {previous_hop}'s table"
+    else:
+        handed, name = previous.records_out or 0, f"handed on by {previous_hop}"
+    received = entry.records_in or 0
+    if received < handed:
+        return [(Status.LOST, handed - received, f"{handed - received} lost: {handed} {name}, {received} received")]
+    if received > handed:
+        more = received - handed
+        return [(Status.DUPLICATED, more, f"{more} more than there should be: {handed} {name}, {received} received")]
+    return []
+
+
+def _finding(stream: Stream, hop: Hop, problems: list[_Problem], positions: tuple[str, ...] = ()) -> Finding:
+    if not problems:
+        return Finding(stream=stream, hop=hop, status=Status.RECONCILED)
+    worst = max((status for status, _, _ in problems), key=SEVERITY.index)
+    return Finding(
+        stream=stream,
+        hop=hop,
+        status=worst,
+        records=sum(records for status, records, _ in problems if status is worst),
+        positions=positions,
+        explanation="; ".join(text for _, _, text in problems),
+    )

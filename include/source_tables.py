@@ -1,0 +1,161 @@
+"""The three source tables: rows of drawn keys, read in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, NoReturn, Self
+
+from sqlalchemy import Connection, Engine, Select, bindparam, column, create_engine, select, table
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from include.settings import Stream
+
+Value = str | int | float | datetime | None
+
+
+class SourceTable(NamedTuple):
+    """A table, its key (the post's ``ind``, first column) and the other columns in the order they are posted."""
+
+    name: str
+    key: str
+    columns: tuple[str, ...]
+
+    def rows_of_keys(self) -> Select[Any]:
+        columns = [column(name) for name in (self.key, *self.columns)]
+        return select(*columns).select_from(table(self.name)).where(columns[0].in_(bindparam("keys", expanding=True)))
+
+
+SOURCE_TABLES: dict[Stream, SourceTable] = {
+    "pin": SourceTable(
+        "pinterest_data",
+        "index",
+        (
+            "unique_id",
+            "title",
+            "description",
+            "poster_name",
+            "follower_count",
+            "tag_list",
+            "is_image_or_video",
+            "image_src",
+            "downloaded",
+            "save_location",
+            "category",
+        ),
+    ),
+    "geo": SourceTable("geolocation_data", "ind", ("timestamp", "latitude", "longitude", "country")),
+    "user": SourceTable("user_data", "ind", ("first_name", "last_name", "age", "date_joined")),
+}
+
+ADVICE = {
+    1044: "grant this user SELECT on the database, or correct the connection's schema",
+    1045: "correct the login and password of the connection",
+    1049: "correct the connection's schema",
+    1142: "grant this user SELECT on the three source tables",
+    1146: "correct the connection's schema, or load the source tables",
+    2003: "check the connection's host and port, and that the database runs and can be reached",
+    2006: "check that the database runs; then run the task again, it goes on where it stopped",
+    2013: "check that the database runs; then run the task again, it goes on where it stopped",
+}
+
+
+class SourceError(RuntimeError):
+    """The source cannot be read. The message names the connection and what to do; it holds no password."""
+
+
+class SourceTables:
+    """Reads with one connection, opened at the first read and opened once more when the server has dropped it.
+
+    :param engine: where the tables are, see :func:`source_engine`
+    :param connection_id: the name to give in error messages
+    """
+
+    def __init__(self, engine: Engine, *, connection_id: str) -> None:
+        self._engine = engine
+        self._connection_id = connection_id
+        self._connection: Connection | None = None
+        self._selects = {stream: source.rows_of_keys() for stream, source in SOURCE_TABLES.items()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
+
+    def read(self, stream: Stream, keys: Sequence[int]) -> dict[int, dict[str, Value]]:
+        """The rows by key, each as it is posted; a key the table does not hold is not in the answer.
+
+        One query, however often a key is asked for.
+        """
+        distinct = list(dict.fromkeys(keys))
+        if not distinct:
+            return {}
+        names = (SOURCE_TABLES[stream].key, *SOURCE_TABLES[stream].columns)
+        return {row[0]: dict(zip(names, row, strict=True)) for row in self._query(stream, distinct)}
+
+    def _query(self, stream: Stream, keys: list[int]) -> Sequence[tuple[Any, ...]]:
+        for may_reconnect in (self._connection is not None, False):
+            try:
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                return self._connection.execute(self._selects[stream], {"keys": keys}).tuples().all()
+            except SQLAlchemyError as error:
+                dropped = isinstance(error, DBAPIError) and error.connection_invalidated
+                self._forget_connection()
+                if not (dropped and may_reconnect):
+                    self._fail(stream, error)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _forget_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _fail(self, stream: Stream, error: SQLAlchemyError) -> NoReturn:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        code = cause.args[0] if cause.args else None
+        advice = ADVICE.get(code, "correct the connection, or the database") if isinstance(code, int) else "correct it"
+        raise SourceError(
+            f"Connection {self._connection_id!r} ({_address(self._engine.url)}): table "
+            f"{SOURCE_TABLES[stream].name} cannot be read: {cause}. What to do: {advice}."
+        ) from error
+
+
+def source_engine(*, host: str, port: int, login: str, password: str, schema: str) -> Engine:
+    """An engine for a MySQL or MariaDB server. Nothing is connected yet; neither SQL nor parameters reach a log."""
+    url = URL.create(
+        "mysql+pymysql",
+        username=login,
+        password=password,
+        host=host,
+        port=port,
+        database=schema,
+        query={"charset": "utf8mb4"},
+    )
+    return create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        pool_size=1,
+        connect_args={"connect_timeout": 10, "read_timeout": 60},
+    )
+
+
+def as_posted(value: object) -> str:
+    """How JSON shows what it has no form for: a datetime as the source prints it, ``2022-01-01 02:26:50``."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    raise TypeError(f"a source column holds {value!r}, a {type(value).__name__}: no JSON form is known")
+
+
+def _address(url: URL) -> str:
+    return f"{url.username}@{url.host}:{url.port}/{url.database}" if url.host else str(url.database)

@@ -1,0 +1,201 @@
+"""ministack, as the lab's AWS: ``python -m lab.aws_server`` in ministack's own environment.
+
+Covers what ministack 1.5.33 covers (S3, IAM, STS, EC2 metadata, Parameter Store, MSK, API Gateway's control plane,
+Kinesis and more). What is added here:
+
+- It answers programs on this machine only: 127.0.0.1, no call that a web page made, no administration calls
+  (ministack's own reset would wipe the lab without asking for a key).
+- State on disk lags a change by at most a second, or ten times what a save takes, whichever is longer (ministack
+  saves on a clean stop only; objects of S3 it writes through). Files are readable by their owner alone.
+- Kinesis drops expired records from a shard's head instead of rebuilding the shard at every call.
+- ``state/ministack/apigateway.revision`` grows by a byte with every change of API Gateway, before the caller has its
+  answer: the gateway stand-in knows by its size when to read the control plane again.
+
+Known differences from AWS: resources are there at once, nothing is throttled, any key is let in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lab.state import ACCOUNT, REGION, State, write_private
+
+MINISTACK = "1.5.33"
+HOST = "127.0.0.1"
+SAVE_DELAY = 0.3
+REVISION = "apigateway.revision"
+READ_METHODS = {"GET", "HEAD", "OPTIONS"}
+API_GATEWAY_PATHS = ("/restapis", "/usageplans", "/apikeys")
+PUBLIC_ADMIN_PATHS = {"/_ministack/health", "/_ministack/ready"}
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("lab.aws")
+
+
+def environment(state: State) -> dict[str, str]:
+    """ministack reads its settings from the environment when it is imported."""
+    folder = state.path("ministack")
+    return {
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(state.port("aws")),
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "services"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder / "s3"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_MSK_BOOTSTRAP": f"{HOST}:{state.port('kafka')}",
+        "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+class StateKeeper:
+    """Writes the services' state soon after it changed, each service's file only when its content did."""
+
+    def __init__(self, ministack: ModuleType, persistence: ModuleType) -> None:
+        self.ministack = ministack
+        self.persistence = persistence
+        self.changed = asyncio.Event()
+        self.written: dict[str, int] = {}
+
+    async def run(self) -> None:
+        while True:
+            await self.changed.wait()
+            self.changed.clear()
+            started = time.monotonic()
+            await self.save()
+            await asyncio.sleep(max(SAVE_DELAY, 10 * (time.monotonic() - started)))
+
+    async def save(self) -> None:
+        """A service whose state cannot be read keeps its last file; the others are saved all the same."""
+        for service, read_state in self.ministack._build_persistence_save_dict().items():
+            try:
+                content = read_state()
+                if content is not None:
+                    await asyncio.to_thread(self.write, service, content)
+            except Exception:
+                log.exception("the state of %s was not saved", service)
+
+    def write(self, service: str, content: Any) -> None:
+        versioned = {"__ministack_format__": self.persistence._state_format_version(service), "payload": content}
+        text = json.dumps(versioned, default=self.persistence._json_default)
+        if self.written.get(service) != hash(text):
+            write_private(Path(self.persistence.STATE_DIR) / f"{service}.json", text)
+            self.written[service] = hash(text)
+
+
+def guarded(application: Application, keeper: StateKeeper, revision: Path) -> Application:
+    """``application`` behind our checks, with its changes noted."""
+
+    async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await application(scope, receive, send)
+        path = scope["path"]
+        if scope["type"] != "http" or refused(path, scope["headers"]):
+            return await answer(scope, send, 403, {"message": "for programs on this machine only"})
+        if path == "/_lab/health":
+            return await answer(scope, send, 200, {"service": "aws", "pid": os.getpid()})
+        if scope["method"] in READ_METHODS:
+            return await application(scope, receive, send)
+
+        async def send_after_noting(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                keeper.changed.set()
+                if path.startswith(API_GATEWAY_PATHS):
+                    grow(revision)
+            await send(message)
+
+        return await application(scope, receive, send_after_noting)
+
+    return serve
+
+
+def refused(path: str, headers: list[tuple[bytes, bytes]]) -> bool:
+    """A web page is known by its ``Origin``, or, where it got our address into its own name, by its ``Host``."""
+    if path.startswith("/_ministack/") and path not in PUBLIC_ADMIN_PATHS:
+        return True
+    fields = dict(headers)
+    host = fields.get(b"host", b"").decode("latin-1").rpartition(":")[0]
+    return b"origin" in fields or not (host in (HOST, "localhost") or host.endswith(".localhost"))
+
+
+async def answer(scope: dict[str, Any], send: Send, status: int, body: dict[str, Any]) -> None:
+    if scope["type"] == "websocket":
+        return await send({"type": "websocket.close", "code": 1008})
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+def grow(revision: Path) -> None:
+    with revision.open("ab") as file:
+        file.write(b".")
+
+
+def trim_expired_records(stream: dict[str, Any]) -> None:
+    """Records of a shard are in order of arrival, so only its head can have expired."""
+    oldest = time.time() - stream["RetentionPeriodHours"] * 3600
+    for shard in stream["shards"].values():
+        records = shard["records"]
+        if records and records[0]["ApproximateArrivalTimestamp"] < oldest:
+            shard["records"] = [r for r in records if r["ApproximateArrivalTimestamp"] >= oldest]
+
+
+async def run(state: State) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack import app as ministack
+    from ministack.core import persistence
+    from ministack.services import kinesis
+
+    kinesis._expire_records = trim_expired_records
+    revision = state.path("ministack", REVISION)
+    grow(revision)
+    keeper = StateKeeper(ministack, persistence)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    config = Config()
+    config.bind = [f"{HOST}:{state.port('aws')}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 2
+    saving = asyncio.create_task(keeper.run())
+    try:
+        await serve(guarded(ministack.app, keeper, revision), config, shutdown_trigger=stop.wait)
+    finally:
+        saving.cancel()
+        await keeper.save()
+
+
+def main() -> None:
+    if version("ministack") != MINISTACK:
+        sys.exit(
+            f"ministack {version('ministack')} is installed, {MINISTACK} is wanted (its inner workings are used here); "
+            "run: .venv/bin/python -m lab setup"
+        )
+    state = State.open()
+    os.umask(0o077)
+    state.path("ministack").mkdir(exist_ok=True, mode=0o700)
+    state.path("ministack", "services").mkdir(exist_ok=True, mode=0o700)
+    os.environ.update(environment(state))
+    asyncio.run(run(state))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""API Gateway's data plane for REST APIs: ``/_aws/execute-api/{api id}/{stage}/{path}``.
+
+APIs are made, changed and deployed at ministack with the service's own calls; this module serves what is deployed.
+
+Covered: resources with ``{name}`` and ``{name+}``; ANY; HTTP_PROXY with mapped path parameters and headers, raw path,
+query and headers kept both ways; MOCK; stage variables in a URI; API keys of usage plans; throttling (token buckets)
+by usage plan and by stage; 29 s and 10 MB limits; API Gateway's own answers: 403 ``Missing Authentication Token`` (no
+such method), 403 ``Forbidden`` (no such stage, no or wrong key), 413, 429, 500, 504.
+
+Known differences: a deployment is taken when its first call comes, and again after a restart of this process; quotas,
+method throttles, authorizers, request validation, caching, gateway responses and X-Forwarded headers are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from pathlib import Path
+from typing import Any
+
+import boto3
+from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab.cloud.gateway_api import ControlPlane, Method, Stage
+from lab.cloud.gateway_integrations import INTEGRATIONS, Call, GatewayError, misconfigured
+from lab.cloud.serving import serve
+from lab.state import REGION, State
+
+PREFIX = "/_aws/execute-api/"
+LARGEST_BODY = 10 * 2**20
+
+log = logging.getLogger("lab.gateway")
+
+
+class Stages:
+    """The stages that were called, read again only after the control plane changed.
+
+    ministack's wrapper makes ``revision`` longer with each change; looking at its size costs a call microseconds.
+    """
+
+    def __init__(self, control_plane: ControlPlane, revision: Path) -> None:
+        self.control_plane = control_plane
+        self.revision = revision
+        self.known: dict[tuple[str, str], tuple[int, Stage | None]] = {}
+        self.reading = asyncio.Lock()
+
+    async def get(self, api_id: str, name: str) -> Stage | None:
+        known = self.known.get((api_id, name))
+        if known and known[0] == self.now():
+            return known[1]
+        async with self.reading:
+            return await self.read(api_id, name)
+
+    async def read(self, api_id: str, name: str) -> Stage | None:
+        now = self.now()
+        at, stage = self.known.get((api_id, name), (None, None))
+        if at == now:
+            return stage
+        try:
+            stage = await asyncio.to_thread(self.control_plane.read_stage, api_id, name, stage)
+        except (BotoCoreError, ClientError) as error:
+            if at is None:
+                raise misconfigured(f"the control plane does not answer: {error}") from error
+            log.warning("serving API %s as it was, the control plane does not answer: %s", api_id, error)
+            return stage
+        self.known[api_id, name] = (now, stage)
+        return stage
+
+    def now(self) -> int:
+        try:
+            return self.revision.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+class Gateway:
+    def __init__(self, stages: Stages, backends: ClientSession) -> None:
+        self.stages = stages
+        self.backends = backends
+
+    async def handle(self, request: web.Request) -> web.Response:
+        try:
+            response = await self.answer(request)
+        except GatewayError as error:
+            response = web.json_response({"message": error.message}, status=error.status)
+            response.headers["x-amzn-ErrorType"] = error.error_type
+        response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+        return response
+
+    async def answer(self, request: web.Request) -> web.Response:
+        path, _, query = request.raw_path.partition("?")
+        api_id, stage_name, path = [*path.removeprefix(PREFIX).split("/", 2), "", ""][:3]
+        stage = await self.stages.get(api_id, stage_name)
+        if stage is None:
+            raise GatewayError(403, "Forbidden", "ForbiddenException")
+        found = stage.deployment.find(request.method, "/" + path)
+        if found is None:
+            raise GatewayError(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
+        method, path_parameters = found
+        admit(request, stage, method)
+        integration = method.integration
+        act = INTEGRATIONS.get(integration.get("type", ""))
+        if act is None:
+            raise misconfigured(f"integration type {integration.get('type')!r} of /{path} is not covered")
+        body = await read_body(request)
+        return await act(Call(request, body, query, path_parameters, stage.variables, integration, self.backends))
+
+
+def admit(request: web.Request, stage: Stage, method: Method) -> None:
+    """Raises unless the call has a key, where one is required, and neither its plan nor the stage is exhausted."""
+    buckets = [stage.bucket]
+    if method.key_required:
+        key = request.headers.get("x-api-key", "")
+        if key not in stage.keys:
+            raise GatewayError(403, "Forbidden", "ForbiddenException")
+        buckets.insert(0, stage.keys[key])
+    if not all(bucket.take() for bucket in buckets if bucket):
+        raise GatewayError(429, "Too Many Requests", "TooManyRequestsException")
+
+
+async def read_body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise GatewayError(413, "Request Too Long", "RequestEntityTooLargeException") from None
+
+
+async def start(state: State) -> list[Any]:
+    client = boto3.client(
+        "apigateway",
+        endpoint_url=f"http://127.0.0.1:{state.port('aws')}",
+        region_name=REGION,
+        aws_access_key_id=state.secret("aws_access_key_id"),
+        aws_secret_access_key=state.secret("aws_secret_access_key"),
+        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
+    )
+    backends = ClientSession(connector=TCPConnector(limit=256), cookie_jar=DummyCookieJar(), auto_decompress=False)
+    gateway = Gateway(Stages(ControlPlane(client), state.path("ministack", "apigateway.revision")), backends)
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.router.add_route("*", PREFIX + "{call:.*}", gateway.handle)
+
+    async def close_backends(_: web.Application) -> None:
+        await backends.close()
+
+    app.on_cleanup.append(close_backends)
+    return [await serve(state, "gateway", app, auto_decompress=False)]

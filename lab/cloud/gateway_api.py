@@ -1,0 +1,154 @@
+"""A deployed REST API as the gateway serves it, read from API Gateway's control plane with boto3."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+CAUGHT_PATH = re.compile(r"\{([\w.-]+)(\+?)\}")
+
+
+class TokenBucket:
+    """``rate`` requests a second, ``burst`` at once."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.rate = rate
+        self.burst = burst
+        self.tokens = float(burst)
+        self.filled = time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self.tokens = min(self.burst, self.tokens + (now - self.filled) * self.rate)
+        self.filled = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@dataclass(frozen=True)
+class Method:
+    """What one HTTP method of a resource does. ``integration`` is the control plane's own description."""
+
+    integration: dict[str, Any]
+    key_required: bool
+
+
+@dataclass(frozen=True)
+class Route:
+    """A resource: its path with ``{name}`` and ``{name+}``, as a pattern over the raw (percent-encoded) path."""
+
+    path: str
+    pattern: re.Pattern[str]
+    names: tuple[str, ...]
+    methods: dict[str, Method]
+
+    @classmethod
+    def of(cls, resource: dict[str, Any]) -> Route:
+        path = resource["path"]
+        names = []
+        pattern = ""
+        end = 0
+        for caught in CAUGHT_PATH.finditer(path):
+            names.append(caught[1])
+            pattern += re.escape(path[end : caught.start()]) + ("(.+)" if caught[2] else "([^/]+)")
+            end = caught.end()
+        pattern += re.escape(path[end:])
+        methods = {
+            name: Method(method.get("methodIntegration", {}), method.get("apiKeyRequired", False))
+            for name, method in resource.get("resourceMethods", {}).items()
+        }
+        return cls(path, re.compile(pattern + "/?"), tuple(names), methods)
+
+    @property
+    def precedence(self) -> list[int]:
+        """Segment by segment: written out before ``{name}`` before ``{name+}``."""
+        segments = self.path.split("/")
+        return [0 if "{" not in s else 2 if s.endswith("+}") else 1 for s in segments]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The resources of an API as they were deployed: what is changed later is not served before the next one."""
+
+    id: str
+    routes: tuple[Route, ...]
+
+    def find(self, method: str, path: str) -> tuple[Method, dict[str, str]] | None:
+        """The method that serves a raw path, and the values of the path's parameters."""
+        for route in self.routes:
+            match = route.pattern.fullmatch(path)
+            if match:
+                found = route.methods.get(method) or route.methods.get("ANY")
+                return (found, dict(zip(route.names, match.groups(), strict=True))) if found else None
+        return None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: its deployment, its variables, who may call it and how often.
+
+    ``keys``: value of each enabled key of a usage plan that names the stage, with its bucket (None where the plan
+    sets no throttle). ``bucket``: the stage's own throttle, for all callers together.
+    """
+
+    deployment: Deployment
+    variables: dict[str, str]
+    keys: dict[str, TokenBucket | None]
+    bucket: TokenBucket | None
+
+
+class ControlPlane:
+    """Reads stages. A bucket keeps its level from one reading to the next, as long as its limits stay the same."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.buckets: dict[tuple[Any, ...], TokenBucket] = {}
+
+    def read_stage(self, api_id: str, name: str, known: Stage | None) -> Stage | None:
+        """The stage as it is now, or None where there is none. ``known``: the stage as it was read before."""
+        try:
+            stage = self.client.get_stage(restApiId=api_id, stageName=name)
+        except self.client.exceptions.NotFoundException:
+            return None
+        if known and known.deployment.id == stage["deploymentId"]:
+            deployment = known.deployment
+        else:
+            deployment = self.read_deployment(api_id, stage["deploymentId"])
+        limits = stage.get("methodSettings", {}).get("*/*", {})
+        return Stage(
+            deployment,
+            stage.get("variables", {}),
+            self.read_keys(api_id, name),
+            self.bucket((api_id, name), limits.get("throttlingRateLimit"), limits.get("throttlingBurstLimit")),
+        )
+
+    def read_deployment(self, api_id: str, deployment_id: str) -> Deployment:
+        resources = self.items("get_resources", restApiId=api_id, embed=["methods"])
+        routes = sorted(map(Route.of, resources), key=lambda route: route.precedence)
+        return Deployment(deployment_id, tuple(routes))
+
+    def read_keys(self, api_id: str, stage: str) -> dict[str, TokenBucket | None]:
+        enabled = {key["id"] for key in self.items("get_api_keys") if key["enabled"]}
+        keys: dict[str, TokenBucket | None] = {}
+        for plan in self.items("get_usage_plans"):
+            if not any((s["apiId"], s["stage"]) == (api_id, stage) for s in plan.get("apiStages", [])):
+                continue
+            limits = plan.get("throttle") or {}
+            for key in self.items("get_usage_plan_keys", usagePlanId=plan["id"]):
+                if key["id"] in enabled:
+                    bucket = self.bucket((plan["id"], key["id"]), limits.get("rateLimit"), limits.get("burstLimit"))
+                    keys[key["value"]] = bucket
+        return keys
+
+    def bucket(self, owner: tuple[str, str], rate: float | None, burst: int | None) -> TokenBucket | None:
+        if not rate:
+            return None
+        return self.buckets.setdefault((owner, rate, burst), TokenBucket(rate, burst or 1))
+
+    def items(self, operation: str, **arguments: Any) -> list[dict[str, Any]]:
+        pages = self.client.get_paginator(operation).paginate(**arguments)
+        return [item for page in pages for item in page["items"]]

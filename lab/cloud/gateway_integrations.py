@@ -1,0 +1,131 @@
+"""What a method of a REST API does with a call: one function for each type of integration."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from multidict import CIMultiDict
+from yarl import URL
+
+LONGEST_CALL = 29_000  # milliseconds
+ADDED_BY_CLIENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+HOP_BY_HOP = frozenset(
+    name.lower()
+    for name in (
+        "Connection",
+        "Content-Length",
+        "Expect",
+        "Host",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+    )
+)
+
+log = logging.getLogger("lab.gateway")
+
+
+class GatewayError(Exception):
+    """An answer of the gateway itself, in API Gateway's form."""
+
+    def __init__(self, status: int, message: str, error_type: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.error_type = error_type
+
+
+def misconfigured(reason: str) -> GatewayError:
+    """What the caller of an API that was set up wrongly sees; the reason is for the log."""
+    log.warning("answered 500: %s", reason)
+    return GatewayError(500, "Internal server error", "InternalServerErrorException")
+
+
+@dataclass(frozen=True)
+class Call:
+    request: web.Request
+    body: bytes
+    query: str
+    path_parameters: dict[str, str]
+    variables: dict[str, str]
+    integration: dict[str, Any]
+    backends: ClientSession
+
+
+async def http_proxy(call: Call) -> web.Response:
+    """The call, passed on as it came: raw path and query, headers, body; and so is its answer."""
+    uri = call.integration["uri"]
+    for name, value in call.variables.items():
+        uri = uri.replace(f"${{stageVariables.{name}}}", value)
+    headers = CIMultiDict((k, v) for k, v in call.request.headers.items() if k.lower() not in HOP_BY_HOP)
+    for target, source in (call.integration.get("requestParameters") or {}).items():
+        place, _, name = target.removeprefix("integration.request.").partition(".")
+        value = mapped(call, source)
+        if place == "path":
+            uri = uri.replace(f"{{{name}}}", value)
+        elif place == "header":
+            headers[name] = value
+        else:
+            raise misconfigured(f"request parameter {target!r} is not covered")
+    if "{" in uri:
+        raise misconfigured(f"no value is mapped to a parameter of the path in {uri!r}")
+    if call.query:
+        uri += "?" + call.query
+    method = call.integration.get("httpMethod") or "ANY"
+    longest = min(call.integration.get("timeoutInMillis") or LONGEST_CALL, LONGEST_CALL)
+    try:
+        async with call.backends.request(
+            call.request.method if method == "ANY" else method,
+            URL(uri, encoded=True),
+            data=call.body or None,
+            headers=headers,
+            skip_auto_headers=ADDED_BY_CLIENT,
+            allow_redirects=False,
+            timeout=ClientTimeout(total=longest / 1000),
+        ) as answer:
+            kept = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP)
+            return web.Response(status=answer.status, headers=kept, body=await answer.read())
+    except TimeoutError:
+        raise GatewayError(504, "Endpoint request timed out", "InternalServerErrorException") from None
+    except (ClientError, OSError) as error:
+        log.warning("%s %s: %s", call.request.method, uri.partition("?")[0], error)
+        raise GatewayError(504, "Network error communicating with endpoint", "IntegrationFailure") from None
+
+
+def mapped(call: Call, source: str) -> str:
+    """The value a mapping names: a constant in quotes, or a path parameter or header of the call."""
+    if source.startswith("'"):
+        return source.strip("'")
+    place, _, name = source.removeprefix("method.request.").partition(".")
+    if place == "path":
+        return call.path_parameters.get(name, "")
+    if place == "header":
+        return call.request.headers.get(name, "")
+    raise misconfigured(f"the source {source!r} of a request parameter is not covered")
+
+
+async def mock(call: Call) -> web.Response:
+    """An answer without a backend, such as CORS' preflight: constant headers and body of the chosen status."""
+    template = (call.integration.get("requestTemplates") or {}).get("application/json") or "{}"
+    try:
+        status = str(json.loads(template).get("statusCode", 200))
+    except ValueError:
+        raise misconfigured(f"the mock integration's request template is not plain JSON: {template!r}") from None
+    chosen = (call.integration.get("integrationResponses") or {}).get(status)
+    if chosen is None:
+        raise misconfigured(f"the mock integration has no response for status {status}")
+    parameters = (chosen.get("responseParameters") or {}).items()
+    headers = {name.removeprefix("method.response.header."): value.strip("'") for name, value in parameters}
+    body = (chosen.get("responseTemplates") or {}).get("application/json") or ""
+    return web.Response(status=int(status), headers=headers, text=body, content_type="application/json")
+
+
+INTEGRATIONS: dict[str, Callable[[Call], Awaitable[web.Response]]] = {"HTTP_PROXY": http_proxy, "MOCK": mock}

@@ -1,0 +1,193 @@
+"""The EC2 instance that runs the Kafka client: an SSH server whose commands run on this machine.
+
+Covered: commands and login shells for user ``ec2-user`` with HOME and working directory in
+``state/client_machine/home``; stdin, stdout and stderr to their end; exit codes and signals both ways; SFTP and scp
+inside HOME. One ed25519 key opens it; passwords, agents and forwarding of any kind are refused.
+
+Known differences: ``whoami`` is the user who started the lab, and a command can read what that user can (the key is as
+good as a login to this machine; it is kept readable by its owner only); a requested terminal is not a real one. A
+command sees a fixed environment, never the lab's own, and of what the client sends only LC_*. Commands are not logged. As with OpenSSH, a
+client that goes away leaves its command running unless it had asked for a terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from lab.cloud.serving import HOST, PortTakenError
+from lab.state import REGION, State, write_private
+
+LOGIN = "ec2-user"
+FOLDER = "client_machine"
+CHUNK = 65536
+CLIENT_GONE = (OSError, asyncssh.Error, asyncssh.BreakReceived, asyncssh.TerminalSizeChanged)
+
+
+def host_key(state: State) -> asyncssh.SSHKey:
+    """The key by which the server proves itself; made once."""
+    return kept_key(state, "host_key")
+
+
+def client_key(state: State) -> asyncssh.SSHKey:
+    """The only key the server lets in; made once."""
+    return kept_key(state, "client_key")
+
+
+def kept_key(state: State, name: str) -> asyncssh.SSHKey:
+    folder = state.path(FOLDER)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    path = folder / name
+    if not path.exists():
+        key = asyncssh.generate_private_key("ssh-ed25519", comment=f"pinterest-lab-{name}")
+        beside = folder / f".{name}.{os.getpid()}"
+        write_private(beside, key.export_private_key("openssh").decode())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
+        beside.unlink()
+    return asyncssh.read_private_key(path)
+
+
+def home(state: State) -> Path:
+    return state.path(FOLDER, "home")
+
+
+def environment(state: State) -> dict[str, str]:
+    """What a command sees: a login's variables, and what an instance profile gives on EC2."""
+    return {
+        "HOME": str(home(state)),
+        "USER": LOGIN,
+        "LOGNAME": LOGIN,
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LAB_PYTHON": sys.executable,
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{state.port('aws')}",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": state.secret("aws_access_key_id"),
+        "AWS_SECRET_ACCESS_KEY": state.secret("aws_secret_access_key"),
+    }
+
+
+class Server(asyncssh.SSHServer):
+    """Lets in the holder of one key under one name. No other method of authentication is configured."""
+
+    def __init__(self, authorized: asyncssh.SSHAuthorizedKeys) -> None:
+        self.authorized = authorized
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.connection = conn
+
+    def begin_auth(self, username: str) -> bool:
+        if username == LOGIN:
+            self.connection.set_authorized_keys(self.authorized)
+        return True
+
+
+class Machine:
+    def __init__(self, state: State) -> None:
+        self.home = home(state)
+        self.environment = environment(state)
+
+    async def run(self, session: asyncssh.SSHServerProcess[bytes]) -> None:
+        """Run the session's command to the end of its output, then report how it ended."""
+        command = ["/bin/bash", "-c", session.command] if session.command else ["/bin/bash", "-l"]
+        locale = {name: value for name, value in session.env.items() if name.startswith("LC_")}
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=self.home,
+            env=self.environment | locale,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+        )
+        feeding = asyncio.create_task(feed(session, process))
+        leaving = asyncio.create_task(session.wait_closed())
+        output = asyncio.gather(copy(process.stdout, session.stdout), copy(process.stderr, session.stderr))
+        try:
+            await asyncio.wait({output, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done() and session.term_type:
+                signal_group(process, signal.SIGHUP)
+            await output
+            code = await process.wait()
+        finally:
+            feeding.cancel()
+            leaving.cancel()
+        if code < 0:
+            session.exit_with_signal(signal.Signals(-code).name.removeprefix("SIG"))
+        else:
+            session.exit(code)
+
+
+async def feed(session: asyncssh.SSHServerProcess[bytes], process: Process) -> None:
+    """The client's input, and its signals, to the command."""
+    assert process.stdin is not None
+    try:
+        while True:
+            try:
+                data = await session.stdin.read(CHUNK)
+            except asyncssh.SignalReceived as received:
+                signal_group(process, signal.Signals[f"SIG{received.signal}"])
+                continue
+            if not data:
+                break
+            process.stdin.write(data)
+            await process.stdin.drain()
+    except CLIENT_GONE:
+        pass
+    finally:
+        process.stdin.close()
+
+
+async def copy(source: asyncio.StreamReader | None, target: asyncssh.SSHWriter[bytes]) -> None:
+    """To the end of the source, even where the client is gone: a command must not block on a full pipe."""
+    assert source is not None
+    listening = True
+    while data := await source.read(CHUNK):
+        if not listening:
+            continue
+        try:
+            target.write(data)
+            await target.drain()
+        except CLIENT_GONE:
+            listening = False
+
+
+def signal_group(process: Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+async def start(state: State) -> list[Any]:
+    home(state).mkdir(parents=True, exist_ok=True, mode=0o700)
+    machine = Machine(state)
+    authorized = asyncssh.import_authorized_keys(client_key(state).export_public_key("openssh").decode())
+    asyncssh.set_log_level("WARNING")
+    try:
+        server = await asyncssh.listen(
+            HOST,
+            state.port("ssh"),
+            server_factory=lambda: Server(authorized),
+            server_host_keys=[host_key(state)],
+            process_factory=machine.run,
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=os.fsencode(machine.home)),
+            allow_scp=True,
+            encoding=None,
+            line_editor=False,
+            agent_forwarding=False,
+            x11_forwarding=False,
+            login_timeout=20,
+        )
+    except OSError as error:
+        raise PortTakenError("ssh", state.port("ssh")) from error
+    return [server]

@@ -1,0 +1,192 @@
+"""The jars of ``jars.lock``: fetched by Maven where it is installed, else by the Ivy that Spark brings, then checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from lab.progress import StepError, Work
+from lab.setup.java import trust_store_options
+from lab.state import State
+
+LOCK = Path(__file__).with_name("jars.lock")
+
+
+@dataclass(frozen=True)
+class Jar:
+    sha256: str
+    folder: str
+    group: str
+    artifact: str
+    version: str
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        sha256, folder, coordinates = line.split()
+        return cls(sha256, folder, *coordinates.split(":"))
+
+    @property
+    def file(self) -> str:
+        return f"{self.artifact}-{self.version}.jar"
+
+
+def read_lock() -> dict[str, list[Jar]]:
+    """Jars by set, which is also the name of their folder."""
+    sets: dict[str, list[Jar]] = defaultdict(list)
+    for line in LOCK.read_text().splitlines():
+        if line and not line.startswith("#"):
+            jar = Jar.parse(line)
+            sets[jar.folder].append(jar)
+    return dict(sets)
+
+
+def install(state: State, work: Work) -> None:
+    """Fetch all sets into a folder beside, check every file against the lock, then put it in place in one move."""
+    sets = read_lock()
+    staging = state.install / "jars.new"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    if shutil.which("mvn"):
+        try:
+            fetch_with_maven(sets, staging, work)
+        except StepError as error:
+            work.write(f"Maven failed ({error}); going on with Ivy")
+            fetch_with_ivy(state, sets, staging, work)
+    else:
+        fetch_with_ivy(state, sets, staging, work)
+    work.note = "checking SHA-256"
+    problems = [problem for name, jars in sets.items() for problem in differences(staging / name, jars)]
+    if problems:
+        work.write("\n".join(problems))
+        raise StepError(
+            f"{len(problems)} jars are not the ones of {LOCK.name}: {problems[0]}",
+            "Nothing was installed. If a proxy or a mirror changes files in between, go round it; then run this again.",
+        )
+    target = state.install / "jars"
+    shutil.rmtree(target, ignore_errors=True)
+    staging.rename(target)
+
+
+def differences(folder: Path, jars: list[Jar]) -> list[str]:
+    """What is missing, different or there without being listed; files that are not listed are deleted."""
+    problems = []
+    for jar in jars:
+        path = folder / jar.file
+        if not path.exists():
+            problems.append(f"{folder.name}/{jar.file} is missing")
+        elif (found := hashlib.sha256(path.read_bytes()).hexdigest()) != jar.sha256:
+            problems.append(f"{folder.name}/{jar.file} has SHA-256 {found}, listed is {jar.sha256}")
+    listed = {jar.file for jar in jars}
+    problems += [f"{folder.name}/{path.name} is not listed" for path in folder.glob("*") if path.name not in listed]
+    return problems
+
+
+def fetch_with_maven(sets: dict[str, list[Jar]], target: Path, work: Work) -> None:
+    """One reactor build, a module per set: sets may hold different versions of one artifact."""
+    work.note = "fetching with Maven"
+    build = target.with_name("jars.maven")
+    shutil.rmtree(build, ignore_errors=True)
+    parent = project("all", packaging="pom")
+    modules = SubElement(parent, "modules")
+    for name, jars in sets.items():
+        SubElement(modules, "module").text = name
+        module = project(name)
+        dependencies = SubElement(module, "dependencies")
+        for jar in jars:
+            dependency = element(dependencies, "dependency", group(jar.group, jar.artifact) | {"version": jar.version})
+            element(SubElement(dependency, "exclusions"), "exclusion", group("*", "*"))
+        write_xml(build / name / "pom.xml", module)
+    write_xml(build / "pom.xml", parent)
+    work.command(
+        "mvn",
+        *shlex.split(os.environ.get("MAVEN_ARGS", "")),  # Maven reads it itself only from 3.9 on
+        *("-q", "-B", "-C", "-T4", "-f", build / "pom.xml", "dependency:copy-dependencies"),
+        "-DincludeScope=runtime",
+        "-DoutputDirectory=jars",
+    )
+    for name in sets:
+        (build / name / "jars").rename(target / name)
+    shutil.rmtree(build)
+
+
+def project(name: str, packaging: str = "jar") -> Element:
+    return element(
+        None, "project", {"modelVersion": "4.0.0", **group("lab", name), "version": "1", "packaging": packaging}
+    )
+
+
+def group(group_id: str, artifact: str) -> dict[str, str]:
+    return {"groupId": group_id, "artifactId": artifact}
+
+
+def element(parent: Element | None, tag: str, texts: dict[str, str]) -> Element:
+    made = Element(tag) if parent is None else SubElement(parent, tag)
+    for name, text in texts.items():
+        SubElement(made, name).text = text
+    return made
+
+
+def write_xml(path: Path, root: Element) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tostring(root))
+
+
+def fetch_with_ivy(state: State, sets: dict[str, list[Jar]], target: Path, work: Work) -> None:
+    """An Ivy process per set: each resolves one module after the other, and waits mostly for the network."""
+    build = target.with_name("jars.ivy")
+    shutil.rmtree(build, ignore_errors=True)
+    build.mkdir()
+    [spark_jars] = state.install.glob("envs/spark/lib/python*/site-packages/pyspark/jars")
+    class_path = ":".join(str(path) for name in ("ivy", "commons-logging") for path in spark_jars.glob(f"{name}-*.jar"))
+    options = trust_store_options(state.install)
+
+    def fetch(name: str) -> None:
+        write_xml(build / f"{name}-settings.xml", ivy_settings(build / "cache" / name))
+        write_xml(build / f"{name}.xml", ivy_module(name, sets[name]))
+        work.command(
+            *(state.install / "java" / "bin" / "java", "-Xmx256m", *options, "-cp", class_path, "org.apache.ivy.Main"),
+            *("-settings", build / f"{name}-settings.xml", "-ivy", build / f"{name}.xml"),
+            *("-types", "jar", "bundle", "maven-plugin", "orbit", "-confs", "runtime"),
+            *("-retrieve", f"{target}/{name}/[artifact]-[revision].[ext]", "-warn"),
+        )
+        work.note = f"fetching with Ivy, {sum(1 for _ in target.glob('*/*.jar'))} jars in place"
+
+    work.note = "fetching with Ivy, which takes two minutes or so"
+    with ThreadPoolExecutor(len(sets)) as pool:
+        list(pool.map(fetch, sets))
+    shutil.rmtree(build)
+
+
+def ivy_settings(cache: Path) -> Element:
+    settings = Element("ivysettings")
+    SubElement(settings, "settings", defaultResolver="central")
+    SubElement(settings, "caches", defaultCacheDir=str(cache))
+    resolvers = SubElement(settings, "resolvers")
+    SubElement(resolvers, "ibiblio", name="central", m2compatible="true")
+    return settings
+
+
+def ivy_module(name: str, jars: list[Jar]) -> Element:
+    module = Element("ivy-module", version="2.0")
+    SubElement(module, "info", organisation="lab", module=name)
+    SubElement(SubElement(module, "configurations"), "conf", name="runtime")
+    dependencies = SubElement(module, "dependencies")
+    for jar in jars:
+        SubElement(
+            dependencies,
+            "dependency",
+            org=jar.group,
+            name=jar.artifact,
+            rev=jar.version,
+            transitive="false",
+            conf="runtime->master,runtime,compile,default",
+        )
+    return module

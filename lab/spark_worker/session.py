@@ -1,0 +1,111 @@
+"""The Spark session: Delta on the lab's S3, a Hive metastore in an embedded Derby database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lab.state import State
+
+LOGGING = Path(__file__).with_name("log4j2.properties")
+NOT_OURS = ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "PYSPARK_DRIVER_PYTHON", "HADOOP_CONF_DIR")
+
+
+def open_session(state: State) -> SparkSession:
+    """Start the JVM and return its session. A JVM that a killed worker left behind is ended first: it holds Derby."""
+    lake = state.path("lake")
+    lake.mkdir(parents=True, exist_ok=True)
+    end_leftover_jvm(lake)
+    scratch = lake / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    for name in NOT_OURS:
+        os.environ.pop(name, None)
+    os.environ |= {
+        "JAVA_HOME": str(state.install / "java"),
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    builder = SparkSession.builder.master("local[2]").appName("lab").enableHiveSupport()
+    session = builder.config(map=configuration(state, lake, scratch)).getOrCreate()
+    jvm_pid_file(lake).write_text(str(session.sparkContext._gateway.proc.pid))
+    return session
+
+
+def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
+    jars = sorted(str(jar) for jar in (state.install / "jars" / "spark").glob("*.jar"))
+    if not jars:
+        raise SystemExit(f"No jars in {state.install / 'jars' / 'spark'}: run `make lab` to install them")
+    s3a = "spark.hadoop.fs.s3a"
+    return {
+        "spark.jars": ",".join(jars),
+        "spark.driver.memory": "2g",
+        "spark.driver.extraJavaOptions": " ".join(
+            [
+                f"-Dlog4j2.configurationFile={LOGGING.as_uri()}",
+                f"-Dderby.system.home={lake}",
+                f"-Dderby.stream.error.file={state.path('logs') / 'derby.log'}",
+                f"-Djava.io.tmpdir={scratch}",
+                "-Xms128m -XX:+UseG1GC -XX:G1PeriodicGCInterval=20000 -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",
+            ]
+        ),
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.local.dir": str(scratch),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.default.parallelism": "2",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.sources.default": "delta",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.warehouse.dir": str(lake / "warehouse"),
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={lake / 'metastore'};create=true",
+        f"{s3a}.endpoint": f"http://127.0.0.1:{state.port('aws')}",
+        f"{s3a}.endpoint.region": "us-east-1",
+        f"{s3a}.path.style.access": "true",
+        f"{s3a}.connection.ssl.enabled": "false",
+        f"{s3a}.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+    }
+
+
+def close_session(session: SparkSession, grace: float = 5) -> None:
+    """End the JVM: first by its own shutdown, after ``grace`` seconds by force."""
+    jvm = session.sparkContext._gateway.proc
+    jvm.stdin.close()
+    try:
+        jvm.wait(grace)
+    except subprocess.TimeoutExpired:
+        jvm.kill()
+        jvm.wait()
+
+
+def jvm_pid_file(lake: Path) -> Path:
+    return lake / "jvm.pid"
+
+
+def end_leftover_jvm(lake: Path, timeout: float = 10) -> None:
+    """Kill the JVM of an earlier worker, if it still runs. Its own exit, on a closed stdin, may take seconds."""
+    try:
+        pid = int(jvm_pid_file(lake).read_text())
+    except (FileNotFoundError, ValueError):
+        return
+    deadline = time.monotonic() + timeout
+    while str(lake) in command_line(pid):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"An earlier Spark JVM (pid {pid}) holds {lake} and cannot be ended: end it by hand")
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+
+
+def command_line(pid: int) -> str:
+    return subprocess.run(["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True).stdout

@@ -1,0 +1,122 @@
+"""One piece of work, a notebook or a statement, in a thread and a Spark session of its own, that can be cancelled."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from abc import ABC, abstractmethod
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+PENDING, RUNNING = "PENDING", "RUNNING"
+SUCCESS, FAILED, CANCELED = "SUCCESS", "FAILED", "CANCELED"
+INTERRUPT_EVERY = 0.5
+
+
+class Canceled(BaseException):
+    """Raised inside the work's thread. Not an Exception: the work's own handlers shall not swallow it."""
+
+
+class Work(ABC):
+    """``state`` goes from PENDING over RUNNING to SUCCESS, FAILED or CANCELED and stays there."""
+
+    def __init__(self, id: str, base: SparkSession) -> None:
+        self.id = id
+        self.state = PENDING
+        self.started: float | None = None
+        self.ended: float | None = None
+        self._base = base
+        self._session: SparkSession | None = None
+        self._cancel = False
+        self._interruptible = True
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=f"work-{id}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def terminal(self) -> bool:
+        return self.state not in (PENDING, RUNNING)
+
+    def wait(self, seconds: float, beyond: str | None = None) -> None:
+        """Return when the work has ended, when its state is no longer ``beyond``, or after ``seconds``."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.terminal or self.state not in (beyond or self.state,), seconds)
+
+    def cancel(self) -> None:
+        """Ask the thread to stop and keep interrupting its Spark jobs until it has. Returns at once."""
+        with self._changed:
+            if self._cancel or self.terminal:
+                return
+            self._cancel = True
+            if self._interruptible:
+                _raise_in(self._thread, Canceled)
+        threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def _interrupt(self) -> None:
+        while not self.terminal:
+            if self._session is not None:
+                self._session.interruptAll()
+            self._thread.join(INTERRUPT_EVERY)
+
+    def _run(self) -> None:
+        try:
+            try:
+                self._work()
+                state = SUCCESS
+            finally:
+                with self._changed:
+                    self._interruptible = False
+                _raise_in(threading.current_thread(), None)
+        except Canceled:
+            state = CANCELED
+        except BaseException as error:
+            state = CANCELED if self._cancel else FAILED
+            if state == FAILED:
+                self.failed(error)
+        self.close()
+        self._become(state)
+
+    def _work(self) -> None:
+        self.prepare()
+        self._session = self._base.newSession()
+        self._session._jvm.SparkSession.setActiveSession(self._session._jsparkSession)
+        self._become(RUNNING)
+        self.execute(self._session)
+
+    def _become(self, state: str) -> None:
+        with self._changed:
+            self.state = state
+            if state == RUNNING:
+                self.started = time.time()
+            else:
+                self.ended = time.time()
+                self._session = None
+            self._changed.notify_all()
+
+    def prepare(self) -> None:
+        """Wait for what the work needs, while it is PENDING."""
+
+    @abstractmethod
+    def execute(self, session: SparkSession) -> None:
+        """Do the work and keep its result."""
+
+    @abstractmethod
+    def failed(self, error: BaseException) -> None:
+        """Keep the error."""
+
+    def close(self) -> None:
+        """Give back what ``prepare`` took. Called once, however the work ended."""
+
+    @abstractmethod
+    def view(self) -> dict[str, Any]:
+        """The result, as the API shows it."""
+
+
+def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:
+    """Make ``thread`` raise ``error`` at its next bytecode; None takes back what it has not raised yet."""
+    raised = ctypes.py_object(error) if error else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), raised)

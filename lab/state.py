@@ -1,0 +1,150 @@
+"""Where the lab keeps things: its folders, the ports it chose, the secrets it made.
+
+Two folders. ``install`` holds what is downloaded and built (environments, jars, archives); several labs share it.
+The state's ``root`` holds what one lab knows: data, logs, keys, ports. Both come from the environment:
+``LAB_INSTALL`` (default ``<checkout>/.lab/install``) and ``LAB_STATE`` (default ``<checkout>/.lab/state``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+USER_ID = "0e36c8cd403d"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+PORTS = (
+    "mariadb",
+    "kafka",
+    "kafka_controller",
+    "connect",
+    "aws",
+    "gateway",
+    "msk_connect",
+    "databricks",
+    "ssh",
+    "mirror",
+    "spark",
+    "rest_proxy",
+    "airflow",
+)
+PREFERRED_PORTS = {"airflow": 8080}
+
+
+def folder_from_environment(variable: str, default: str) -> Path:
+    return (CHECKOUT / os.environ.get(variable, default)).resolve()
+
+
+@dataclass
+class State:
+    """One lab. Ports and secrets come into being when first asked for, and stay: a restart finds the same ones."""
+
+    root: Path
+    install: Path
+    ports: dict[str, int] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(cls, root: Path | None = None, install: Path | None = None) -> State:
+        """The lab that the environment names, with all ports chosen."""
+        state = cls(
+            root or folder_from_environment("LAB_STATE", ".lab/state"),
+            install or folder_from_environment("LAB_INSTALL", ".lab/install"),
+        )
+        state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state.ports = read_object(state.root / "ports.json")
+        state.secrets = read_object(state.root / "secrets.json")
+        missing = [name for name in PORTS if name not in state.ports]
+        if missing:
+            state.ports |= choose_ports(missing, taken=set(state.ports.values()))
+            state.save()
+        return state
+
+    def save(self) -> None:
+        write_private(self.root / "ports.json", json.dumps(self.ports, indent=2) + "\n")
+        write_private(self.root / "secrets.json", json.dumps(self.secrets, indent=2) + "\n")
+
+    def path(self, *parts: str) -> Path:
+        return self.root.joinpath(*parts)
+
+    def port(self, name: str) -> int:
+        try:
+            return self.ports[name]
+        except KeyError:
+            raise KeyError(f"the lab has no port named {name!r}; it has {', '.join(PORTS)}") from None
+
+    def secret(self, name: str) -> str:
+        """A random secret of that name, the same every time.
+
+        Two processes may ask for the same new name at once: the file decides, so ask under the lab's lock
+        (``lab up`` makes every secret before it starts a service).
+        """
+        if name not in self.secrets:
+            self.secrets = read_object(self.root / "secrets.json") | self.secrets
+            self.secrets.setdefault(name, secrets.token_hex(20))
+            self.save()
+        return self.secrets[name]
+
+    def log(self, service: str) -> Path:
+        folder = self.path("logs")
+        folder.mkdir(exist_ok=True)
+        return folder / f"{service}.log"
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs in order to open the same state."""
+        return {"LAB_STATE": str(self.root), "LAB_INSTALL": str(self.install)}
+
+
+def read_object(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}); `make lab-reset` makes a new lab") from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Written beside, then renamed: a reader sees the old file or the new one. Readable by its owner only."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    os.replace(beside, path)
+
+
+def choose_ports(names: list[str], taken: set[int]) -> dict[str, int]:
+    """A free port for each name, all held open until the last is chosen, so that none comes up twice."""
+    held: list[socket.socket] = []
+    chosen: dict[str, int] = {}
+    try:
+        for name in names:
+            while name not in chosen:
+                candidate = hold_port(PREFERRED_PORTS.get(name, 0)) or hold_port(0)
+                assert candidate is not None, "the system gave no free port"
+                held.append(candidate)
+                port = candidate.getsockname()[1]
+                if port not in taken:
+                    chosen[name] = port
+                    taken.add(port)
+    finally:
+        for candidate in held:
+            candidate.close()
+    return chosen
+
+
+def hold_port(port: int) -> socket.socket | None:
+    candidate = socket.socket()
+    try:
+        candidate.bind(("127.0.0.1", port))
+    except OSError:
+        candidate.close()
+        return None
+    return candidate

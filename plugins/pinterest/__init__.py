@@ -1,0 +1,1 @@
+"""Hooks, operators, triggers and sensors of the Pinterest pipeline."""

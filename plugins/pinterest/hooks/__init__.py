@@ -1,0 +1,1 @@
+"""Thin clients of the systems that the pipeline talks to."""

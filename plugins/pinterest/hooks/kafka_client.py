@@ -1,0 +1,291 @@
+"""The Kafka client machine: found on EC2, entered over SSH with a private key that exists only in memory."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import re
+import shlex
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import paramiko
+from airflow.providers.amazon.aws.hooks.ec2 import EC2Hook
+from airflow.providers.amazon.aws.hooks.ssm import SsmHook
+from airflow.sdk.log import mask_secret
+from airflow.utils.log.logging_mixin import LoggingMixin
+from botocore.exceptions import ClientError
+
+from include.settings import Settings
+
+CONNECT_SECONDS = 20
+KEEPALIVE_SECONDS = 15
+DRAIN_SECONDS = 10
+
+MARKER = "pinterest-pipeline: process group"
+VARIABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+PROLOGUE = f"""\
+echo "{MARKER} $$"
+export PATH="$HOME/java/bin:$HOME/kafka/bin:$PATH"
+if [ -x "$HOME/java/bin/java" ]; then export JAVA_HOME="$HOME/java"; fi
+for jar in "$HOME"/kafka/libs/aws-msk-iam-auth-*.jar; do
+  if [ -f "$jar" ]; then export CLASSPATH="$jar"; fi
+done
+"""
+
+KILL_GROUP = """\
+kill -TERM -- -{group} 2>/dev/null || kill -TERM {group} 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  kill -0 -- -{group} 2>/dev/null || exit 0
+  sleep 0.5
+done
+kill -KILL -- -{group} 2>/dev/null
+exit 0
+"""
+
+
+class KafkaClientError(RuntimeError):
+    """The client machine cannot be found, entered or used. The message says which setting or part to look at."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a script left. ``exit_code`` is -1 where a signal or a lost connection ended it."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+    @property
+    def last_line(self) -> str:
+        return (self.stdout.strip().splitlines() or [""])[-1].strip()
+
+    def check(self, name: str) -> Completed:
+        """Itself if the script succeeded; else raises KafkaClientError with the end of what the script said."""
+        if self.exit_code != 0:
+            said = "\n".join((self.stderr.strip() or self.stdout.strip()).splitlines()[-15:])
+            how = "was ended by a signal or a lost connection" if self.exit_code == -1 else f"failed ({self.exit_code})"
+            raise KafkaClientError(f"{name} {how} on the Kafka client machine: {said or 'it printed nothing'}")
+        return self
+
+
+class KafkaClientHook(LoggingMixin):
+    """Runs bash scripts on the Kafka client machine.
+
+    The machine is the running EC2 instance whose tag ``Name`` is the user id (``kafka_client.host`` overrides its
+    address). The key is the one that EC2 keeps in Parameter Store for the user's key pair. The machine must prove
+    that it owns ``kafka_client.host_key``.
+    """
+
+    def __init__(self, settings: Settings, aws_conn_id: str | None = "aws_default") -> None:
+        super().__init__()
+        self.settings = settings
+        self.aws_conn_id = aws_conn_id
+        self._group: int | None = None
+
+    @cached_property
+    def _ec2(self) -> Any:
+        hook = EC2Hook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region, api_type="client_type")
+        return hook.conn
+
+    def find_instance(self) -> dict[str, Any]:
+        """The one running instance that carries the user id, as EC2 describes it."""
+        filters = [
+            {"Name": "tag:Name", "Values": [self.settings.user_id]},
+            {"Name": "instance-state-name", "Values": ["running"]},
+        ]
+        pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
+        found = [i for page in pages for reservation in page["Reservations"] for i in reservation["Instances"]]
+        where = f"running in {self.settings.region} with the tag Name={self.settings.user_id}"
+        if not found:
+            raise KafkaClientError(f"No EC2 instance is {where}: start the Kafka client machine, or give it that tag")
+        if len(found) > 1:
+            ids = ", ".join(sorted(i["InstanceId"] for i in found))
+            raise KafkaClientError(f"{len(found)} EC2 instances are {where}: {ids}. Stop or rename all but one")
+        return dict(found[0])
+
+    @cached_property
+    def host(self) -> str:
+        """``kafka_client.host``, else the instance's public DNS name."""
+        if self.settings.kafka_client.host:
+            return self.settings.kafka_client.host
+        instance = self.find_instance()
+        if not instance.get("PublicDnsName"):
+            raise KafkaClientError(
+                f"EC2 instance {instance['InstanceId']} has no public DNS name: "
+                "set kafka_client.host to the address that Airflow reaches it by"
+            )
+        return str(instance["PublicDnsName"])
+
+    def find_key_pair(self) -> str:
+        """Id of the user's key pair."""
+        name = self.settings.key_pair
+        try:
+            pairs = self._ec2.describe_key_pairs(KeyNames=[name])["KeyPairs"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidKeyPair.NotFound":
+                raise
+            pairs = []
+        if not pairs:
+            raise KafkaClientError(f"EC2 key pair {name!r} is not in {self.settings.region}")
+        return str(pairs[0]["KeyPairId"])
+
+    @cached_property
+    def private_key(self) -> paramiko.PKey:
+        """The key pair's private key, from Parameter Store. It is neither written anywhere nor shown in a log."""
+        parameter = f"/ec2/keypair/{self.find_key_pair()}"
+        ssm = SsmHook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region)
+        try:
+            text = ssm.get_parameter_value(parameter)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ParameterNotFound":
+                raise
+            raise KafkaClientError(
+                f"Parameter Store has no {parameter}: EC2 keeps only keys there that CloudFormation made; "
+                f"put the private key of {self.settings.key_pair} there as a SecureString"
+            ) from None
+        mask_secret(text)
+        for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+            try:
+                return kind.from_private_key(io.StringIO(text))
+            except (paramiko.SSHException, ValueError):
+                continue
+        raise KafkaClientError(f"Parameter {parameter} holds no Ed25519, ECDSA or RSA private key without a passphrase")
+
+    def run(
+        self,
+        script: str,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 600,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        quiet: bool = False,
+    ) -> Completed:
+        """Run a bash script and return what it left; a failed script is not an exception (``Completed.check``).
+
+        The script travels over the standard input of ``bash -s`` and starts only when all of it has arrived; its
+        own standard input is empty. Java, the Kafka tools and the IAM jar are on its paths. Lines are logged as
+        they come unless ``quiet``.
+
+        :param environment: exported to the script and its children
+        :param timeout: seconds; then the script's process group is killed and KafkaClientError raised
+        :param secrets: variables of the script that its children do not inherit, masked in logs
+        """
+        for value in (secrets or {}).values():
+            mask_secret(value)
+        with self._connect() as client:
+            transport = client.get_transport()
+            assert transport is not None
+            transport.set_keepalive(KEEPALIVE_SECONDS)
+            channel = transport.open_session(timeout=CONNECT_SECONDS)
+            channel.exec_command("exec bash -s")
+            channel.sendall(_stdin(script, environment or {}, secrets or {}).encode())
+            channel.shutdown_write()
+
+            stdout: list[str] = []
+            stderr: list[str] = []
+            readers = [
+                threading.Thread(target=self._read, args=(channel.makefile("rb"), stdout, quiet), daemon=True),
+                threading.Thread(target=self._read, args=(channel.makefile_stderr("rb"), stderr, quiet), daemon=True),
+            ]
+            for reader in readers:
+                reader.start()
+            ended = channel.status_event.wait(timeout)
+            if not ended:
+                self.kill()
+            for reader in readers:
+                reader.join(DRAIN_SECONDS)
+            self._group = None
+            if not ended:
+                raise KafkaClientError(
+                    f"A script on the Kafka client machine {self.host} ran longer than {timeout:g} s and was killed; "
+                    f"it said last: {(stderr or stdout or ['nothing'])[-1].strip()}"
+                )
+            return Completed("".join(stdout), "".join(stderr), channel.recv_exit_status())
+
+    def kill(self) -> None:
+        """End the running script's process group, children included, over a connection of its own."""
+        if self._group is None:
+            return
+        self.log.info("Ending process group %d on %s", self._group, self.host)
+        with self._connect() as client:
+            _, stdout, _ = client.exec_command(KILL_GROUP.format(group=self._group), timeout=CONNECT_SECONDS)
+            stdout.channel.recv_exit_status()
+
+    def _read(self, stream: Any, lines: list[str], quiet: bool) -> None:
+        for raw in stream:
+            line = raw.decode("utf-8", errors="replace")
+            if self._group is None and line.startswith(MARKER):
+                self._group = int(line.removeprefix(MARKER))
+                continue
+            lines.append(line)
+            if not quiet:
+                self.log.info("%s", line.rstrip("\n"))
+
+    def _connect(self) -> paramiko.SSHClient:
+        machine = self.settings.kafka_client
+        expected = _host_key(machine.host_key)
+        known_as = self.host if machine.port == 22 else f"[{self.host}]:{machine.port}"
+        key = self.private_key
+        client = paramiko.SSHClient()
+        client.get_host_keys().add(known_as, expected.get_name(), expected)
+        try:
+            client.connect(
+                self.host,
+                machine.port,
+                username=machine.login,
+                pkey=key,
+                allow_agent=False,
+                look_for_keys=False,
+                timeout=CONNECT_SECONDS,
+                banner_timeout=CONNECT_SECONDS,
+                auth_timeout=CONNECT_SECONDS,
+            )
+        except paramiko.BadHostKeyException as error:
+            client.close()
+            offered = error.key
+            raise KafkaClientError(
+                f"The machine at {known_as} is not the one that the settings name: it offers "
+                f"{offered.get_name()} {offered.fingerprint}, kafka_client.host_key is {expected.get_name()} "
+                f"{expected.fingerprint}. If the offered fingerprint is the one in the instance's system log, set "
+                f'kafka_client.host_key to "{offered.get_name()} {offered.get_base64()}"'
+            ) from None
+        except paramiko.AuthenticationException as error:
+            client.close()
+            raise KafkaClientError(
+                f"{known_as} refused the login {machine.login!r} with the key of {self.settings.key_pair} "
+                f"({key.get_name()} {key.fingerprint}): the instance runs with another key pair, "
+                f"or kafka_client.login is wrong ({error})"
+            ) from None
+        except (OSError, paramiko.SSHException) as error:
+            client.close()
+            raise KafkaClientError(
+                f"No SSH session with {known_as}: {error or type(error).__name__}. Check that the instance runs, that "
+                "its security group lets Airflow in, and kafka_client.host and kafka_client.port"
+            ) from error
+        return client
+
+
+def _stdin(script: str, environment: Mapping[str, str], secrets: Mapping[str, str]) -> str:
+    for name in (*environment, *secrets):
+        if not VARIABLE_NAME.match(name):
+            raise ValueError(f"{name!r} is not a name of an environment variable")
+    exported = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
+    kept = "".join(f"{name}={shlex.quote(value)}\n" for name, value in secrets.items())
+    return f"{PROLOGUE}{exported}{kept}main() {{\n{script}\n}}\nmain </dev/null\n"
+
+
+def _host_key(line: str) -> paramiko.PKey:
+    kind, _, rest = line.strip().partition(" ")
+    try:
+        return paramiko.PKey.from_type_string(kind, base64.b64decode(rest.split(" ")[0], validate=True))
+    except (paramiko.SSHException, paramiko.ssh_exception.UnknownKeyType, binascii.Error, ValueError) as error:
+        raise KafkaClientError(
+            f"kafka_client.host_key is no SSH host key ({error or type(error).__name__}): {line!r}; expected a line "
+            "such as ssh-ed25519 AAAA…, as ssh-keyscan prints it after the host name"
+        ) from None

@@ -1,0 +1,1 @@
+"""Deferred waits, importable by the triggerer."""
