@@ -56,10 +56,14 @@ class KafkaClient(Section):
 
 
 class Kafka(Section):
-    """The brokers: MSK by cluster name. ``authentication`` decides the security lines of every Kafka client."""
+    """The brokers: MSK by cluster name. ``authentication`` decides the security lines of every Kafka client.
+
+    ``role_arn`` is a role that the client takes on for IAM; without it, it is its instance's own role.
+    """
 
     cluster_name: str = "pinterest-msk-cluster"
     authentication: Literal["iam", "none"] = "iam"
+    role_arn: str | None = None
     partitions: Annotated[int, Field(ge=1, le=100)] = 3
     replication_factor: Annotated[int, Field(ge=1, le=5)] = 2
 
@@ -81,8 +85,12 @@ class S3Sink(Section):
 
 
 class RestProxy(Section):
-    """The Kafka REST proxy on the client. ``url`` is ``http://<public DNS name>:<port>`` where it is not set."""
+    """The Kafka REST proxy on the client. ``url`` is ``http://<public DNS name>:<port>`` where it is not set.
 
+    ``listen_host`` is the address it listens on; API Gateway reaches it from outside, so by default on all.
+    """
+
+    listen_host: str = "0.0.0.0"  # noqa: S104
     port: Port = 8082
     url: Url | None = None
 

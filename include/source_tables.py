@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn, Self
 
-from sqlalchemy import Connection, Engine, Select, bindparam, column, create_engine, select, table
+from sqlalchemy import ColumnClause, Connection, Engine, Select, bindparam, column, create_engine, select, table
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -23,7 +23,7 @@ class SourceTable(NamedTuple):
     columns: tuple[str, ...]
 
     def rows_of_keys(self) -> Select[Any]:
-        columns = [column(name) for name in (self.key, *self.columns)]
+        columns: list[ColumnClause[Any]] = [column(name) for name in (self.key, *self.columns)]
         return select(*columns).select_from(table(self.name)).where(columns[0].in_(bindparam("keys", expanding=True)))
 
 

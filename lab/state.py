@@ -7,10 +7,12 @@ The state's ``root`` holds what one lab knows: data, logs, keys, ports. Both com
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 import socket
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +38,7 @@ PORTS = (
     "airflow",
 )
 PREFERRED_PORTS = {"airflow": 8080}
+MAX_SOCKET_PATH = 100
 
 
 def folder_from_environment(variable: str, default: str) -> Path:
@@ -96,6 +99,19 @@ class State:
         folder = self.path("logs")
         folder.mkdir(exist_ok=True)
         return folder / f"{service}.log"
+
+    def socket(self, name: str) -> Path:
+        """A Unix socket's path. The system takes about a hundred characters: a longer one moves to the temporary
+        folder, into a directory that only its owner can enter."""
+        path = self.path(f"{name}.sock")
+        if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+            digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
+            folder = Path(tempfile.gettempdir()) / f"lab-{os.getuid()}-{digest}"
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+                raise PermissionError(f"{folder} belongs to somebody else or is open to others; remove it")
+            path = folder / path.name
+        return path
 
     def environment(self) -> dict[str, str]:
         """What a child process needs in order to open the same state."""

@@ -19,15 +19,14 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import boto3
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lab.account import aws
 from lab.cloud.gateway_api import ControlPlane, Method, Stage
 from lab.cloud.gateway_integrations import INTEGRATIONS, Call, GatewayError, misconfigured
 from lab.cloud.serving import serve
-from lab.state import REGION, State
+from lab.state import State
 
 PREFIX = "/_aws/execute-api/"
 LARGEST_BODY = 10 * 2**20
@@ -129,16 +128,10 @@ async def read_body(request: web.Request) -> bytes:
 
 
 async def start(state: State) -> list[Any]:
-    client = boto3.client(
-        "apigateway",
-        endpoint_url=f"http://127.0.0.1:{state.port('aws')}",
-        region_name=REGION,
-        aws_access_key_id=state.secret("aws_access_key_id"),
-        aws_secret_access_key=state.secret("aws_secret_access_key"),
-        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
-    )
     backends = ClientSession(connector=TCPConnector(limit=256), cookie_jar=DummyCookieJar(), auto_decompress=False)
-    gateway = Gateway(Stages(ControlPlane(client), state.path("ministack", "apigateway.revision")), backends)
+    gateway = Gateway(
+        Stages(ControlPlane(aws(state, "apigateway")), state.path("ministack", "apigateway.revision")), backends
+    )
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", PREFIX + "{call:.*}", gateway.handle)
 

@@ -6,8 +6,8 @@ inside HOME. One ed25519 key opens it; passwords, agents and forwarding of any k
 
 Known differences: ``whoami`` is the user who started the lab, and a command can read what that user can (the key is as
 good as a login to this machine; it is kept readable by its owner only); a requested terminal is not a real one. A
-command sees a fixed environment, never the lab's own, and of what the client sends only LC_*. Commands are not logged. As with OpenSSH, a
-client that goes away leaves its command running unless it had asked for a terminal.
+command sees a fixed environment, never the lab's own, and of what the client sends only LC_*. No command is logged.
+As with OpenSSH, a client that goes away leaves its command running unless it had asked for a terminal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The jars of ``jars.lock``: fetched by Maven where it is installed, else by the Ivy that Spark brings, then checked."""
+"""The jars of ``jars.lock``: fetched by Maven where it is installed, else by the Ivy inside Spark, then checked."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from lab.setup.java import trust_store_options
 from lab.state import State
 
 LOCK = Path(__file__).with_name("jars.lock")
+SETS = ("kafka", "sink", "iam", "spark")
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,23 @@ def read_lock() -> dict[str, list[Jar]]:
 
 
 def install(state: State, work: Work) -> None:
-    """Fetch all sets into a folder beside, check every file against the lock, then put it in place in one move."""
-    sets = read_lock()
-    staging = state.install / "jars.new"
+    target = state.install / "jars"
+    fetch(state, SETS, target, work)
+
+
+def fetch(state: State, names: tuple[str, ...], target: Path, work: Work) -> None:
+    """Fetch sets into a folder beside, check every file against the lock, then put them in place in one move."""
+    locked = read_lock()
+    sets = {name: locked[name] for name in names}
+    staging = target.with_name(f"{target.name}.new")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    if shutil.which("mvn"):
-        try:
-            fetch_with_maven(sets, staging, work)
-        except StepError as error:
-            work.write(f"Maven failed ({error}); going on with Ivy")
-            fetch_with_ivy(state, sets, staging, work)
-    else:
+    try:
+        if not shutil.which("mvn"):
+            raise StepError("Maven is not installed")
+        fetch_with_maven(sets, staging, work)
+    except StepError as reason:
+        work.write(f"{reason}: going on with Ivy")
         fetch_with_ivy(state, sets, staging, work)
     work.note = "checking SHA-256"
     problems = [problem for name, jars in sets.items() for problem in differences(staging / name, jars)]
@@ -70,13 +76,12 @@ def install(state: State, work: Work) -> None:
             f"{len(problems)} jars are not the ones of {LOCK.name}: {problems[0]}",
             "Nothing was installed. If a proxy or a mirror changes files in between, go round it; then run this again.",
         )
-    target = state.install / "jars"
     shutil.rmtree(target, ignore_errors=True)
     staging.rename(target)
 
 
 def differences(folder: Path, jars: list[Jar]) -> list[str]:
-    """What is missing, different or there without being listed; files that are not listed are deleted."""
+    """What is missing, different or there without being listed."""
     problems = []
     for jar in jars:
         path = folder / jar.file

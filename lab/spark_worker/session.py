@@ -51,7 +51,7 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
             [
                 f"-Dlog4j2.configurationFile={LOGGING.as_uri()}",
                 f"-Dderby.system.home={lake}",
-                f"-Dderby.stream.error.file={state.path('logs') / 'derby.log'}",
+                f"-Dderby.stream.error.file={state.log('derby')}",
                 f"-Djava.io.tmpdir={scratch}",
                 "-Xms128m -XX:+UseG1GC -XX:G1PeriodicGCInterval=20000 -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",
             ]

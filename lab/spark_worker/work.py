@@ -41,10 +41,10 @@ class Work(ABC):
     def terminal(self) -> bool:
         return self.state not in (PENDING, RUNNING)
 
-    def wait(self, seconds: float, beyond: str | None = None) -> None:
-        """Return when the work has ended, when its state is no longer ``beyond``, or after ``seconds``."""
+    def wait(self, seconds: float, beyond: str) -> None:
+        """Return when the work has ended, when its state is another than ``beyond``, or after ``seconds``."""
         with self._changed:
-            self._changed.wait_for(lambda: self.terminal or self.state not in (beyond or self.state,), seconds)
+            self._changed.wait_for(lambda: self.terminal or self.state != beyond, seconds)
 
     def cancel(self) -> None:
         """Ask the thread to stop and keep interrupting its Spark jobs until it has. Returns at once."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import paramiko
-from airflow.providers.amazon.aws.hooks.ec2 import EC2Hook
+import paramiko  # type: ignore[import-untyped]
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.sdk.log import mask_secret
 from airflow.utils.log.logging_mixin import LoggingMixin
@@ -90,8 +90,7 @@ class KafkaClientHook(LoggingMixin):
 
     @cached_property
     def _ec2(self) -> Any:
-        hook = EC2Hook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region, api_type="client_type")
-        return hook.conn
+        return AwsBaseHook(self.aws_conn_id, region_name=self.settings.region, client_type="ec2").conn
 
     def find_instance(self) -> dict[str, Any]:
         """The one running instance that carries the user id, as EC2 describes it."""

@@ -1,0 +1,77 @@
+"""Sets of Kafka offsets as half-open ranges: a million offsets in a row are one pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+type Range = tuple[int, int]
+
+
+def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """The same offsets in order, without overlaps, neighbours joined."""
+    merged: list[Range] = []
+    for start, stop in sorted(ranges):
+        if start >= stop:
+            continue
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return tuple(merged)
+
+
+def overlaps(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Offsets that are in two or more of the ranges."""
+    found: list[Range] = []
+    reached = -1
+    for start, stop in sorted(ranges):
+        if start < reached:
+            found.append((start, min(stop, reached)))
+        reached = max(stop, reached)
+    return merge(found)
+
+
+def clip(ranges: Iterable[Range], within: Range) -> tuple[Range, ...]:
+    start, stop = within
+    return tuple((max(a, start), min(b, stop)) for a, b in ranges if max(a, start) < min(b, stop))
+
+
+def subtract(whole: Range, taken: Iterable[Range]) -> tuple[Range, ...]:
+    """What is left of ``whole``."""
+    left: list[Range] = []
+    position, end = whole
+    for start, stop in clip(merge(taken), whole):
+        if start > position:
+            left.append((position, start))
+        position = stop
+    if position < end:
+        left.append((position, end))
+    return tuple(left)
+
+
+def size(ranges: Iterable[Range]) -> int:
+    return sum(stop - start for start, stop in ranges)
+
+
+def ranges_of(offsets: Iterable[int]) -> tuple[Range, ...]:
+    """Offsets in the order they come; one that comes twice stays in two ranges."""
+    ranges: list[Range] = []
+    for offset in offsets:
+        if ranges and ranges[-1][1] == offset:
+            ranges[-1] = (ranges[-1][0], offset + 1)
+        else:
+            ranges.append((offset, offset + 1))
+    return tuple(ranges)
+
+
+def spell(ranges: Iterable[Range]) -> str:
+    """``12, 14-16``."""
+    return ", ".join(str(start) if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in ranges)
+
+
+def positions(by_partition: Mapping[int, Sequence[Range]], limit: int = 20) -> tuple[str, ...]:
+    """``p0@12``, ``p1@14-16``, and how many ranges are not named where there are more than ``limit``."""
+    named = [f"p{partition}@{spell([one])}" for partition in sorted(by_partition) for one in by_partition[partition]]
+    if len(named) <= limit:
+        return tuple(named)
+    return (*named[:limit], f"and {len(named) - limit} more ranges")

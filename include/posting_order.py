@@ -1,0 +1,49 @@
+"""What one run is asked to post."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+CONTINUE = "continue"
+START_PATTERN = r"^(continue|[0-9]{1,8})$"
+LARGEST_START = 99_999_999
+MOST_POSTS = 1_000_000
+LARGEST_BATCH = 5_000
+LARGEST_SEED = 2**32 - 1
+
+
+class PostingOrderError(ValueError):
+    """An order is out of its bounds. The message names every param, its value and what is expected."""
+
+
+class PostingOrder(BaseModel):
+    """How many posts of which seed, from which draw on, at what pace, how many records a request.
+
+    ``start`` is the number of the first draw, or ``continue``: after the last draw that any run of this seed posted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    posts: Annotated[int, Field(ge=1, le=MOST_POSTS)] = 500
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 100
+    start: Annotated[str, StringConstraints(pattern=START_PATTERN)] = CONTINUE
+    pace: Literal["none", "emulated"] = "none"
+    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 500
+
+    @classmethod
+    def parse(cls, **params: Any) -> Self:
+        """The order in a run's params, numbers or their text. Raises PostingOrderError with all problems at once."""
+        try:
+            return cls.model_validate({**params, "start": str(params.get("start", CONTINUE))})
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'params'}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+            )
+            raise PostingOrderError(f"The run's params cannot be posted: {problems}") from error
+
+    @property
+    def first_draw(self) -> int | None:
+        """The draw that ``start`` names, or None to go on where the seed's last run ended."""
+        return None if self.start == CONTINUE else int(self.start)

@@ -1,0 +1,167 @@
+"""How far a run has posted: what a retry goes on from, and what the ledger counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from include.offset_ranges import Range, merge
+from include.settings import STREAMS, Stream
+
+REFUSALS_SHOWN = 100
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class ProgressError(ValueError):
+    """A stored progress object cannot be used. The message says why, and what to do."""
+
+
+class OffsetRange(BaseModel):
+    """Offsets ``first`` to ``last`` of a partition, all of them acknowledged to this run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    partition: Count
+    first: Count
+    last: Count
+    count: Count
+
+
+class Refusal(BaseModel):
+    """A record that will not be posted, and why. ``code`` is an HTTP status or the proxy's own error code."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ind: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A refusal with everything needed to post the row by hand. ``value`` is None where the source has no such row."""
+
+    stream: Stream
+    draw: int
+    ind: int
+    code: str
+    message: str
+    value: dict[str, object] | None
+
+
+@dataclass
+class Settled:
+    """What became of the records that were due, by draw; those in none of the three are still open."""
+
+    acknowledged: dict[int, tuple[int, int]] = field(default_factory=dict)  # draw -> partition, offset
+    refused: dict[int, RefusedRow] = field(default_factory=dict)
+    missing: dict[int, RefusedRow] = field(default_factory=dict)
+
+    def __contains__(self, draw: int) -> bool:
+        return draw in self.acknowledged or draw in self.refused or draw in self.missing
+
+
+class StreamProgress(BaseModel):
+    """Counts of one stream. All draws below ``drawn`` are dealt with, but for those in ``unsettled``.
+
+    ``drawn``, ``unsettled`` count from the run's first draw. ``read`` rows came from the source, ``missing`` keys had
+    no row there; every row read is acknowledged, refused or unsettled.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    drawn: Count = 0
+    read: Count = 0
+    missing: Count = 0
+    acknowledged: Count = 0
+    refused: Count = 0
+    unsettled: list[Count] = []
+    refusals: list[Refusal] = []
+    ranges: list[OffsetRange] = []
+
+    def due(self, first: int, end: int) -> list[int]:
+        """Which of the draws ``first`` to ``end`` (exclusive) still have to be posted, in order."""
+        open_before = [number for number in self.unsettled if first <= number < end]
+        return open_before + list(range(max(first, self.drawn), end))
+
+
+class PostingProgress(BaseModel):
+    """Progress of one run, stored as a JSON object in the bucket after every few requests and at the end.
+
+    Draws are numbered from the run's own first one, which is number ``first_draw`` of the seed's sequence.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    dag_id: str
+    run_id: str
+    seed: int
+    first_draw: Count
+    posts: Count
+    drawn: Count = 0
+    streams: dict[Stream, StreamProgress] = Field(
+        default_factory=lambda: {stream: StreamProgress() for stream in STREAMS}
+    )
+
+    @classmethod
+    def parse(cls, text: str, *, source: str) -> PostingProgress:
+        """A stored progress object; ``source`` says in errors where it came from."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ProgressError(
+                f"{source} is no progress object ({error.error_count()} problems, first: {error.errors()[0]['msg']}). "
+                "Restore it, or trigger a new run."
+            ) from error
+
+    def check_order(self, *, seed: int, posts: int) -> None:
+        """Raise ProgressError if the run was started with another order than the one it is now asked to go on with."""
+        if (self.seed, self.posts) != (seed, posts):
+            raise ProgressError(
+                f"Run {self.run_id} of {self.dag_id} has begun with seed={self.seed}, posts={self.posts} and cannot go "
+                f"on with seed={seed}, posts={posts}. Trigger a new run."
+            )
+
+    @property
+    def next_draw(self) -> int:
+        """The number of the seed's first draw that this run has not posted on every stream."""
+        unsettled = [number for progress in self.streams.values() for number in progress.unsettled]
+        return self.first_draw + min([self.drawn, *unsettled])
+
+    @property
+    def complete(self) -> bool:
+        return self.next_draw == self.first_draw + self.posts
+
+    def settle(self, stream: Stream, *, due: Sequence[int], settled: Settled) -> None:
+        """Record what became of the draws ``due``, the first ones due of this stream. Those still open stay due."""
+        progress = self.streams[stream]
+        open_before = set(progress.unsettled)
+        progress.read += len(due) - len(open_before.intersection(due)) - len(settled.missing)
+        progress.missing += len(settled.missing)
+        progress.acknowledged += len(settled.acknowledged)
+        progress.refused += len(settled.refused)
+        progress.unsettled = sorted(draw for draw in open_before.union(due) if draw not in settled)
+        progress.drawn = max(progress.drawn, *(draw + 1 for draw in due))
+        for row in (*settled.missing.values(), *settled.refused.values()):
+            if len(progress.refusals) < REFUSALS_SHOWN:
+                progress.refusals.append(Refusal(ind=row.ind, code=row.code, message=row.message))
+        progress.ranges = _with_positions(progress.ranges, settled.acknowledged.values())
+        self.drawn = min(stream_progress.drawn for stream_progress in self.streams.values())
+
+
+def _with_positions(ranges: list[OffsetRange], positions: Iterable[tuple[int, int]]) -> list[OffsetRange]:
+    """The ranges with the positions (partition, offset) added: in order, none touching its neighbour."""
+    by_partition: dict[int, list[Range]] = {}
+    for item in ranges:
+        by_partition.setdefault(item.partition, []).append((item.first, item.last + 1))
+    for partition, offset in positions:
+        by_partition.setdefault(partition, []).append((offset, offset + 1))
+    return [
+        OffsetRange(partition=partition, first=start, last=stop - 1, count=stop - start)
+        for partition in sorted(by_partition)
+        for start, stop in merge(by_partition[partition])
+    ]

@@ -1,0 +1,203 @@
+"""Records to one topic through the REST API: many a request, every record's own answer read."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import requests
+
+from include.posting_progress import RefusedRow, Settled
+from include.settings import Stream
+from include.source_tables import as_posted
+
+CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
+
+RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+SPLIT_STATUSES = frozenset({400, 413, 422})
+RETRIED_RECORD_CODES = frozenset({50001, 50002, 50003})
+REFUSED_IN_A_ROW = 20
+SAID_CHARACTERS = 300
+
+ADVICE = {
+    401: "The API asks for other credentials: run the stage rest_api again.",
+    403: "The API key is not valid for this stage of the API, or the address is wrong: run the stage rest_api again.",
+    404: "The API or the topic does not exist: run the stages topics and rest_api again.",
+}
+RERUN = "What is acknowledged is recorded: once the cause is gone, run the task again, it goes on where it stopped."
+
+
+class PostingError(RuntimeError):
+    """Records cannot be posted. The message names the address, the answer and what to do."""
+
+
+class PostingStoppedError(RuntimeError):
+    """Somebody asked to stop; nothing is wrong with the records."""
+
+
+class SourceRow(NamedTuple):
+    """A row to post: the number of its draw in the run, its post's key, its columns."""
+
+    draw: int
+    ind: int
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """When to try again, in seconds. ``tries`` without a single record acknowledged end the run.
+
+    The wait doubles from ``first_wait`` to ``longest_wait``, less a random part of up to half. API Gateway gives up on
+    its backend after 29 s, so a ``read_timeout`` above that sees the gateway's own answer.
+    """
+
+    tries: int = 8
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    connect_timeout: float = 5.0
+    read_timeout: float = 35.0
+
+    def wait(self, failures: int, *, asked: float = 0.0) -> float:
+        """Seconds before the next try after so many failures; ``asked`` is the server's wish, granted within limits."""
+        longest = min(self.longest_wait, self.first_wait * 2.0 ** (failures - 1))
+        return max(longest * random.SystemRandom().uniform(0.5, 1.0), min(asked, self.longest_wait))
+
+
+class _Failure(NamedTuple):
+    """An answer, or none, that another try may better."""
+
+    reason: str
+    asked_wait: float = 0.0
+
+
+class RecordSender:
+    """Sends to one topic over one kept-alive connection: one request at a time, so records keep their order.
+
+    :param invoke_url: address of the deployed API's stage
+    :param stop: set it to end waits and to send no more requests
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        invoke_url: str,
+        topic: str,
+        api_key: str,
+        policy: RetryPolicy,
+        stop: threading.Event,
+    ) -> None:
+        self.stream = stream
+        self._url = f"{invoke_url.rstrip('/')}/topics/{topic}"
+        self._policy = policy
+        self._stop = stop
+        self._session = requests.Session()
+        self._session.headers.update(
+            {"Content-Type": CONTENT_TYPE, "Accept": "application/vnd.kafka.v2+json", "x-api-key": api_key}
+        )
+
+    def close(self) -> None:
+        self._session.close()
+
+    def send(self, rows: Sequence[SourceRow], settled: Settled) -> None:
+        """Post the rows and note in ``settled`` what became of each, as soon as it is known.
+
+        Raises PostingError, or PostingStoppedError, and leaves the rows it could not settle out of ``settled``.
+        A request that is refused as a whole for what is in it (400, 413, 422) is halved until the record is found.
+        """
+        failures = 0
+        while rows:
+            if self._stop.is_set():
+                raise PostingStoppedError
+            answer = self._post(rows)
+            if isinstance(answer, requests.Response) and answer.status_code in SPLIT_STATUSES:
+                self._split(rows, answer, settled)
+                return
+            failure = answer if isinstance(answer, _Failure) else self._read(rows, answer, settled)
+            if failure is None:
+                return
+            remaining = [row for row in rows if row.draw not in settled]
+            failures = 1 if len(remaining) < len(rows) else failures + 1
+            if failures >= self._policy.tries:
+                raise PostingError(
+                    f"POST {self._url}: {len(remaining)} records not posted after {failures} tries, the last time: "
+                    f"{failure.reason}. {RERUN}"
+                )
+            rows = remaining
+            self._stop.wait(self._policy.wait(failures, asked=failure.asked_wait))
+
+    def _post(self, rows: Sequence[SourceRow]) -> requests.Response | _Failure:
+        """The answer of the API if it settles anything, else the reason to try again."""
+        records = [{"key": row.ind, "value": row.value} for row in rows]
+        body = json.dumps({"records": records}, default=as_posted, separators=(",", ":")).encode()
+        try:
+            response = self._session.post(
+                self._url,
+                data=body,
+                timeout=(self._policy.connect_timeout, self._policy.read_timeout),
+                allow_redirects=False,
+            )
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            return _Failure(f"{type(error).__name__}: {error}")
+        except requests.RequestException as error:
+            raise PostingError(f"POST {self._url}: {type(error).__name__}: {error}. Look at the address.") from error
+        status = response.status_code
+        if status in RETRIED_STATUSES:
+            return _Failure(_said(response), _retry_after(response))
+        if status == requests.codes.ok or status in SPLIT_STATUSES:
+            return response
+        raise PostingError(f"POST {self._url}: {_said(response)}. {ADVICE.get(status, 'Look at the API.')} {RERUN}")
+
+    def _read(self, rows: Sequence[SourceRow], response: requests.Response, settled: Settled) -> _Failure | None:
+        """Settle every record by its own answer; returns a reason to try again what is left, or None."""
+        answers = _record_answers(response)
+        if answers is None or len(answers) != len(rows):
+            return _Failure(f"not one answer for each of {len(rows)} records: {_said(response)}")
+        failure = None
+        for row, answer in zip(rows, answers, strict=True):
+            code, partition, offset = answer.get("error_code"), answer.get("partition"), answer.get("offset")
+            if code is None and partition is not None and offset is not None:
+                settled.acknowledged[row.draw] = (partition, offset)
+            elif code is None or code in RETRIED_RECORD_CODES:
+                failure = _Failure(f"200, but record ind={row.ind}: {code} {answer.get('error')}")
+            else:
+                settled.refused[row.draw] = self._refusal(row, str(code), str(answer.get("error")))
+        return failure
+
+    def _split(self, rows: Sequence[SourceRow], response: requests.Response, settled: Settled) -> None:
+        if len(rows) > 1:
+            middle = len(rows) // 2
+            self.send(rows[:middle], settled)
+            self.send(rows[middle:], settled)
+            return
+        row = rows[0]
+        settled.refused[row.draw] = self._refusal(row, str(response.status_code), response.text[:SAID_CHARACTERS])
+        if len(settled.refused) >= REFUSED_IN_A_ROW and not settled.acknowledged:
+            raise PostingError(
+                f"POST {self._url}: the first {len(settled.refused)} records were refused one by one, the last time: "
+                f"{_said(response)}. Look at the REST proxy's log. {RERUN}"
+            )
+
+    def _refusal(self, row: SourceRow, code: str, message: str) -> RefusedRow:
+        return RefusedRow(self.stream, row.draw, row.ind, code, message, row.value)
+
+
+def _record_answers(response: requests.Response) -> list[dict[str, Any]] | None:
+    try:
+        answers = json.loads(response.content)["offsets"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return answers if isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers) else None
+
+
+def _said(response: requests.Response) -> str:
+    return f"{response.status_code} {response.reason} {response.text[:SAID_CHARACTERS]!r}"
+
+
+def _retry_after(response: requests.Response) -> float:
+    asked = response.headers.get("Retry-After", "")
+    return float(asked) if asked.isdigit() else 0.0

@@ -1,0 +1,33 @@
+# RUNNING says that the connector's workers are up. Its tasks run when a consumer of its group owns every partition
+# of the topics. Takes BOOTSTRAP_SERVERS, GROUP, TOPICS (separated by blanks) and WAIT_SECONDS.
+set -euo pipefail
+export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
+
+# Lines of "topic owned" and "topic orphan", one for every partition.
+partitions() {
+  "$HOME/kafka/bin/kafka-consumer-groups.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
+    --command-config "$HOME/kafka/bin/client.properties" --describe --group "$GROUP" 2>&1 |
+    awk '$1 == "GROUP" { for (i = 1; i <= NF; i++) column[$i] = i; next }
+         ("CONSUMER-ID" in column) && NF { print $column["TOPIC"], ($column["CONSUMER-ID"] == "-" ? "orphan" : "owned") }'
+}
+
+deadline=$(($(date +%s) + WAIT_SECONDS))
+while :; do
+  seen=$(partitions || true)
+  missing=
+  for topic in $TOPICS; do
+    if ! echo "$seen" | grep -qxF "$topic owned" || echo "$seen" | grep -qxF "$topic orphan"; then
+      missing="$missing $topic"
+    fi
+  done
+  if [ -z "$missing" ]; then
+    echo "Every partition of $TOPICS is read by group $GROUP" >&2
+    echo unchanged
+    exit 0
+  fi
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "After $WAIT_SECONDS s no task of the connector reads$missing (consumer group $GROUP)" >&2
+    exit 1
+  fi
+  sleep 3
+done

@@ -1,0 +1,33 @@
+# Takes BOOTSTRAP_SERVERS, TOPICS (separated by blanks), DEAD_LETTER_TOPIC, PARTITIONS and REPLICATION_FACTOR.
+# A topic that exists is left as it is, whatever its number of partitions.
+set -euo pipefail
+export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
+
+kafka_topics() {
+  "$HOME/kafka/bin/kafka-topics.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
+    --command-config "$HOME/kafka/bin/client.properties" "$@"
+}
+
+# Lines of "topic partitions", of those wanted topics that exist.
+existing() {
+  kafka_topics --describe --if-exists --topic "$(echo "$TOPICS $DEAD_LETTER_TOPIC" | sed 's/\./\\./g; s/ /|/g')" |
+    sed -n 's/^Topic: *\([^[:space:]]*\).*PartitionCount: *\([0-9]*\).*/\1 \2/p'
+}
+
+found=$(existing)
+created=
+for topic in $TOPICS $DEAD_LETTER_TOPIC; do
+  count=$(echo "$found" | awk -v topic="$topic" '$1 == topic { print $2 }')
+  wanted=$PARTITIONS
+  if [ "$topic" = "$DEAD_LETTER_TOPIC" ]; then wanted=1; fi
+  if [ -n "$count" ]; then
+    echo "$topic: adopted, partitions: $count"
+    continue
+  fi
+  kafka_topics --create --if-not-exists --topic "$topic" --partitions "$wanted" \
+    --replication-factor "$REPLICATION_FACTOR" >&2
+  echo "$topic: created, partitions: $wanted"
+  created="$created $topic"
+done
+
+if [ -n "$created" ]; then echo "changed: created$created"; else echo unchanged; fi

@@ -1,0 +1,14 @@
+# write_if_different FILE: the standard input becomes the content of FILE, in one step, and only if it differs.
+write_if_different() {
+  local file=$1 new
+  new=$(mktemp "$file.XXXXXX")
+  cat >"$new"
+  if cmp -s "$new" "$file"; then
+    rm -f "$new"
+    echo unchanged
+    return
+  fi
+  chmod 644 "$new"
+  mv "$new" "$file"
+  echo "changed: $file"
+}

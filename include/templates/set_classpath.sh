@@ -1,0 +1,30 @@
+# One line in the shell profile, so that who logs in has what the tasks have.
+set -euo pipefail
+
+mark='# Kafka client of pinterest-pipeline'
+profile=$HOME/.bash_profile
+for file in "$HOME/.bash_profile" "$HOME/.bash_login" "$HOME/.profile"; do
+  if [ -f "$file" ]; then
+    profile=$file
+    break
+  fi
+done
+
+jar=$(cd "$HOME/kafka/libs" && ls aws-msk-iam-auth-*.jar) || {
+  echo "The IAM library is not in $HOME/kafka/libs: run the task iam_auth first" >&2
+  exit 1
+}
+line="export PATH=\"\$HOME/java/bin:\$HOME/kafka/bin:\$PATH\" CLASSPATH=\"\$HOME/kafka/libs/$jar\""
+if [ -x "$HOME/java/bin/java" ]; then line="$line JAVA_HOME=\"\$HOME/java\""; fi
+line="$line $mark"
+
+touch "$profile"
+if [ "$(grep -cF "$mark" "$profile" || true)" = 1 ] && grep -qxF "$line" "$profile"; then
+  echo unchanged
+  exit 0
+fi
+new=$(mktemp "$profile.XXXXXX")
+cp -p "$profile" "$new"
+{ grep -vF "$mark" "$profile" || true; echo "$line"; } >"$new"
+mv "$new" "$profile"
+echo "changed: CLASSPATH in $profile"

@@ -1,0 +1,152 @@
+"""What exists in an AWS account before the pipeline first runs, made in the lab's: ``python -m lab.account``.
+
+A key pair with its private key in Parameter Store, the Kafka client instance, the MSK cluster, the bucket and the
+role. Everything is found by name or tag first, so a second call changes nothing; after the client machine's key was
+made anew (its folder was wiped), key pair and parameter follow it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from lab.cloud.ssh_host import client_key
+from lab.state import ACCOUNT, REGION, USER_ID, State
+
+KEY_PAIR = f"{USER_ID}-key-pair"
+ROLE = f"{USER_ID}-ec2-access-role"
+BUCKET = f"user-{USER_ID}-bucket"
+CLUSTER = "pinterest-msk-cluster"
+SECRETS = ("databricks_token", "aws_access_key_id", "aws_secret_access_key")
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["ec2.amazonaws.com", "kafkaconnect.amazonaws.com"]},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+ACCESS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
+            "Resource": f"arn:aws:s3:::{BUCKET}",
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            "Resource": f"arn:aws:s3:::{BUCKET}/*",
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["kafka-cluster:*"],
+            "Resource": f"arn:aws:kafka:{REGION}:{ACCOUNT}:*/{CLUSTER}/*",
+        },
+    ],
+}
+
+
+def prepare(state: State) -> None:
+    """Make what is missing. ministack must be answering."""
+    for name in SECRETS:
+        state.secret(name)
+    bucket(aws(state, "s3"))
+    role(aws(state, "iam"))
+    key_pair(aws(state, "ec2"), aws(state, "ssm"), state)
+    instance(aws(state, "ec2"))
+    cluster(aws(state, "kafka"))
+
+
+def aws(state: State, service: str) -> Any:
+    """A boto3 client of the lab's account. It knows nothing of this machine's real AWS settings."""
+    return boto3.client(
+        service,
+        endpoint_url=f"http://127.0.0.1:{state.port('aws')}",
+        region_name=REGION,
+        aws_access_key_id=state.secret("aws_access_key_id"),
+        aws_secret_access_key=state.secret("aws_secret_access_key"),
+        config=Config(connect_timeout=2, read_timeout=10, proxies={}),
+    )
+
+
+def bucket(s3: Any) -> None:
+    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=BUCKET)
+
+
+def role(iam: Any) -> None:
+    """The role of the client instance and of the S3 sink, with an instance profile of the same name."""
+    try:
+        iam.get_role(RoleName=ROLE)
+    except iam.exceptions.NoSuchEntityException:
+        iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.put_role_policy(RoleName=ROLE, PolicyName="bucket-and-topics", PolicyDocument=json.dumps(ACCESS))
+    try:
+        profile = iam.get_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]
+    except iam.exceptions.NoSuchEntityException:
+        profile = iam.create_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]
+    if not profile["Roles"]:
+        iam.add_role_to_instance_profile(InstanceProfileName=ROLE, RoleName=ROLE)
+
+
+def key_pair(ec2: Any, ssm: Any, state: State) -> None:
+    """The key of the client machine, as a pair that EC2 made keeps it: the private half in Parameter Store."""
+    key = client_key(state)
+    private_key = key.export_private_key("openssh").decode()
+    found = ec2.describe_key_pairs(Filters=[{"Name": "key-name", "Values": [KEY_PAIR]}])["KeyPairs"]
+    if found:
+        pair_id = found[0]["KeyPairId"]
+    else:
+        public_key = key.export_public_key("openssh")
+        pair_id = ec2.import_key_pair(KeyName=KEY_PAIR, PublicKeyMaterial=public_key)["KeyPairId"]
+    name = f"/ec2/keypair/{pair_id}"
+    try:
+        kept = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        kept = None
+    if kept != private_key:
+        ssm.put_parameter(Name=name, Value=private_key, Type="SecureString", Overwrite=kept is not None)
+
+
+def instance(ec2: Any) -> None:
+    alive = [
+        {"Name": "tag:Name", "Values": [USER_ID]},
+        {"Name": "instance-state-name", "Values": ["running", "stopped"]},
+    ]
+    reservations = ec2.describe_instances(Filters=alive)["Reservations"]
+    found = [instance for reservation in reservations for instance in reservation["Instances"]]
+    if not found:
+        ec2.run_instances(
+            ImageId="ami-00000000",
+            InstanceType="t2.micro",
+            MinCount=1,
+            MaxCount=1,
+            KeyName=KEY_PAIR,
+            IamInstanceProfile={"Name": ROLE},
+            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": USER_ID}]}],
+        )
+    elif found[0]["State"]["Name"] == "stopped":
+        ec2.start_instances(InstanceIds=[found[0]["InstanceId"]])
+
+
+def cluster(kafka: Any) -> None:
+    clusters = kafka.list_clusters(ClusterNameFilter=CLUSTER)["ClusterInfoList"]
+    if not any(cluster["ClusterName"] == CLUSTER for cluster in clusters):
+        kafka.create_cluster(
+            ClusterName=CLUSTER,
+            KafkaVersion="3.7.x",
+            NumberOfBrokerNodes=1,
+            BrokerNodeGroupInfo={"InstanceType": "kafka.t3.small", "ClientSubnets": ["subnet-00000001"]},
+        )
+
+
+if __name__ == "__main__":
+    prepare(State.open())

@@ -1,0 +1,188 @@
+"""Airflow wired to the lab: ``state/airflow.env``, for ``bin/airflow`` and for a shell (``set -a; . airflow.env``).
+
+Everything the pipeline knows of the lab is in here: three connections and one Variable. It holds secrets, so only its
+owner can read it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from lab.account import CLUSTER
+from lab.cloud.ssh_host import LOGIN, host_key
+from lab.state import CHECKOUT, REGION, USER_ID, State, write_private
+
+HOST = "127.0.0.1"
+SECRET_SCOPE = "pinterest"
+ARCHIVES = {
+    "java": "java-21.tar.gz",
+    "kafka": "kafka_2.13-4.3.1.tgz",
+    "iam_auth": "aws-msk-iam-auth-2.3.9-all.jar",
+    "s3_sink": "pinterest-s3-sink-1.0.zip",
+    "rest_proxy": "kafka-rest-1.0.tar.gz",
+}
+
+
+def write(state: State) -> Path:
+    """Write the file and return its path. The mirror's archives must have been built: their digests go in."""
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment(state).items()]
+    path = state.path("airflow.env")
+    write_private(path, "".join(lines))
+    return path
+
+
+def environment(state: State) -> dict[str, str]:
+    return {
+        **airflow(state),
+        **no_real_account(),
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws_connection(state)),
+        "AIRFLOW_CONN_DATABRICKS_DEFAULT": json.dumps(databricks_connection(state)),
+        "AIRFLOW_CONN_PINTEREST_SOURCE": json.dumps(source_connection(state)),
+        "AIRFLOW_VAR_PINTEREST_PIPELINE": json.dumps(settings(state)),
+    }
+
+
+def airflow(state: State) -> dict[str, str]:
+    home = state.path("airflow")
+    api = f"http://{HOST}:{state.port('airflow')}"
+    return {
+        "AIRFLOW_HOME": str(home),
+        "PYTHONPATH": str(CHECKOUT),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__FERNET_KEY": fernet_key(state.secret("airflow_fernet_key")),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{api}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__API__BASE_URL": api,
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(state.port("airflow")),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": state.secret("airflow_api_secret_key"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": state.secret("airflow_jwt_secret"),
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+    }
+
+
+def no_real_account() -> dict[str, str]:
+    """A call that misses the lab's connection finds no keys, no proxy and no instance metadata, and fails."""
+    return {
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": f"{HOST},localhost",
+        "no_proxy": f"{HOST},localhost",
+    }
+
+
+def aws_connection(state: State) -> dict[str, Any]:
+    """``sts`` is named because the provider never applies the general address to it."""
+    aws = f"http://{HOST}:{state.port('aws')}"
+    return {
+        "conn_type": "aws",
+        "login": state.secret("aws_access_key_id"),
+        "password": state.secret("aws_secret_access_key"),
+        "extra": {
+            "region_name": REGION,
+            "endpoint_url": aws,
+            "service_config": {
+                "kafkaconnect": {"endpoint_url": f"http://{HOST}:{state.port('msk_connect')}"},
+                "sts": {"endpoint_url": aws},
+            },
+        },
+    }
+
+
+def databricks_connection(state: State) -> dict[str, Any]:
+    return {
+        "conn_type": "databricks",
+        "host": HOST,
+        "schema": "http",
+        "port": state.port("databricks"),
+        "password": state.secret("databricks_token"),
+    }
+
+
+def source_connection(state: State) -> dict[str, Any]:
+    return {
+        "conn_type": "mysql",
+        "host": HOST,
+        "port": state.port("mariadb"),
+        "login": "project_user",
+        "password": state.secret("mariadb_reader"),
+        "schema": "pinterest_data",
+    }
+
+
+def settings(state: State) -> dict[str, Any]:
+    """The Variable: where the lab differs from an AWS account."""
+    rest_proxy = state.port("rest_proxy")
+    return {
+        "user_id": USER_ID,
+        "region": REGION,
+        "downloads": downloads(state),
+        "kafka_client": {
+            "login": LOGIN,
+            "host": HOST,
+            "port": state.port("ssh"),
+            "host_key": " ".join(host_key(state).export_public_key("openssh").decode().split()[:2]),
+        },
+        "kafka": {"cluster_name": CLUSTER, "authentication": "none", "partitions": 3, "replication_factor": 1},
+        "s3_sink": {
+            "connector_class": "pinterest.lab.S3SinkConnector",
+            "rotate_ms": 2000,
+            "properties": {
+                "store.url": f"http://{HOST}:{state.port('aws')}",
+                "aws.access.key.id": state.secret("aws_access_key_id"),
+                "aws.secret.access.key": state.secret("aws_secret_access_key"),
+            },
+        },
+        "rest_proxy": {"listen_host": HOST, "port": rest_proxy, "url": f"http://{HOST}:{rest_proxy}"},
+        "rest_api": {
+            "invoke_url_format": f"http://{HOST}:{state.port('gateway')}/_aws/execute-api/{{api_id}}/{{stage}}"
+        },
+        "databricks": {
+            "catalog": "spark_catalog",
+            "schema": "pinterest",
+            "storage": "secret_scope",
+            "secret_scope": SECRET_SCOPE,
+        },
+    }
+
+
+def downloads(state: State) -> dict[str, dict[str, str]]:
+    """Every archive at the mirror, with the digest it had when it was built."""
+    path = state.install / "mirror" / "digests.json"
+    try:
+        digests = json.loads(path.read_text())
+        missing = [archive for archive in ARCHIVES.values() if archive not in digests]
+    except FileNotFoundError:
+        missing = list(ARCHIVES.values())
+    if missing:
+        raise MirrorIncompleteError(f"{path} lacks {', '.join(missing)}; run: .venv/bin/python -m lab setup")
+    mirror = f"http://{HOST}:{state.port('mirror')}"
+    return {name: {"url": f"{mirror}/{file}", "sha256": digests[file]} for name, file in ARCHIVES.items()}
+
+
+class MirrorIncompleteError(RuntimeError):
+    """An archive that the client machine fetches was not built."""
+
+
+def fernet_key(secret: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()).decode()
+
+
+if __name__ == "__main__":
+    try:
+        print(write(State.open()))
+    except MirrorIncompleteError as error:
+        sys.exit(str(error))

@@ -1,0 +1,104 @@
+"""The processes of one lab, found by what is in their environment: also those that nobody supervises any more."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+from lab.state import State
+
+MARK = "LAB_SUPERVISED"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who listens at a port. Other users' processes cannot be seen: then ``pid`` is None."""
+
+    port: int
+    pid: int | None
+    program: str
+
+
+def of_lab(state: State) -> list[psutil.Process]:
+    """Everything a supervisor of this lab started, children included, and everything started on its client machine."""
+    root, home = str(state.root), str(state.path("client_machine", "home"))
+    return [
+        process
+        for process in psutil.process_iter()
+        if (environment := environment_of(process)).get(MARK) == root or environment.get("HOME") == home
+    ]
+
+
+def environment_of(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except (psutil.Error, OSError):
+        return {}
+
+
+def left_behind(state: State, supervisor: int | None) -> list[psutil.Process]:
+    """Those of the lab that its supervisor does not know, the client machine's own apart: they outlive their session."""
+    home = str(state.path("client_machine", "home"))
+    known = {supervisor} | ({child.pid for child in children(supervisor)} if supervisor else set())
+    return [p for p in of_lab(state) if p.pid not in known and environment_of(p).get("HOME") != home]
+
+
+def children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def end(processes: Iterable[psutil.Process], seconds: float = 10) -> None:
+    """Ask them to stop; after ``seconds`` make them."""
+    processes = list(processes)
+    for process in processes:
+        try:
+            process.terminate()
+        except psutil.NoSuchProcess:
+            continue
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    for process in alive:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(alive, timeout=5)
+
+
+def holder_of(port: int) -> Holder | None:
+    """Who has the port on the loopback address, if anybody."""
+    with socket.socket() as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a server that restarts would do
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return Holder(port, *listener_at(port))
+    return None
+
+
+def listener_at(port: int) -> tuple[int | None, str]:
+    for process in psutil.process_iter():
+        try:
+            for connection in process.net_connections("tcp"):
+                if connection.laddr and connection.laddr.port == port:
+                    return process.pid, " ".join(process.cmdline())[:120] or process.name()
+        except (psutil.Error, OSError):
+            continue
+    return None, "a program of another user"
+
+
+def memory(pid: int) -> int:
+    """Bytes held by a process and its children; shared pages count once where the system can tell (Linux)."""
+    total = 0
+    for process in [psutil.Process(pid), *children(pid)] if psutil.pid_exists(pid) else []:
+        try:
+            held = process.memory_full_info() if psutil.LINUX else process.memory_info()
+            total += getattr(held, "pss", 0) or held.rss
+        except psutil.Error:
+            continue
+    return total

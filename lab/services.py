@@ -1,0 +1,96 @@
+"""The services of the lab: what each is started with, what must be running before it, and what proves it ready."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lab import database, kafka
+from lab.progress import Work
+from lab.readiness import Answers, health, listens
+from lab.state import CHECKOUT, State
+
+
+def nothing_to_prepare(state: State, work: Work) -> None:
+    """The service makes its own folders."""
+
+
+def nothing_to_add(state: State, work: Work) -> None:
+    """The service is of use as soon as it answers."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """``answers(state, pid)`` is true once the process with that pid itself answers as this lab's service.
+
+    ``prepare`` runs before a start, ``complete`` once it answers; both change nothing the second time.
+    """
+
+    name: str
+    command: list[str]
+    ports: tuple[str, ...]
+    answers: Answers
+    environment: dict[str, str] = field(default_factory=dict)
+    prepare: Callable[[State, Work], None] = nothing_to_prepare
+    complete: Callable[[State, Work], None] = nothing_to_add
+    after: tuple[str, ...] = ()
+    seconds_to_start: float = 120
+    seconds_to_stop: int = 15
+
+
+def services(state: State) -> list[Service]:
+    ours = {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    environments = state.install / "envs"
+    return [
+        Service(
+            "mariadb",
+            database.command(state),
+            ("mariadb",),
+            database.answers,
+            database.environment(state),
+            prepare=database.prepare,
+            complete=database.load_source,
+        ),
+        Service(
+            "kafka",
+            kafka.broker_command(state),
+            ("kafka", "kafka_controller"),
+            lambda state, pid: listens(pid, state.port("kafka")) and kafka.broker_answers(state),
+            prepare=kafka.prepare_broker,
+        ),
+        Service(
+            "connect",
+            kafka.connect_command(state),
+            ("connect",),
+            lambda state, pid: listens(pid, state.port("connect")) and kafka.connect_answers(state),
+            prepare=kafka.prepare_connect,
+            after=("kafka",),
+        ),
+        Service(
+            "aws",
+            [str(environments / "ministack" / "bin" / "python"), "-m", "lab.aws_server"],
+            ("aws",),
+            health("aws"),
+            ours,
+        ),
+        Service(
+            "cloud",
+            [sys.executable, "-m", "lab.cloud"],
+            ("gateway", "msk_connect", "databricks", "mirror", "ssh"),
+            lambda state, pid: (
+                all(health(name)(state, pid) for name in ("gateway", "msk_connect", "databricks", "mirror"))
+                and listens(pid, state.port("ssh"))
+            ),
+            ours,
+            after=("aws",),
+        ),
+        Service(
+            "spark",
+            [str(environments / "spark" / "bin" / "python"), "-m", "lab.spark_worker"],
+            ("spark",),
+            health("spark"),
+            ours,
+            after=("aws",),
+        ),
+    ]

@@ -1,0 +1,150 @@
+"""A SQL statement as a unit of work. Values come back as the SQL Statement Execution API writes them: text or null."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from lab.spark_worker.notebook_task import describe
+from lab.spark_worker.work import Work
+
+CATALOG = "spark_catalog"
+BYTE_LIMIT = 25 * 1024 * 1024
+NAMES = {
+    "BIGINT": "LONG",
+    "SMALLINT": "SHORT",
+    "TINYINT": "BYTE",
+    "TIMESTAMP_NTZ": "TIMESTAMP",
+    "VOID": "NULL",
+}
+READERS: dict[str, Callable[[str], Any]] = {
+    "STRING": str,
+    "INT": int,
+    "BIGINT": int,
+    "DOUBLE": float,
+    "DECIMAL": Decimal,
+    "BOOLEAN": lambda text: {"true": True, "false": False}.get(text.lower()),
+    "DATE": date.fromisoformat,
+    "TIMESTAMP": datetime.fromisoformat,
+}
+
+
+class StatementError(Exception):
+    """What the service itself refuses; the message is the caller's."""
+
+
+class Statement(Work):
+    """``parameters``: named markers (``:name``) and their values, as the API takes them."""
+
+    def __init__(
+        self,
+        id: str,
+        base: SparkSession,
+        statement: str,
+        catalog: str | None,
+        schema: str | None,
+        parameters: list[dict[str, str | None]],
+        row_limit: int | None,
+    ) -> None:
+        super().__init__(id, base)
+        self._statement = statement
+        self._catalog = catalog or CATALOG
+        self._schema = schema
+        self._parameters = parameters
+        self._row_limit = row_limit
+        self._columns: list[dict[str, Any]] = []
+        self._rows: list[list[str | None]] = []
+        self._truncated = False
+        self._error: dict[str, str] | None = None
+
+    def execute(self, session: SparkSession) -> None:
+        if self._catalog != CATALOG:
+            raise StatementError(f"[NO_SUCH_CATALOG_EXCEPTION] Catalog '{self._catalog}' was not found: the lab has {CATALOG}")
+        if self._schema:
+            session.sql(f"USE `{self._schema.replace('`', '``')}`")
+        arguments = {parameter["name"]: _argument(parameter) for parameter in self._parameters}
+        frame = session.sql(self._statement.strip().removesuffix(";"), args=arguments or None)
+        self._columns = [_column(position, field) for position, field in enumerate(frame.schema)]
+        self._collect(frame)
+
+    def _collect(self, frame: DataFrame) -> None:
+        size = 0
+        for row in _as_text(frame).toLocalIterator():
+            if self._row_limit is not None and len(self._rows) == self._row_limit:
+                self._truncated = True
+                return
+            self._rows.append(list(row))
+            size += sum(len(value) for value in row if value)
+            if size > BYTE_LIMIT:
+                self._rows.clear()
+                raise StatementError(
+                    "Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size of "
+                    f"at most {BYTE_LIMIT} bytes. Select fewer rows or columns."
+                )
+
+    def failed(self, error: BaseException) -> None:
+        message = str(error) if isinstance(error, StatementError) else describe(error)[0].partition(": ")[2]
+        self._error = {"error": message}
+
+    def view(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "columns": self._columns,
+            "rows": self._rows if self.terminal else [],
+            "truncated": self._truncated,
+            **(self._error or {}),
+        }
+
+
+def _argument(parameter: dict[str, str | None]) -> Any:
+    """The parameter's value as Python has it: markers take literals, not expressions."""
+    name, value, kind = parameter["name"], parameter.get("value"), (parameter.get("type") or "STRING").upper()
+    read = READERS.get(kind.partition("(")[0])
+    if read is None:
+        raise StatementError(f"Parameter {name}: type {kind} is not one of {', '.join(READERS)}")
+    try:
+        return None if value is None else read(value)
+    except (ValueError, ArithmeticError) as error:
+        raise StatementError(f"Parameter {name}: {value!r} is not of type {kind}") from error
+
+
+def _column(position: int, field: T.StructField) -> dict[str, Any]:
+    text = field.dataType.simpleString()
+    name = text.upper().split("(")[0].split("<")[0].split(" ")[0]
+    column = {
+        "name": field.name,
+        "position": position,
+        "type_name": NAMES.get(name, name),
+        "type_text": text if "<" in text else text.upper(),
+    }
+    if isinstance(field.dataType, T.DecimalType):
+        column |= {"type_precision": field.dataType.precision, "type_scale": field.dataType.scale}
+    return column
+
+
+def _as_text(frame: DataFrame) -> DataFrame:
+    """The same rows, every value as text. Columns by position: two may have one name."""
+    places = frame.toDF(*(f"c{position}" for position in range(len(frame.columns))))
+    return places.select(*(_text(places[field.name], field.dataType) for field in places.schema))
+
+
+def _text(column: Any, kind: T.DataType) -> Any:
+    match kind:
+        case T.TimestampType():
+            return F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSSXXX")
+        case T.TimestampNTZType():
+            return F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSS")
+        case T.BinaryType():
+            return F.base64(column)
+        case T.ArrayType() | T.MapType() | T.StructType():
+            return F.to_json(column)
+        case _:
+            return column.cast("string")
+
+

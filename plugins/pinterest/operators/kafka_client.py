@@ -1,0 +1,125 @@
+"""Operators that work on the Kafka client machine."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pinterest.defaults import settings
+from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
+
+UPLOAD_SECONDS = 3600
+
+
+class KafkaClientScriptOperator(BaseOperator):
+    """Run a script on the Kafka client machine. Returns its last line: ``unchanged`` or ``changed: …``.
+
+    Cancelling the task, or its timeout, ends the script and its children on the machine.
+
+    :param script: bash, or the name of a ``.sh`` template (templated)
+    :param environment: variables of the script; no secrets, they are shown as rendered (templated)
+    :param timeout: seconds the script may take
+    """
+
+    template_fields: Sequence[str] = ("script", "environment")
+    template_ext: Sequence[str] = (".sh",)
+    template_fields_renderers = {"script": "bash", "environment": "json"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        *,
+        script: str,
+        environment: Mapping[str, Any] | None = None,
+        timeout: float = 1500,
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.script = script
+        self.environment = dict(environment or {})
+        self.timeout = timeout
+        self.aws_conn_id = aws_conn_id
+        self._running: KafkaClientHook | None = None
+
+    def execute(self, context: Context) -> str:
+        return self._run(KafkaClientHook(settings(), self.aws_conn_id))
+
+    def on_kill(self) -> None:
+        if self._running is not None:
+            self._running.kill()
+
+    def _run(self, hook: KafkaClientHook, secrets: Mapping[str, str] | None = None) -> str:
+        self._running = hook
+        environment = {name: "" if value is None else str(value) for name, value in self.environment.items()}
+        completed = hook.run(self.script, environment, self.timeout, secrets=secrets)
+        self._running = None
+        return completed.check(f"The script of {self.task_id}").last_line
+
+
+class KafkaClientUploadOperator(KafkaClientScriptOperator):
+    """Have the client machine fetch an archive and put it into a bucket. Returns ``unchanged`` or ``changed: …``.
+
+    The machine needs no rights of its own on the bucket: it gets an address that is good for this object, this
+    content and an hour. An object of that key with that digest in its metadata is left alone.
+
+    :param url: where the archive is (templated)
+    :param sha256: its digest (templated)
+    :param bucket: name of the bucket (templated)
+    :param key: key of the object; best one that carries the digest (templated)
+    """
+
+    template_fields: Sequence[str] = (*KafkaClientScriptOperator.template_fields, "url", "sha256", "bucket", "key")
+
+    def __init__(self, *, url: str, sha256: str, bucket: str, key: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.url = url
+        self.sha256 = sha256
+        self.bucket = bucket
+        self.key = key
+
+    def execute(self, context: Context) -> str:
+        hook = KafkaClientHook(settings(), self.aws_conn_id)
+        s3 = self._s3(hook.settings.region)
+        if self._is_there(s3):
+            self.log.info("s3://%s/%s is there, with the right digest", self.bucket, self.key)
+            return "unchanged"
+        signed = {"Metadata": {"sha256": self.sha256}, "ChecksumSHA256": self._checksum}
+        upload_url = s3.generate_presigned_url(
+            "put_object", Params={"Bucket": self.bucket, "Key": self.key, **signed}, ExpiresIn=UPLOAD_SECONDS
+        )
+        self.environment = {
+            **self.environment,
+            "URL": self.url,
+            "SHA256": self.sha256,
+            "HEADERS": f"x-amz-meta-sha256: {self.sha256}\nx-amz-checksum-sha256: {self._checksum}",
+        }
+        result = self._run(hook, secrets={"UPLOAD_URL": upload_url})
+        if not self._is_there(s3):
+            where = f"s3://{self.bucket}/{self.key}"
+            raise KafkaClientError(f"{where} is not there after the upload, or not with its digest")
+        return result
+
+    @property
+    def _checksum(self) -> str:
+        """The digest as S3 takes it, which then refuses other content."""
+        return base64.b64encode(bytes.fromhex(self.sha256)).decode()
+
+    def _s3(self, region: str) -> Any:
+        own = S3Hook(aws_conn_id=self.aws_conn_id, region_name=region)
+        config = (own.config or Config()).merge(Config(signature_version="s3v4"))
+        return S3Hook(aws_conn_id=self.aws_conn_id, region_name=region, config=config).conn
+
+    def _is_there(self, s3: Any) -> bool:
+        try:
+            found = s3.head_object(Bucket=self.bucket, Key=self.key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+                return False
+            raise
+        return bool(found["ContentLength"] > 0 and found["Metadata"].get("sha256") == self.sha256)

@@ -1,0 +1,321 @@
+"""Operators for MSK Connect, in the style of the amazon provider: prepare, one main call, wait."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, BaseAwsLink
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
+from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
+from airflow.providers.common.compat.sdk import AirflowException, Context, conf
+
+from include.properties import parse_properties
+from pinterest.hooks.msk_connect import MskConnectHook
+from pinterest.triggers.msk_connect import CONNECTOR_STATUS, MskConnectConnectorRunningTrigger
+
+PLUGIN_STATUS = ["customPluginState", "stateDescription.code", "stateDescription.message"]
+IN_PROGRESS = ("CREATING", "UPDATING")
+
+
+class MskConnectConnectorLink(BaseAwsLink):
+    """The connector in the AWS console."""
+
+    name = "MSK Connect connector"
+    key = "msk_connect_connector"
+    format_str = BASE_AWS_CONSOLE_LINK + "/msk/home?region={region_name}#/connector/{connector_arn}/view"
+
+
+class MskConnectCreateCustomPluginOperator(AwsBaseOperator[MskConnectHook]):
+    """Create a custom plugin and wait until it is ACTIVE. Returns its ARN.
+
+    A plugin's content cannot be changed, so the name is best one that changes with the content. A plugin of the
+    same name is adopted; one whose creation failed is removed first.
+
+    :param plugin_name: name of the plugin, unique in the account and region (templated)
+    :param plugin: the other arguments of ``CreateCustomPlugin``, as boto3 takes them (templated)
+    """
+
+    aws_hook_class = MskConnectHook
+    template_fields: Sequence[str] = aws_template_fields("plugin_name", "plugin")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"plugin": "json"}
+
+    def __init__(
+        self,
+        *,
+        plugin_name: str,
+        plugin: dict[str, Any],
+        waiter_delay: int = 2,
+        waiter_max_attempts: int = 300,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.plugin_name = plugin_name
+        self.plugin = plugin
+        self.waiter_delay = waiter_delay
+        self.waiter_max_attempts = waiter_max_attempts
+
+    def execute(self, context: Context) -> str:
+        plugin_arn = self._adopt() or self._create()
+        try:
+            self._wait("custom_plugin_active", plugin_arn)
+        except AirflowException as error:
+            state = self.hook.conn.describe_custom_plugin(customPluginArn=plugin_arn)
+            raise AirflowException(f"{error}: {_description(state)}") from error
+        return plugin_arn
+
+    def _adopt(self) -> str | None:
+        found = self.hook.find_custom_plugin(self.plugin_name)
+        if found is None:
+            return None
+        plugin_arn = str(found["customPluginArn"])
+        if found["customPluginState"] == "CREATE_FAILED":
+            self.log.info("Custom plugin %s could not be created before: removing it", self.plugin_name)
+            self.hook.conn.delete_custom_plugin(customPluginArn=plugin_arn)
+        elif found["customPluginState"] != "DELETING":
+            self.log.info("Custom plugin %s exists (%s): adopted", self.plugin_name, found["customPluginState"])
+            return plugin_arn
+        self._wait("custom_plugin_deleted", plugin_arn)
+        return None
+
+    def _create(self) -> str:
+        return str(self.hook.conn.create_custom_plugin(name=self.plugin_name, **self.plugin)["customPluginArn"])
+
+    def _wait(self, waiter: str, plugin_arn: str) -> None:
+        wait(
+            waiter=self.hook.get_waiter(waiter),
+            waiter_delay=self.waiter_delay,
+            waiter_max_attempts=self.waiter_max_attempts,
+            args={"customPluginArn": plugin_arn},
+            failure_message=f"Custom plugin {self.plugin_name}: {waiter} will not happen",
+            status_message=f"Custom plugin {self.plugin_name}",
+            status_args=PLUGIN_STATUS,
+        )
+
+
+class MskConnectCreateWorkerConfigurationOperator(AwsBaseOperator[MskConnectHook]):
+    """Create a worker configuration. Returns its ARN.
+
+    MSK Connect cannot change one, so its name is ``configuration_name`` and the digest of its properties: the same
+    properties are adopted, others become another configuration.
+
+    :param configuration_name: beginning of the name (templated)
+    :param properties: the worker's properties, or the name of a ``.properties`` template (templated)
+    """
+
+    aws_hook_class = MskConnectHook
+    template_fields: Sequence[str] = aws_template_fields("configuration_name", "properties")
+    template_ext: Sequence[str] = (".properties",)
+
+    def __init__(self, *, configuration_name: str, properties: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.configuration_name = configuration_name
+        self.properties = properties
+
+    def execute(self, context: Context) -> str:
+        content = self.properties.strip().encode() + b"\n"
+        name = f"{self.configuration_name}-{hashlib.sha256(content).hexdigest()[:12]}"
+        found = self.hook.find_worker_configuration(name)
+        if found is not None:
+            self.log.info("Worker configuration %s exists: adopted", name)
+            return str(found["workerConfigurationArn"])
+        created = self.hook.conn.create_worker_configuration(
+            name=name, propertiesFileContent=base64.b64encode(content).decode()
+        )
+        return str(created["workerConfigurationArn"])
+
+
+class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
+    """Create a connector, or bring the one of that name to its configuration; wait until it is RUNNING.
+
+    Returns its ARN. A rerun, or a retry after a lost response, makes no second one. What MSK Connect can change (the
+    configuration) is updated; a connector that failed, or differs in what cannot be changed (plugin, worker
+    configuration, network, role, version), is deleted and made again: its consumer group goes by its name, so it
+    goes on where it was. RUNNING says that the workers are up, not that the tasks read.
+
+    :param connector_name: name of the connector, unique in the account and region (templated)
+    :param configuration: the connector's properties, or the name of a ``.properties`` template (templated)
+    :param connector: the other arguments of ``CreateConnector``, as boto3 takes them; in the place of a list or a
+        number its JSON will do, and in the place of the role's ARN its name (templated)
+    :param deferrable: wait in the triggerer; creation takes 5 to 15 minutes on AWS
+    :param waiter_delay: seconds between two looks
+    :param waiter_max_attempts: looks before the task fails
+    """
+
+    aws_hook_class = MskConnectHook
+    template_fields: Sequence[str] = aws_template_fields("connector_name", "configuration", "connector")
+    template_ext: Sequence[str] = (".properties",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"connector": "json"}
+    operator_extra_links = (MskConnectConnectorLink(),)
+
+    def __init__(
+        self,
+        *,
+        connector_name: str,
+        configuration: str,
+        connector: dict[str, Any],
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        waiter_delay: int = 5,
+        waiter_max_attempts: int = 360,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.connector_name = connector_name
+        self.configuration = configuration
+        self.connector = connector
+        self.deferrable = deferrable
+        self.waiter_delay = waiter_delay
+        self.waiter_max_attempts = waiter_max_attempts
+
+    def execute(self, context: Context) -> str:
+        request = self._request()
+        connector_arn = self._adopt(request) or self._create(request)
+        MskConnectConnectorLink.persist(
+            context=context,
+            operator=self,
+            region_name=self.hook.conn_region_name,
+            aws_partition=self.hook.conn_partition,
+            connector_arn=connector_arn,
+        )
+        if self.deferrable:
+            self.defer(
+                trigger=MskConnectConnectorRunningTrigger(
+                    connector_arn=connector_arn,
+                    waiter_delay=self.waiter_delay,
+                    waiter_max_attempts=self.waiter_max_attempts,
+                    aws_conn_id=self.aws_conn_id,
+                    region_name=self.region_name,
+                    verify=self.verify,
+                    botocore_config=self.botocore_config,
+                ),
+                method_name="execute_complete",
+            )
+        self._wait("connector_running", connector_arn)
+        return self._verified(connector_arn)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
+        if event is None:
+            raise AirflowException(f"Connector {self.connector_name}: the trigger ended without an event")
+        connector_arn = str(event["connector_arn"])
+        if event["status"] != "success":
+            raise AirflowException(f"{event['message']}: {_description(self._describe(connector_arn))}")
+        return self._verified(connector_arn)
+
+    def _request(self) -> dict[str, Any]:
+        request = self.hook.typed(
+            "CreateConnector",
+            {
+                "connectorName": self.connector_name,
+                "connectorConfiguration": parse_properties(self.configuration),
+                **self.connector,
+            },
+        )
+        request["serviceExecutionRoleArn"] = self.hook.expand_role(request["serviceExecutionRoleArn"])
+        return request
+
+    def _create(self, request: dict[str, Any]) -> str:
+        self.log.info("Creating connector %s", self.connector_name)
+        return str(self.hook.conn.create_connector(**request)["connectorArn"])
+
+    def _adopt(self, request: dict[str, Any]) -> str | None:
+        found = self.hook.find_connector(self.connector_name)
+        if found is None:
+            return None
+        connector_arn = str(found["connectorArn"])
+        if found["connectorState"] == "DELETING":
+            self._wait("connector_deleted", connector_arn)
+            return None
+        current = self._describe(connector_arn)
+        fixed = _fixed_differences(current, request)
+        if current["connectorState"] != "FAILED" and not fixed:
+            return self._update(current, request)
+        if current["connectorState"] in IN_PROGRESS:
+            self._wait("connector_running", connector_arn)
+        self.log.info("Replacing connector %s: %s", self.connector_name, ", ".join(fixed) or _description(current))
+        self.hook.conn.delete_connector(connectorArn=connector_arn)
+        self._wait("connector_deleted", connector_arn)
+        return None
+
+    def _update(self, current: dict[str, Any], request: dict[str, Any]) -> str:
+        connector_arn = str(current["connectorArn"])
+        wanted = request["connectorConfiguration"]
+        if current["connectorConfiguration"] == wanted:
+            self.log.info("Connector %s exists (%s): adopted", self.connector_name, current["connectorState"])
+            return connector_arn
+        if current["connectorState"] in IN_PROGRESS:
+            self._wait("connector_running", connector_arn)
+            current = self._describe(connector_arn)
+        changed = sorted(
+            key
+            for key in {*wanted, *current["connectorConfiguration"]}
+            if wanted.get(key) != current["connectorConfiguration"].get(key)
+        )
+        self.log.info("Updating connector %s: %s", self.connector_name, ", ".join(changed))
+        self.hook.conn.update_connector(
+            connectorArn=connector_arn, currentVersion=current["currentVersion"], connectorConfiguration=wanted
+        )
+        return connector_arn
+
+    def _verified(self, connector_arn: str) -> str:
+        """The ARN, if the connector has the wanted configuration: MSK Connect rolls a failed update back."""
+        current = self._describe(connector_arn)
+        if current["connectorConfiguration"] != parse_properties(self.configuration):
+            raise AirflowException(
+                f"Connector {self.connector_name} runs, but not with its configuration: the update was rolled back; "
+                "its operations in the MSK console say why"
+            )
+        return connector_arn
+
+    def _wait(self, waiter: str, connector_arn: str) -> None:
+        try:
+            wait(
+                waiter=self.hook.get_waiter(waiter),
+                waiter_delay=self.waiter_delay,
+                waiter_max_attempts=self.waiter_max_attempts,
+                args={"connectorArn": connector_arn},
+                failure_message=f"Connector {self.connector_name}: {waiter} will not happen",
+                status_message=f"Connector {self.connector_name}",
+                status_args=CONNECTOR_STATUS,
+            )
+        except AirflowException as error:
+            raise AirflowException(f"{error}: {_description(self._describe(connector_arn))}") from error
+
+    def _describe(self, connector_arn: str) -> dict[str, Any]:
+        return dict(self.hook.conn.describe_connector(connectorArn=connector_arn))
+
+
+def _description(described: dict[str, Any]) -> str:
+    """The service's own words for the state something is in."""
+    reason = described.get("stateDescription", {})
+    state = described.get("connectorState") or described.get("customPluginState") or "unknown"
+    return " ".join(str(word) for word in (state, reason.get("code"), reason.get("message")) if word)
+
+
+def _fixed_differences(current: dict[str, Any], request: dict[str, Any]) -> list[str]:
+    """Arguments of ``CreateConnector`` that differ and that ``UpdateConnector`` cannot change."""
+    fixed = (
+        "kafkaClusterClientAuthentication",
+        "kafkaClusterEncryptionInTransit",
+        "kafkaConnectVersion",
+        "plugins",
+        "serviceExecutionRoleArn",
+        "workerConfiguration",
+    )
+    differ = [name for name in fixed if name in current and current[name] != request.get(name)]
+    if "kafkaCluster" in current and _other_cluster(current, request):
+        differ.append("kafkaCluster")
+    return differ
+
+
+def _other_cluster(current: dict[str, Any], request: dict[str, Any]) -> bool:
+    """Whether brokers or network differ. One broker in common is enough: MSK names some of a cluster's, in any order."""
+    old, new = (c["kafkaCluster"]["apacheKafkaCluster"] for c in (current, request))
+    brokers = set(old["bootstrapServers"].split(",")) & set(new["bootstrapServers"].split(","))
+    networks = [
+        [frozenset(cluster.get("vpc", {}).get(kind, ())) for kind in ("subnets", "securityGroups")]
+        for cluster in (old, new)
+    ]
+    return not brokers or networks[0] != networks[1]

@@ -1,0 +1,181 @@
+"""Operator that posts a run's rows through the REST API."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.amazon.aws.hooks.ssm import SsmHook
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
+
+from include.posting import Posting
+from include.posting_order import PostingOrder
+from include.posting_progress import PostingProgress, RefusedRow
+from include.record_sender import RecordSender, RetryPolicy
+from include.settings import STREAMS, Stream
+from include.source_tables import SourceTables, source_engine
+from pinterest.hooks.api_gateway import ApiGatewayHook
+from pinterest.posting_store import PostingStore
+
+
+class PostRecordsOperator(BaseOperator):
+    """Post rows of the three source tables to the three topics. Returns what became of them, by stream.
+
+    The run keeps a progress object in the bucket. A retry of the task, or the same run cleared, goes on from it; where
+    a process was killed, at most the requests of the last two seconds are sent again. The hops ``source`` and ``api`` are
+    written to the ledger, and refused rows are kept whole beside the progress, whatever the outcome.
+
+    :param posts, seed, start, pace, batch_size: what to post, see :class:`~include.posting_order.PostingOrder`
+        (templated)
+    :param topics: topic by stream (templated)
+    :param bucket: where progress and ledger are kept (templated)
+    :param api_name, stage_name, invoke_url_format: the REST API to look up, see
+        :meth:`~pinterest.hooks.api_gateway.ApiGatewayHook.find_invoke_url` (templated)
+    :param api_key_parameter: name in Parameter Store of the API's key (templated)
+    :param source_conn_id: connection to the MySQL database that holds the tables
+    :param retry_policy: how often, and how long apart, a request is tried again
+    """
+
+    template_fields: Sequence[str] = (
+        "posts",
+        "seed",
+        "start",
+        "pace",
+        "batch_size",
+        "topics",
+        "bucket",
+        "api_name",
+        "stage_name",
+        "invoke_url_format",
+        "api_key_parameter",
+    )
+
+    def __init__(
+        self,
+        *,
+        posts: str | int,
+        seed: str | int,
+        start: str | int,
+        pace: str,
+        batch_size: str | int,
+        topics: Mapping[Stream, str],
+        bucket: str,
+        api_name: str,
+        stage_name: str,
+        invoke_url_format: str,
+        api_key_parameter: str,
+        source_conn_id: str = "pinterest_source",
+        aws_conn_id: str | None = "aws_default",
+        retry_policy: RetryPolicy | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.posts = posts
+        self.seed = seed
+        self.start = start
+        self.pace = pace
+        self.batch_size = batch_size
+        self.topics = topics
+        self.bucket = bucket
+        self.api_name = api_name
+        self.stage_name = stage_name
+        self.invoke_url_format = invoke_url_format
+        self.api_key_parameter = api_key_parameter
+        self.source_conn_id = source_conn_id
+        self.aws_conn_id = aws_conn_id
+        self.retry_policy = retry_policy
+        self._stop: threading.Event | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        order = PostingOrder.parse(
+            posts=self.posts, seed=self.seed, start=self.start, pace=self.pace, batch_size=self.batch_size
+        )
+        store = PostingStore(S3Hook(aws_conn_id=self.aws_conn_id), self.bucket)
+        progress = store.begin(order, dag_id=context["ti"].dag_id, run_id=context["run_id"])
+        self.log.info(
+            "Seed %s: draws %s to %s, %s of %s posts made before",
+            progress.seed,
+            progress.first_draw,
+            progress.first_draw + progress.posts - 1,
+            progress.next_draw - progress.first_draw,
+            progress.posts,
+        )
+        try:
+            if not progress.complete:
+                self._post(order, progress, store)
+        finally:
+            store.write_ledger(progress)
+        return {
+            stream: one.model_dump(include={"read", "missing", "acknowledged", "refused"})
+            for stream, one in progress.streams.items()
+        }
+
+    def on_kill(self) -> None:
+        if self._stop is not None:
+            self._stop.set()
+
+    def _post(self, order: PostingOrder, progress: PostingProgress, store: PostingStore) -> None:
+        def save(snapshot: PostingProgress, refused: Sequence[RefusedRow]) -> None:
+            store.save(snapshot, refused)
+            self.log.info("%s of %s posts made", snapshot.next_draw - snapshot.first_draw, snapshot.posts)
+            for row in refused[:10]:
+                self.log.warning("%s ind=%s refused: %s %s", row.stream, row.ind, row.code, row.message)
+
+        stop = self._stop = threading.Event()
+        senders = self._senders(stop)
+        try:
+            with self._source() as source:
+                posting = Posting(
+                    progress,
+                    source=source,
+                    senders=senders,
+                    batch_size=order.batch_size,
+                    paced=order.pace == "emulated",
+                    stop=stop,
+                )
+                posting.run(save)
+        finally:
+            for sender in senders.values():
+                sender.close()
+
+    def _senders(self, stop: threading.Event) -> dict[Stream, RecordSender]:
+        invoke_url = ApiGatewayHook(aws_conn_id=self.aws_conn_id).find_invoke_url(
+            self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format
+        )
+        api_key = self._api_key()
+        return {
+            stream: RecordSender(
+                stream,
+                invoke_url=invoke_url,
+                topic=self.topics[stream],
+                api_key=api_key,
+                policy=self.retry_policy or RetryPolicy(),
+                stop=stop,
+            )
+            for stream in STREAMS
+        }
+
+    def _api_key(self) -> str:
+        ssm = SsmHook(aws_conn_id=self.aws_conn_id)
+        try:
+            return str(ssm.get_parameter_value(self.api_key_parameter))
+        except ssm.conn.exceptions.ParameterNotFound:
+            raise AirflowException(
+                f"Parameter Store has no {self.api_key_parameter}, the REST API's key: run the stage rest_api"
+            ) from None
+
+    def _source(self) -> SourceTables:
+        connection = BaseHook.get_connection(self.source_conn_id)
+        missing = [name for name in ("host", "login", "schema") if not getattr(connection, name)]
+        if missing:
+            raise AirflowException(f"Connection {self.source_conn_id!r} has no {', '.join(missing)}: set it")
+        engine = source_engine(
+            host=str(connection.host),
+            port=connection.port or 3306,
+            login=str(connection.login),
+            password=connection.password or "",
+            schema=str(connection.schema),
+        )
+        return SourceTables(engine, connection_id=self.source_conn_id)

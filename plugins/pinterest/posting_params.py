@@ -1,0 +1,56 @@
+"""The params of every DAG that posts: typed, bounded, described, checked before the first task starts."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+from include.posting_order import LARGEST_BATCH, LARGEST_SEED, LARGEST_START, MOST_POSTS, START_PATTERN, PostingOrder
+
+DEFAULTS = PostingOrder()
+
+POSTING_PARAMS: dict[str, Param] = {
+    "posts": Param(
+        DEFAULTS.posts,
+        type="integer",
+        minimum=1,
+        maximum=MOST_POSTS,
+        title="Posts",
+        description="How many posts to make. Every post is three records: pin, geo and user.",
+    ),
+    "seed": Param(
+        DEFAULTS.seed,
+        type="integer",
+        minimum=0,
+        maximum=LARGEST_SEED,
+        title="Seed",
+        description="Which sequence of posts: the same seed draws the same keys in the same order.",
+    ),
+    "start": Param(
+        DEFAULTS.start,
+        type=["string", "integer"],
+        pattern=START_PATTERN,
+        minimum=0,
+        maximum=LARGEST_START,
+        examples=[DEFAULTS.start, "0"],
+        title="Start",
+        description=(
+            "'continue' goes on where the last run of this seed ended. A number is the draw to start at: 0 replays the "
+            "sequence from its beginning, and every post made before becomes a duplicate."
+        ),
+    ),
+    "pace": Param(
+        DEFAULTS.pace,
+        type="string",
+        enum=["none", "emulated"],
+        title="Pace",
+        description="'none' posts as fast as the API takes it; 'emulated' waits 0 or 1 second before every post.",
+    ),
+    "batch_size": Param(
+        DEFAULTS.batch_size,
+        type="integer",
+        minimum=1,
+        maximum=LARGEST_BATCH,
+        title="Batch size",
+        description="Records in one request to the API. With the pace 'emulated' every request carries one record.",
+    ),
+}

@@ -1,0 +1,35 @@
+"""Deferred waits on MSK Connect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.amazon.aws.triggers.base import AwsBaseWaiterTrigger
+
+from pinterest.hooks.msk_connect import MskConnectHook
+
+CONNECTOR_STATUS = ["connectorState", "stateDescription.code", "stateDescription.message"]
+
+
+class MskConnectConnectorRunningTrigger(AwsBaseWaiterTrigger):
+    """Fires when a connector is RUNNING, or when it cannot be any more."""
+
+    def __init__(self, *, connector_arn: str, waiter_delay: int, waiter_max_attempts: int, **aws: Any) -> None:
+        super().__init__(
+            serialized_fields={"connector_arn": connector_arn},
+            waiter_name="connector_running",
+            waiter_args={"connectorArn": connector_arn},
+            failure_message=f"Connector {connector_arn} cannot run",
+            status_message="Connector",
+            status_queries=CONNECTOR_STATUS,
+            return_key="connector_arn",
+            return_value=connector_arn,
+            waiter_delay=waiter_delay,
+            waiter_max_attempts=waiter_max_attempts,
+            **aws,
+        )
+
+    def hook(self) -> MskConnectHook:
+        return MskConnectHook(
+            aws_conn_id=self.aws_conn_id, region_name=self.region_name, verify=self.verify, config=self.botocore_config
+        )

@@ -1,0 +1,144 @@
+"""Load: the lines of a run's S3 objects into bronze, once for each (topic, partition, offset)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from pinterest_lake.manifest import Interval, Landed, LandedObject, Manifest
+from pinterest_lake.quarantine import dead_letters, quarantine
+from pinterest_lake.records import positioned
+from pinterest_lake.refusals import unreadable
+from pinterest_lake.tables import Lake, bronze
+
+POSITION = ("topic", "partition", "offset")
+OBJECTS = "file STRING, object STRING, first BIGINT, last BIGINT"
+
+
+def load(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> dict[str, Any]:
+    """Store one stream's lines; say what bronze holds of this run afterwards, and what part of it is new.
+
+    A line belongs to the run by its offset, not by its object: an object may have been rewritten since the manifest.
+    """
+    landed = manifest.topics[stream]
+    inserted = _store(lake, manifest, stream, run_id) if landed.objects else 0
+    stored = _stored(lake, landed, stream)
+    records_in = sum(row.lines for row in stored)
+    return {
+        "records_in": records_in,
+        "inserted": inserted,
+        "already_stored": records_in - inserted,
+        "first": _position(stored, min, "first"),
+        "last": _position(stored, max, "last"),
+        "quarantined": _quarantine(lake, manifest, stream, run_id, stored),
+    }
+
+
+def bookmark(manifest: Manifest) -> dict[str, dict[str, dict[str, Any]]]:
+    """Where the next run's listing starts, now that this run is stored: by topic and partition."""
+    return {
+        landed.topic: {
+            str(interval.partition): {"next_offset": interval.end, "object": _last_object(interval)}
+            for interval in landed.intervals
+        }
+        for landed in manifest.topics.values()
+    }
+
+
+def _store(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> int:
+    landed = manifest.topics[stream]
+    lines = positioned(_lines(lake, manifest, landed.objects), stream)
+    held = lines.where(landed.held & F.col("offset").between(F.col("first"), F.col("last")))
+    if _may_repeat(landed):
+        held = held.dropDuplicates(POSITION)
+    rows = held.select(
+        *POSITION,
+        "kafka_time",
+        "ind",
+        "object",
+        "raw",
+        F.current_timestamp().alias("ingested_at"),
+        F.lit(run_id).alias("run_id"),
+    )
+    first = min(interval.start for interval in landed.intervals)
+    last = max(interval.end for interval in landed.intervals) - 1
+    return lake.insert_missing(
+        bronze(stream),
+        rows,
+        on=f"""
+            stored.topic = row.topic AND stored.partition = row.partition AND stored.offset = row.offset
+            AND stored.offset BETWEEN {first} AND {last}
+        """,
+    )
+
+
+def _lines(lake: Lake, manifest: Manifest, objects: tuple[LandedObject, ...]) -> DataFrame:
+    """Every line of the objects, with the object's key and the offsets it held when it was listed.
+
+    Lines end with a line feed and nothing else: a carriage return or U+2028 may stand inside a title.
+    """
+    text = lake.spark.read.text([manifest.uri(landed.key) for landed in objects], lineSep="\n")
+    listed = [(landed.file_name, landed.key, landed.first_offset, landed.last_offset) for landed in objects]
+    return (
+        text.select(F.col("value").alias("raw"), F.col("_metadata.file_name").alias("file"))
+        .where(F.length("raw") > 0)
+        .join(F.broadcast(lake.spark.createDataFrame(listed, OBJECTS)), "file")
+        .drop("file")
+    )
+
+
+def _may_repeat(landed: Landed) -> bool:
+    """Whether an offset may stand in two lines: objects that overlap, or hold other than one line an offset."""
+    for interval in landed.intervals:
+        objects = sorted(interval.objects, key=lambda landed: landed.first_offset)
+        if any(landed.lines != landed.last_offset - landed.first_offset + 1 for landed in objects):
+            return True
+        if any(one.last_offset >= other.first_offset for one, other in zip(objects, objects[1:], strict=False)):
+            return True
+    return False
+
+
+def _stored(lake: Lake, landed: Landed, stream: str) -> list[Row]:
+    return (
+        lake.table(bronze(stream))
+        .where(landed.held)
+        .groupBy("partition", "object")
+        .agg(F.count("*").alias("lines"), F.min("offset").alias("first"), F.max("offset").alias("last"))
+        .collect()
+    )
+
+
+def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored: list[Row]) -> int:
+    """Keep dead letters and lines without a position; say how many this run has of them, new or not.
+
+    Only an object of which bronze does not hold every line can have such a line.
+    """
+    count = 0
+    lines = {row.object: row.lines for row in stored}
+    suspects = tuple(
+        landed for landed in manifest.topics[stream].objects if lines.get(landed.key, 0) != landed.lines
+    )
+    if suspects:
+        broken = positioned(_lines(lake, manifest, suspects), stream).where(F.col("offset").isNull()).persist()
+        count += broken.count()
+        quarantine(lake, unreadable(broken), stream, run_id)
+        broken.unpersist()
+    if manifest.dead_letters:
+        letters = dead_letters(lake, manifest, stream).persist()
+        count += letters.count()
+        quarantine(lake, letters, stream, run_id)
+        letters.unpersist()
+    return count
+
+
+def _position(stored: list[Row], outermost: Any, end: str) -> str | None:
+    """The outermost offset of every partition: ``p0@12 p1@7``."""
+    partitions = sorted({row.partition for row in stored})
+    offsets = {p: outermost(row[end] for row in stored if row.partition == p) for p in partitions}
+    return " ".join(f"p{partition}@{offset}" for partition, offset in offsets.items()) or None
+
+
+def _last_object(interval: Interval) -> str | None:
+    return max(interval.objects, key=lambda landed: landed.first_offset).key if interval.objects else None

@@ -1,0 +1,121 @@
+"""Cleaning rules: raw fields in, analysts' columns out. Used by batch and stream alike.
+
+Every rule is a column expression, so Spark runs it without Python workers. Which values are dirty, and what becomes
+of each: docs/data.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+NO_VALUE = ("", "null", "N/A", "n/a", "none", "None", "NaN")
+NO_TITLE = ("No Title Data Available", "Loading...")
+NO_DESCRIPTION = ("No description available", "No description available Story format", "Untitled", "Art.")
+NO_POSTER = ("User Info Error",)
+NO_TAGS = ("N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e",)
+NO_IMAGE = ("Image src error.",)
+
+BLANKS = " \t\n\v\f\r\u00a0"
+POINTS_AND_COMMENTS = r"^[\d,]+ points? • [\d,]+ comments?$"
+SAVED_IN = r"^Local save in "
+FOLLOWERS = r"^(\d+)([kM]?)$"
+DATETIME = r"^\d{4}([-:])\d{2}\1\d{2}[ T]\d{2}:\d{2}:\d{2}$"
+
+
+def clean_pin(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
+    """One row a post: ind int, nine texts, follower_count int (None where the source had an error).
+
+    ``keep`` names columns that follow the cleaned ones as they are.
+    """
+    return raw.select(
+        F.col("index").cast("int").alias("ind"),
+        text("unique_id"),
+        text("title", unless=NO_TITLE),
+        description("description"),
+        follower_count("follower_count"),
+        text("poster_name", unless=NO_POSTER),
+        text("tag_list", unless=NO_TAGS),
+        text("is_image_or_video"),
+        text("image_src", unless=NO_IMAGE),
+        save_location("save_location"),
+        text("category"),
+        *keep,
+    )
+
+
+def clean_geo(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
+    """One row a post: ind int, country, coordinates array<double> [latitude, longitude], timestamp (UTC).
+
+    Coordinates are None unless both are known. ``keep`` names columns that follow the cleaned ones as they are.
+    """
+    return raw.select(
+        F.col("ind").cast("int"),
+        text("country"),
+        coordinates("latitude", "longitude"),
+        datetime("timestamp"),
+        *keep,
+    )
+
+
+def clean_user(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
+    """One row a post: ind int, user_name (None if either part is missing), age int, date_joined (UTC).
+
+    ``keep`` names columns that follow the cleaned ones as they are.
+    """
+    return raw.select(
+        F.col("ind").cast("int"),
+        F.concat(text("first_name"), F.lit(" "), text("last_name")).alias("user_name"),
+        F.col("age"),
+        datetime("date_joined"),
+        *keep,
+    )
+
+
+CLEAN = {"pin": clean_pin, "geo": clean_geo, "user": clean_user}
+
+
+def text(name: str, *, unless: tuple[str, ...] = ()) -> Column:
+    """The text without blanks around it (non-breaking ones included); None if it says nothing or is in ``unless``."""
+    trimmed = F.btrim(name, F.lit(BLANKS))
+    return F.when(~trimmed.isin(*NO_VALUE, *unless), trimmed).alias(name)
+
+
+def description(name: str) -> Column:
+    """As ``text``; None too where the source scraped a counter (``404 points • 22 comments``). A closing ``…`` stays:
+    it says that the source cut the text."""
+    described = text(name, unless=NO_DESCRIPTION)
+    return F.when(~described.rlike(POINTS_AND_COMMENTS), described).alias(name)
+
+
+def follower_count(name: str) -> Column:
+    """``437`` is 437, ``26k`` is 26000, ``8M`` is 8000000; anything else, or beyond an int, is None."""
+    count = F.btrim(name, F.lit(BLANKS))
+    number = F.regexp_extract(count, FOLLOWERS, 1).try_cast("bigint")
+    unit = F.regexp_extract(count, FOLLOWERS, 2)
+    factor = F.when(unit == "k", 1_000).when(unit == "M", 1_000_000).otherwise(1)
+    return F.try_multiply(number, factor).try_cast("int").alias(name)
+
+
+def save_location(name: str) -> Column:
+    """The folder, without the words before it."""
+    folder = F.btrim(F.regexp_replace(name, SAVED_IN, ""), F.lit(BLANKS))
+    return F.when(~folder.isin(*NO_VALUE), folder).alias(name)
+
+
+def coordinates(latitude: str, longitude: str) -> Column:
+    """[latitude, longitude]; None unless both are numbers."""
+    known = [F.abs(name) < float("inf") for name in (latitude, longitude)]
+    return F.when(known[0] & known[1], F.array(latitude, longitude)).alias("coordinates")
+
+
+def datetime(name: str) -> Column:
+    """``2018-03-01 09:30:00``, ``2018-03-01T09:30:00`` or ``2018:03:01 09:30:00``, all UTC; None for any other text.
+
+    The session's time zone has no say.
+    """
+    moment = F.btrim(name, F.lit(BLANKS))
+    day, time = F.translate(F.substring(moment, 1, 10), ":", "-"), F.substring(moment, 11, 9)
+    return F.when(moment.rlike(DATETIME), F.concat(day, time, F.lit("Z")).try_cast("timestamp")).alias(name)

@@ -1,0 +1,61 @@
+"""Records that may not pass, kept whole: nothing that was sent is lost, and the same position is kept once."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pinterest_lake.manifest import Manifest
+from pinterest_lake.tables import QUARANTINED, Lake
+
+DEAD_LETTER = (
+    "stream STRING, topic STRING, partition INT, offset BIGINT, reason STRING, message STRING, raw_base64 STRING"
+)
+
+
+def quarantine(lake: Lake, refused: DataFrame, stream: str, run_id: str) -> None:
+    """Keep records (topic, partition, offset, object, raw, reason, message) that are not kept yet.
+
+    A record is known by its position; where none can be read, by its object and text.
+    """
+    rows = refused.select(
+        F.lit(stream).alias("stream"),
+        "topic",
+        "partition",
+        "offset",
+        "object",
+        "raw",
+        "reason",
+        "message",
+        F.current_timestamp().alias("first_seen"),
+        F.lit(0).alias("replays"),
+        F.lit(run_id).alias("run_id"),
+    ).dropDuplicates(["topic", "partition", "offset", "object", "raw"])
+    lake.insert_missing(
+        QUARANTINED,
+        rows,
+        on=f"""
+            stored.stream = '{stream}' AND stored.stream = row.stream AND stored.topic <=> row.topic
+            AND stored.partition <=> row.partition AND stored.offset <=> row.offset
+            AND (row.offset IS NOT NULL OR (stored.object = row.object AND stored.raw = row.raw))
+        """,
+    )
+
+
+def dead_letters(lake: Lake, manifest: Manifest, stream: str) -> DataFrame:
+    """What the S3 sink could not take from this stream, as the landing stage left it."""
+    letters = lake.spark.read.schema(DEAD_LETTER).json(manifest.uri(manifest.dead_letters))
+    return letters.where(F.col("stream") == stream).select(
+        "topic",
+        "partition",
+        "offset",
+        F.lit(manifest.dead_letters).alias("object"),
+        _as_text("raw_base64").alias("raw"),
+        "reason",
+        "message",
+    )
+
+
+def _as_text(base64: str) -> Column:
+    text = F.unbase64(base64).cast("string")
+    return F.when(F.is_valid_utf8(text), text).otherwise(F.concat(F.lit("base64:"), F.col(base64)))

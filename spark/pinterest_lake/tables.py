@@ -1,0 +1,74 @@
+"""The lake's tables: their names, how they come to be, and the one way rows are added to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
+
+QUARANTINED = "quarantine"
+
+
+def bronze(stream: str) -> str:
+    return f"bronze_{stream}"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One schema of one catalog. All times in it are read and written as UTC, whatever the cluster's zone."""
+
+    spark: SparkSession
+    catalog: str
+    schema: str
+
+    def __post_init__(self) -> None:
+        self.spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+    def name(self, table: str) -> str:
+        return f"{self.catalog}.{self.schema}.{table}"
+
+    def table(self, table: str) -> DataFrame:
+        return self.spark.table(self.name(table))
+
+    def create(self) -> None:
+        """Make the schema and every table that is not there; a table that is there stays as it is.
+
+        Only the columns that a run is found by carry file statistics. ``quarantine`` has a partition a stream, so
+        that the three cleaning tasks can write to it at the same time.
+        """
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog}.{self.schema}")
+        self._create(QUARANTINED, QUARANTINE, "PARTITIONED BY (stream)", found_by="offset")
+        for stream, columns in SILVER.items():
+            self._create(bronze(stream), BRONZE, found_by="partition,offset,ind")
+            self._create(stream, columns, found_by="ind,_partition,_offset")
+
+    def _create(self, table: str, columns: str, layout: str = "", *, found_by: str) -> None:
+        if not self.spark.catalog.tableExists(self.name(table)):
+            self.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({columns}) USING delta {layout} "
+                f"TBLPROPERTIES ('delta.dataSkippingStatsColumns' = '{found_by}')"
+            )
+
+    def insert_missing(self, table: str, rows: DataFrame, on: str) -> int:
+        """Add the rows that ``on`` (over the aliases ``stored`` and ``row``) finds no partner for; say how many.
+
+        Safe beside another writer: of two that would add the same row one fails, and finds it stored when it tries
+        again. Literals in ``on`` that bound ``stored`` keep it from reading the table's history.
+        """
+        merge = DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
+        return _metrics(merge.whenNotMatchedInsertAll().execute()).num_inserted_rows
+
+    def upsert(self, table: str, rows: DataFrame, on: str, when: str) -> tuple[int, int]:
+        """Add or replace rows; a stored row is replaced only ``when`` still holds. Says how many were added, replaced."""
+        merge = DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
+        metrics = _metrics(merge.whenMatchedUpdateAll(when).whenNotMatchedInsertAll().execute())
+        return metrics.num_inserted_rows, metrics.num_updated_rows
+
+
+def _metrics(result: DataFrame) -> Row:
+    metrics = result.first()
+    assert metrics is not None, "Delta answers every MERGE with one row of metrics"  # noqa: S101
+    return metrics
