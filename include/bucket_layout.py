@@ -79,6 +79,11 @@ def coverage(dag_id: str, run_id: str) -> str:
     return f"landing/{dag_id}/{run_id}/coverage.json"
 
 
+def landed_ledger(dag_id: str, run_id: str) -> str:
+    """The ledger entries that go with the coverage; the manifest task publishes both."""
+    return f"landing/{dag_id}/{run_id}/landed.json"
+
+
 def manifest(dag_id: str, run_id: str) -> str:
     return f"landing/{dag_id}/{run_id}/manifest.json"
 

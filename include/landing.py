@@ -29,6 +29,10 @@ class Place(_Document):
     next_offset: Offset
     object: str | None = None
 
+    def after(self, next_offset: int) -> Place:
+        """Further on without a new object: everything in between was dead letters."""
+        return Place(next_offset=next_offset, object=self.object)
+
 
 type Bookmark = dict[str, dict[str, Place]]
 BOOKMARK: TypeAdapter[Bookmark] = TypeAdapter(dict[str, dict[str, Place]])
@@ -231,7 +235,7 @@ def advance(bookmark: Bookmark, loaded: Bookmark) -> Bookmark:
         for partition, place in places.items():
             known = merged.setdefault(topic, {}).get(partition)
             if known is None or place.next_offset > known.next_offset:
-                merged[topic][partition] = place
+                merged[topic][partition] = place if place.object or known is None else known.after(place.next_offset)
     return merged
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from include import bucket_layout
+
 VARIABLE = "pinterest_pipeline"
 
 Stream = Literal["pin", "geo", "user"]
@@ -149,6 +151,11 @@ class Settings(Section):
     @property
     def plugin(self) -> str:
         return f"{self.user_id}-plugin"
+
+    @property
+    def sink_archive_key(self) -> str:
+        """Where the bucket keeps the S3 sink's archive."""
+        return bucket_layout.plugin_archive(self.user_id, self.downloads.s3_sink.sha256)
 
     @property
     def worker_configuration(self) -> str:

@@ -8,12 +8,14 @@ made anew (its folder was wiped), key pair and parameter follow it.
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
-from lab.cloud.ssh_host import client_key
+from lab.cloud.ssh_host import FOLDER, client_key
 from lab.state import ACCOUNT, REGION, USER_ID, State
 
 KEY_PAIR = f"{USER_ID}-key-pair"
@@ -21,6 +23,12 @@ ROLE = f"{USER_ID}-ec2-access-role"
 BUCKET = f"user-{USER_ID}-bucket"
 CLUSTER = "pinterest-msk-cluster"
 SECRETS = ("databricks_token", "aws_access_key_id", "aws_secret_access_key")
+
+NO_PROFILES = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 TRUST = {
     "Version": "2012-10-17",
@@ -66,8 +74,9 @@ def prepare(state: State) -> None:
 
 
 def aws(state: State, service: str) -> Any:
-    """A boto3 client of the lab's account. It knows nothing of this machine's real AWS settings."""
-    return boto3.client(
+    """A boto3 client of the lab's account. It takes nothing from this machine's AWS profiles."""
+    session = boto3.Session(botocore_session=botocore.session.Session(session_vars=NO_PROFILES))
+    return session.client(
         service,
         endpoint_url=f"http://127.0.0.1:{state.port('aws')}",
         region_name=REGION,
@@ -100,7 +109,7 @@ def role(iam: Any) -> None:
 def key_pair(ec2: Any, ssm: Any, state: State) -> None:
     """The key of the client machine, as a pair that EC2 made keeps it: the private half in Parameter Store."""
     key = client_key(state)
-    private_key = key.export_private_key("openssh").decode()
+    private_key = state.path(FOLDER, "client_key").read_text()
     found = ec2.describe_key_pairs(Filters=[{"Name": "key-name", "Values": [KEY_PAIR]}])["KeyPairs"]
     if found:
         pair_id = found[0]["KeyPairId"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import Any
 
 from lab.account import CLUSTER
 from lab.cloud.ssh_host import LOGIN, host_key
+from lab.database import READER, READER_SECRET, SCHEMA
 from lab.state import CHECKOUT, REGION, USER_ID, State, write_private
 
 HOST = "127.0.0.1"
+AWS_PROFILES = "aws_profiles"
 SECRET_SCOPE = "pinterest"
 ARCHIVES = {
     "java": "java-21.tar.gz",
@@ -31,6 +34,7 @@ ARCHIVES = {
 
 def write(state: State) -> Path:
     """Write the file and return its path. The mirror's archives must have been built: their digests go in."""
+    write_private(state.path(AWS_PROFILES), f"[default]\nregion = {REGION}\n")
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment(state).items()]
     path = state.path("airflow.env")
     write_private(path, "".join(lines))
@@ -40,7 +44,7 @@ def write(state: State) -> Path:
 def environment(state: State) -> dict[str, str]:
     return {
         **airflow(state),
-        **no_real_account(),
+        **no_real_account(state),
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws_connection(state)),
         "AIRFLOW_CONN_DATABRICKS_DEFAULT": json.dumps(databricks_connection(state)),
         "AIRFLOW_CONN_PINTEREST_SOURCE": json.dumps(source_connection(state)),
@@ -73,11 +77,13 @@ def airflow(state: State) -> dict[str, str]:
     }
 
 
-def no_real_account() -> dict[str, str]:
-    """A call that misses the lab's connection finds no keys, no proxy and no instance metadata, and fails."""
+def no_real_account(state: State) -> dict[str, str]:
+    """A call that misses the lab's connection finds no keys, whatever profile the shell has chosen, and fails."""
     return {
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_CONFIG_FILE": str(state.path(AWS_PROFILES)),
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_PROFILE": "default",
+        "AWS_DEFAULT_PROFILE": "default",
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": f"{HOST},localhost",
         "no_proxy": f"{HOST},localhost",
@@ -117,9 +123,9 @@ def source_connection(state: State) -> dict[str, Any]:
         "conn_type": "mysql",
         "host": HOST,
         "port": state.port("mariadb"),
-        "login": "project_user",
-        "password": state.secret("mariadb_reader"),
-        "schema": "pinterest_data",
+        "login": READER,
+        "password": state.secret(READER_SECRET),
+        "schema": SCHEMA,
     }
 
 

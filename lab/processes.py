@@ -39,13 +39,6 @@ def environment_of(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
-def left_behind(state: State, supervisor: int | None) -> list[psutil.Process]:
-    """Those of the lab that its supervisor does not know, the client machine's own apart: they outlive their session."""
-    home = str(state.path("client_machine", "home"))
-    known = {supervisor} | ({child.pid for child in children(supervisor)} if supervisor else set())
-    return [p for p in of_lab(state) if p.pid not in known and environment_of(p).get("HOME") != home]
-
-
 def children(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
@@ -102,3 +95,11 @@ def memory(pid: int) -> int:
         except psutil.Error:
             continue
     return total
+
+
+def started(pid: int) -> float | None:
+    """When a process was started, or None if there is no such process."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None

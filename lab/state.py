@@ -7,12 +7,15 @@ The state's ``root`` holds what one lab knows: data, logs, keys, ports. Both com
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +40,7 @@ PORTS = (
     "rest_proxy",
     "airflow",
 )
-PREFERRED_PORTS = {"airflow": 8080}
+PREFERRED_PORTS = {"airflow": range(8080, 8180)}
 MAX_SOCKET_PATH = 100
 
 
@@ -62,12 +65,13 @@ class State:
             install or folder_from_environment("LAB_INSTALL", ".lab/install"),
         )
         state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        state.ports = read_object(state.root / "ports.json")
-        state.secrets = read_object(state.root / "secrets.json")
-        missing = [name for name in PORTS if name not in state.ports]
-        if missing:
-            state.ports |= choose_ports(missing, taken=set(state.ports.values()))
-            state.save()
+        with state.alone():
+            state.ports = read_object(state.root / "ports.json")
+            state.secrets = read_object(state.root / "secrets.json")
+            missing = [name for name in PORTS if name not in state.ports]
+            if missing:
+                state.ports |= choose_ports(missing, taken=set(state.ports.values()))
+                state.save()
         return state
 
     def save(self) -> None:
@@ -84,16 +88,20 @@ class State:
             raise KeyError(f"the lab has no port named {name!r}; it has {', '.join(PORTS)}") from None
 
     def secret(self, name: str) -> str:
-        """A random secret of that name, the same every time.
-
-        Two processes may ask for the same new name at once: the file decides, so ask under the lab's lock
-        (``lab up`` makes every secret before it starts a service).
-        """
+        """A random secret of that name, the same every time, whichever thread or process asks first."""
         if name not in self.secrets:
-            self.secrets = read_object(self.root / "secrets.json") | self.secrets
-            self.secrets.setdefault(name, secrets.token_hex(20))
-            self.save()
+            with self.alone():
+                self.secrets |= read_object(self.root / "secrets.json")
+                self.secrets.setdefault(name, secrets.token_hex(20))
+                self.save()
         return self.secrets[name]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else changes ports or secrets meanwhile."""
+        with (self.root / "state.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def log(self, service: str) -> Path:
         folder = self.path("logs")
@@ -142,9 +150,11 @@ def choose_ports(names: list[str], taken: set[int]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     try:
         for name in names:
+            wishes = iter(PREFERRED_PORTS.get(name, ()))
             while name not in chosen:
-                candidate = hold_port(PREFERRED_PORTS.get(name, 0)) or hold_port(0)
-                assert candidate is not None, "the system gave no free port"
+                candidate = hold_port(next(wishes, 0))
+                if candidate is None:
+                    continue
                 held.append(candidate)
                 port = candidate.getsockname()[1]
                 if port not in taken:

@@ -1,10 +1,12 @@
-# The REST proxy as a process of its own that outlives this session. Takes HOST, PORT and START_SECONDS.
+# The REST proxy as a process of its own that outlives this session. Takes LISTEN_HOST, PORT and START_SECONDS.
 # One that answers with the present archive and properties stays; one that hangs or has old ones is replaced.
 set -euo pipefail
 {% include 'archives.sh' %}
 
 home=$HOME/kafka-rest
-url=http://$HOST:$PORT/topics
+host=$LISTEN_HOST
+if [ "$host" = 0.0.0.0 ]; then host=127.0.0.1; fi
+url=http://$host:$PORT/topics
 log=$home/kafka-rest.log
 
 [ -f "$home/kafka-rest.properties" ] || fail "$home/kafka-rest.properties is missing: run the task properties first"

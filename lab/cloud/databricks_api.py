@@ -34,7 +34,7 @@ def missing(message: str) -> ApiError:
 
 
 class Routes:
-    """Operations by method and path (``{name}`` in a path is an argument). An operation takes arguments, returns JSON."""
+    """Operations by method and path; ``{name}`` in a path is an argument. They take arguments and return JSON."""
 
     def __init__(self) -> None:
         self._operations: list[tuple[str, list[str], Operation]] = []

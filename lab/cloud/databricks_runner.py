@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from lab.cloud.databricks_runs import Run, RunStore, TaskRun, now
-from lab.cloud.databricks_worker import Worker, WorkerGone
+from lab.cloud.databricks_worker import POLL_SECONDS, Worker, WorkerGone
 
 log = logging.getLogger("lab.cloud.databricks")
 
@@ -147,7 +147,8 @@ class Runner:
             elif now() - (terminating_since := terminating_since or now()) > ABANDON_SECONDS * 1000:
                 view = {"state": "CANCELED", "abandoned": True}
                 break
-            view = await self._worker.look(task.work, beyond=view["state"], wait=20 if task.state != "TERMINATING" else 1)
+            wait = 1 if task.state == "TERMINATING" else POLL_SECONDS
+            view = await self._worker.look(task.work, beyond=view["state"], wait=wait)
         self._keep(task, view)
 
     def _keep(self, task: TaskRun, view: dict[str, Any]) -> None:
@@ -156,7 +157,7 @@ class Runner:
             case "CANCELED" if task.result == "TIMEDOUT":
                 self._end(task, "TIMEDOUT", f"Timed out after {task.spec['timeout_seconds']} seconds.")
             case "CANCELED" if view.get("abandoned"):
-                self._end(task, "CANCELED", "Run cancelled, but its thread is still inside a call that cannot be interrupted.")
+                self._end(task, "CANCELED", "Run cancelled; it is still inside a call that cannot be interrupted.")
             case "CANCELED":
                 self._end(task, "CANCELED", "Run cancelled.")
             case "FAILED" if "not_found" in view:

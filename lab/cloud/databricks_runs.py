@@ -1,4 +1,4 @@
-"""Jobs and runs, kept on disk: ``databricks.json`` holds all of them, ``databricks_output/`` what each task gave back."""
+"""Jobs and runs, kept on disk: all of them in ``databricks.json``, what a task gave back in ``databricks_output/``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.state import read_object, write_private
 
-KEPT_RUNS = 500
+KEPT_RUNS = 200
 FIRST_ID = 1001
 TERMINAL = ("TERMINATED", "INTERNAL_ERROR", "SKIPPED")
 

@@ -147,7 +147,8 @@ class ControlPlane:
     def bucket(self, owner: tuple[str, str], rate: float | None, burst: int | None) -> TokenBucket | None:
         if not rate:
             return None
-        return self.buckets.setdefault((owner, rate, burst), TokenBucket(rate, burst or 1))
+        limits = (float(rate), int(burst or 1))
+        return self.buckets.setdefault((owner, *limits), TokenBucket(*limits))
 
     def items(self, operation: str, **arguments: Any) -> list[dict[str, Any]]:
         pages = self.client.get_paginator(operation).paginate(**arguments)

@@ -129,6 +129,14 @@ class Machine:
             session.exit(code)
 
 
+class Files(asyncssh.SFTPServer):
+    """HOME over SFTP. asyncssh ends such a session without a status, which OpenSSH's ``scp`` takes for a failure."""
+
+    def exit(self) -> None:
+        if self.channel.get_subsystem() == "sftp":
+            self.channel.exit(0)
+
+
 async def feed(session: asyncssh.SSHServerProcess[bytes], process: Process) -> None:
     """The client's input, and its signals, to the command."""
     assert process.stdin is not None
@@ -180,7 +188,7 @@ async def start(state: State) -> list[Any]:
             server_factory=lambda: Server(authorized),
             server_host_keys=[host_key(state)],
             process_factory=machine.run,
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=os.fsencode(machine.home)),
+            sftp_factory=lambda channel: Files(channel, chroot=os.fsencode(machine.home)),
             allow_scp=True,
             encoding=None,
             line_editor=False,

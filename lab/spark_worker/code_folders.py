@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+CANCEL_CHECK_SECONDS = 0.5  # a thread that waits for ever never sees that its task was canceled
+
 
 class CodeFolders:
     """Tasks of one folder run side by side; a task of another folder waits until they end, first come, first served.
@@ -39,9 +41,8 @@ class CodeFolders:
         with self._changed:
             self._queue.append(ticket)
             try:
-                self._changed.wait_for(
-                    lambda: self._queue[0] is ticket and (self._inside == 0 or self._folder == folder)
-                )
+                while not (self._queue[0] is ticket and (self._inside == 0 or self._folder == folder)):
+                    self._changed.wait(CANCEL_CHECK_SECONDS)
                 if self._inside == 0:
                     self._switch_to(folder)
                 self._inside += 1

@@ -1,4 +1,4 @@
-"""``dbutils`` as a notebook of a job sees it: widgets, secrets, exit; of ``fs`` only mounts, of which there are none."""
+"""``dbutils`` as a notebook of a job sees it: widgets, secrets, exit; of ``fs`` only mounts, and there are none."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,14 @@ class NotebookTask(Work):
     """``parameters`` are the widgets' values. ``log`` names a file in ``<state>/logs/databricks``."""
 
     def __init__(
-        self, id: str, base: SparkSession, state: State, folders: CodeFolders, path: str, parameters: dict[str, str], log: str
+        self,
+        id: str,
+        base: SparkSession,
+        state: State,
+        folders: CodeFolders,
+        path: str,
+        parameters: dict[str, str],
+        log: str,
     ) -> None:
         if not LOG_NAME.match(log):
             raise ValueError(f"log: {log!r} is not a plain file name")
@@ -41,16 +50,20 @@ class NotebookTask(Work):
         self._secrets = scope(state)
         self._redact = Redactor(self._secrets.values())
         self._log = TaskLog(state.path("logs", "databricks", log), self._redact)
-        self._imports: Any = None
         self._result: str | None = None
         self._error: dict[str, str] | None = None
 
-    def prepare(self) -> None:
+    @contextmanager
+    def surroundings(self) -> Iterator[None]:
         self._log.capture()
-        folder = find_notebook(self._workspace, self._path).parent
-        imports = self._folders.imports_from(folder)
-        imports.__enter__()
-        self._imports = imports
+        try:
+            with self._folders.imports_from(find_notebook(self._workspace, self._path).parent):
+                yield
+        except Exception as error:
+            self._log.write(describe(error)[1])
+            raise
+        finally:
+            self._log.close()
 
     def execute(self, session: SparkSession) -> None:
         dbutils = DBUtils(self._parameters, {SCOPE: self._secrets})
@@ -61,12 +74,6 @@ class NotebookTask(Work):
         self._error = {"error": message, "error_trace": trace}
         if isinstance(error, NotebookNotFound):
             self._error["not_found"] = str(error)
-        self._log.write(trace)
-
-    def close(self) -> None:
-        if self._imports is not None:
-            self._imports.__exit__(None, None, None)
-        self._log.close()
 
     def view(self) -> dict[str, Any]:
         result = None if self._result is None else self._redact(self._result)

@@ -1,8 +1,10 @@
 """The worker's API, for the Databricks stand-in. Loopback, and with the stand-in's own token: it runs any code.
 
-``POST /notebooks {id, path, parameters, log}`` · ``POST /statements {id, statement, catalog, schema, parameters, row_limit}``:
-start; the same id again is the same work. ``GET /work/{id}?wait=seconds&beyond=state``: the result, at the latest after ``wait``
-seconds, earlier once the state is no longer ``beyond``. ``POST /work/{id}/cancel``. ``GET /_lab/health`` needs no token.
+- ``POST /notebooks {id, path, parameters, log}``, ``POST /statements {id, statement, catalog, schema, parameters,
+  row_limit}``: start; the same id again is the same work.
+- ``GET /work/{id}?wait=seconds&beyond=state``: the result, after ``wait`` seconds at the latest, earlier once the state
+  is no longer ``beyond``. ``POST /work/{id}/cancel``: returns at once.
+- ``GET /_lab/health`` needs no token.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
                 f"-Dderby.system.home={lake}",
                 f"-Dderby.stream.error.file={state.log('derby')}",
                 f"-Djava.io.tmpdir={scratch}",
-                "-Xms128m -XX:+UseG1GC -XX:G1PeriodicGCInterval=20000 -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",
+                "-XX:+UseG1GC -XX:G1PeriodicGCInterval=30000 -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",
             ]
         ),
         "spark.driver.host": "127.0.0.1",

@@ -65,7 +65,7 @@ class Statement(Work):
 
     def execute(self, session: SparkSession) -> None:
         if self._catalog != CATALOG:
-            raise StatementError(f"[NO_SUCH_CATALOG_EXCEPTION] Catalog '{self._catalog}' was not found: the lab has {CATALOG}")
+            raise StatementError(f"[NO_SUCH_CATALOG_EXCEPTION] Catalog '{self._catalog}': the lab has {CATALOG} only")
         if self._schema:
             session.sql(f"USE `{self._schema.replace('`', '``')}`")
         arguments = {parameter["name"]: _argument(parameter) for parameter in self._parameters}
@@ -146,5 +146,3 @@ def _text(column: Any, kind: T.DataType) -> Any:
             return F.to_json(column)
         case _:
             return column.cast("string")
-
-

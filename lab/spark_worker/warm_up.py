@@ -1,4 +1,4 @@
-"""Makes the first notebook fast: loads the classes of the metastore, of Delta and of JSON before anybody waits for them."""
+"""Makes the first notebook fast: loads the classes of the metastore, Delta and JSON before anybody waits for them."""
 
 from __future__ import annotations
 

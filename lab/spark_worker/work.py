@@ -6,6 +6,7 @@ import ctypes
 import threading
 import time
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -77,15 +78,14 @@ class Work(ABC):
             state = CANCELED if self._cancel else FAILED
             if state == FAILED:
                 self.failed(error)
-        self.close()
         self._become(state)
 
     def _work(self) -> None:
-        self.prepare()
-        self._session = self._base.newSession()
-        self._session._jvm.SparkSession.setActiveSession(self._session._jsparkSession)
-        self._become(RUNNING)
-        self.execute(self._session)
+        with self.surroundings():
+            self._session = self._base.newSession()
+            self._session._jvm.SparkSession.setActiveSession(self._session._jsparkSession)
+            self._become(RUNNING)
+            self.execute(self._session)
 
     def _become(self, state: str) -> None:
         with self._changed:
@@ -97,8 +97,9 @@ class Work(ABC):
                 self._session = None
             self._changed.notify_all()
 
-    def prepare(self) -> None:
-        """Wait for what the work needs, while it is PENDING."""
+    def surroundings(self) -> AbstractContextManager[None]:
+        """What the work needs around it; entering may wait, while the work is PENDING."""
+        return nullcontext()
 
     @abstractmethod
     def execute(self, session: SparkSession) -> None:
@@ -107,9 +108,6 @@ class Work(ABC):
     @abstractmethod
     def failed(self, error: BaseException) -> None:
         """Keep the error."""
-
-    def close(self) -> None:
-        """Give back what ``prepare`` took. Called once, however the work ended."""
 
     @abstractmethod
     def view(self) -> dict[str, Any]:

@@ -61,7 +61,9 @@ class PostingStore:
         """
         if refused:
             self._add_refused(progress, refused)
-        self._write(bucket_layout.posting_progress(progress.dag_id, progress.run_id), progress.model_dump_json(indent=2))
+        self._write(
+            bucket_layout.posting_progress(progress.dag_id, progress.run_id), progress.model_dump_json(indent=2)
+        )
         if progress.seed not in self._kept_position:
             self._kept_position[progress.seed] = self.next_draw(progress.seed)
         if progress.next_draw > self._kept_position[progress.seed]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -55,12 +56,16 @@ class Landed:
 
     @property
     def held(self) -> Column:
-        """True for rows whose topic, partition and offset are of this run. Literals, so that Delta skips other runs'
-        files."""
-        intervals = [
-            (F.col("partition") == interval.partition) & F.col("offset").between(interval.start, interval.end - 1)
-            for interval in self.intervals
-        ]
+        """True for rows whose position is of this run. Literals only, so that Delta skips the files of other runs."""
+        return self._where(lambda interval: F.col("offset").between(interval.start, interval.end - 1))
+
+    @property
+    def follows(self) -> Column:
+        """True for rows of the same partitions that came after this run."""
+        return self._where(lambda interval: F.col("offset") >= interval.end)
+
+    def _where(self, offsets: Callable[[Interval], Column]) -> Column:
+        intervals = [(F.col("partition") == interval.partition) & offsets(interval) for interval in self.intervals]
         return (F.col("topic") == self.topic) & reduce(or_, intervals, F.lit(False))
 
 

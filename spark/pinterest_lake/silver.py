@@ -1,8 +1,8 @@
-"""Clean: this run's bronze lines into silver, one row per ``ind``."""
+"""Clean: this run's bronze lines into silver, one row for each ``ind``."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_lake.cleaning import CLEAN
@@ -10,34 +10,97 @@ from pinterest_lake.manifest import Landed
 from pinterest_lake.quarantine import quarantine
 from pinterest_lake.records import is_valid, parsed
 from pinterest_lake.refusals import explained
+from pinterest_lake.schemas import LARGEST_IND
 from pinterest_lake.tables import Lake, bronze
 
-LINEAGE = ("_topic", "_partition", "_offset", "_kafka_time", "_run_id")
+LINEAGE = {"topic": "_topic", "partition": "_partition", "offset": "_offset", "kafka_time": "_kafka_time"}
+
+IS_NEWER = """
+    CASE WHEN row._topic = stored._topic AND row._partition = stored._partition THEN row._offset > stored._offset
+    ELSE struct(row._kafka_time, row._offset) > struct(stored._kafka_time, stored._offset) END
+"""
 
 
 def refresh(lake: Lake, landed: Landed, stream: str, run_id: str) -> dict[str, int]:
-    """Bring silver up to date with one run; say how many lines were added, replaced a row, changed nothing, or may
-    not pass.
+    """Bring silver up to date with one run; say how many of its lines were added, replaced a row, changed nothing,
+    or may not pass.
 
-    Of several lines with one ``ind`` the latest counts. A line whose values are stored already changes nothing, and
-    a run cleaned after a later one undoes nothing.
+    Of several lines with one ``ind`` the latest counts. A line whose values are stored already writes nothing, and a
+    run that is cleaned after a later one undoes nothing.
     """
     lines = lake.table(bronze(stream)).where(landed.held)
-    facts = lines.agg(
+    keys = lines.where(F.col("ind").between(0, LARGEST_IND)).agg(
         F.count("*").alias("lines"),
-        F.count("ind").alias("keyed"),
         F.count_distinct("ind").alias("distinct"),
-        F.min("ind").alias("lowest"),
-        F.max("ind").alias("highest"),
-    ).first()
+        F.coalesce(F.min("ind"), F.lit(0)).alias("lowest"),
+        F.coalesce(F.max("ind"), F.lit(0)).alias("highest"),
+    )
+    span = keys.first()
+    stored = lake.table(stream).where(F.col("ind").between(span.lowest, span.highest))
+    same_ind = f"stored.ind = row.ind AND stored.ind BETWEEN {span.lowest} AND {span.highest}"
+
     rows = _cleaned(lines, stream, run_id)
-    keys = f"stored.ind = row.ind AND stored.ind BETWEEN {facts.lowest or 0} AND {facts.highest or 0}"
-    stored = lake.table(stream).where(F.col("ind").between(facts.lowest, facts.highest))
-    if facts.keyed == facts.distinct and stored.isEmpty():
-        passed = inserted = lake.insert_missing(stream, rows, on=keys)
+    if span.lines == span.distinct and stored.isEmpty():
+        passed = inserted = lake.insert_missing(stream, rows, on=same_ind)
         updated = 0
     else:
-        rows = rows.persist()
+        rows.persist()
         passed = rows.count()
-        changes = _changes(newest(rows), stored).persist()
-        ...
+        changes = _changes(newest(rows), stored, _followers(lake, landed, stream, run_id)).persist()
+        inserted, updated = (0, 0) if changes.isEmpty() else lake.upsert(stream, changes, same_ind, when=IS_NEWER)
+        changes.unpersist()
+        rows.unpersist()
+
+    records_in = lines.count()
+    if records_in > passed:
+        refused = parsed(lines, stream).where(~is_valid(stream))
+        quarantine(lake, explained(refused, stream), stream, run_id)
+    return {
+        "records_in": records_in,
+        "inserted": inserted,
+        "updated": updated,
+        "duplicates": passed - inserted - updated,
+        "quarantined": records_in - passed,
+        "rows": lake.table(stream).count(),
+    }
+
+
+def newest(rows: DataFrame) -> DataFrame:
+    """The latest row of each ``ind``: by offset inside a partition, by Kafka's time across partitions."""
+    of_ind = Window.partitionBy("ind")
+    partition = F.struct("_topic", "_partition")
+    in_one_partition = F.min(partition).over(of_ind) == F.max(partition).over(of_ind)
+    latest_first = of_ind.orderBy(F.desc("_time"), F.desc("_offset"), F.desc("_partition"))
+    return (
+        rows.withColumn("_time", F.when(~in_one_partition, F.col("_kafka_time")))
+        .withColumn("_rank", F.row_number().over(latest_first))
+        .where(F.col("_rank") == 1)
+        .drop("_time", "_rank")
+    )
+
+
+def _cleaned(lines: DataFrame, stream: str, run_id: str) -> DataFrame:
+    records = parsed(lines, stream).where(is_valid(stream))
+    lineage = [F.col(name).alias(column) for name, column in LINEAGE.items()]
+    return CLEAN[stream](records, keep=(*lineage, F.lit(run_id).alias("_run_id")))
+
+
+def _changes(rows: DataFrame, stored: DataFrame, followers: DataFrame) -> DataFrame:
+    """Rows that silver does not have, and rows newer than what it has that say something else.
+
+    Silver keeps the position of a row's values, so a replay of older values would look newer than it is: a row is no
+    change if later lines of its ``ind`` (``followers``) are in bronze already.
+    """
+    values = [name for name in rows.columns if not name.startswith("_")]
+    differs = F.struct(*(F.col(f"row.{name}") for name in values)) != F.struct(
+        *(F.col(f"stored.{name}") for name in values)
+    )
+    compared = rows.alias("row").join(stored.alias("stored"), F.col("row.ind") == F.col("stored.ind"), "left")
+    new = compared.where(F.col("stored.ind").isNull()).select("row.*")
+    changed = compared.where(F.col("stored.ind").isNotNull() & F.expr(IS_NEWER) & differs).select("row.*")
+    return new.unionByName(changed.join(followers, "ind", "left_anti"))
+
+
+def _followers(lake: Lake, landed: Landed, stream: str, run_id: str) -> DataFrame:
+    """The keys of valid lines that bronze holds after this run's interval."""
+    return _cleaned(lake.table(bronze(stream)).where(landed.follows), stream, run_id).select("ind")

@@ -31,6 +31,7 @@ class Part:
     def __init__(self, state: State, arguments: list[str], health: str | None) -> None:
         self.state = state
         self.log = state.log(arguments[-1])
+        self.earlier = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 arguments,
@@ -44,7 +45,7 @@ class Part:
     def answers(self, health: str | None) -> bool:
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log.read_text()[-2000:]}"
         if health is None:
-            return "ready" in self.log.read_text()
+            return b"ready" in self.log.read_bytes()[self.earlier :]
         try:
             return requests.get(health, timeout=2).json()["pid"] == self.process.pid
         except requests.ConnectionError:

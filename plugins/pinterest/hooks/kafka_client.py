@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import logging
 import re
 import shlex
 import threading
@@ -17,10 +18,11 @@ import paramiko  # type: ignore[import-untyped]
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.sdk.log import mask_secret
-from airflow.utils.log.logging_mixin import LoggingMixin
 from botocore.exceptions import ClientError
 
 from include.settings import Settings
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 20
 KEEPALIVE_SECONDS = 15
@@ -74,7 +76,7 @@ class Completed:
         return self
 
 
-class KafkaClientHook(LoggingMixin):
+class KafkaClientHook:
     """Runs bash scripts on the Kafka client machine.
 
     The machine is the running EC2 instance whose tag ``Name`` is the user id (``kafka_client.host`` overrides its
@@ -83,7 +85,6 @@ class KafkaClientHook(LoggingMixin):
     """
 
     def __init__(self, settings: Settings, aws_conn_id: str | None = "aws_default") -> None:
-        super().__init__()
         self.settings = settings
         self.aws_conn_id = aws_conn_id
         self._group: int | None = None
@@ -211,7 +212,7 @@ class KafkaClientHook(LoggingMixin):
         """End the running script's process group, children included, over a connection of its own."""
         if self._group is None:
             return
-        self.log.info("Ending process group %d on %s", self._group, self.host)
+        log.info("Ending process group %d on %s", self._group, self.host)
         with self._connect() as client:
             _, stdout, _ = client.exec_command(KILL_GROUP.format(group=self._group), timeout=CONNECT_SECONDS)
             stdout.channel.recv_exit_status()
@@ -224,7 +225,7 @@ class KafkaClientHook(LoggingMixin):
                 continue
             lines.append(line)
             if not quiet:
-                self.log.info("%s", line.rstrip("\n"))
+                log.info("%s", line.rstrip("\n"))
 
     def _connect(self) -> paramiko.SSHClient:
         machine = self.settings.kafka_client
@@ -283,7 +284,7 @@ def _host_key(line: str) -> paramiko.PKey:
     kind, _, rest = line.strip().partition(" ")
     try:
         return paramiko.PKey.from_type_string(kind, base64.b64decode(rest.split(" ")[0], validate=True))
-    except (paramiko.SSHException, paramiko.ssh_exception.UnknownKeyType, binascii.Error, ValueError) as error:
+    except (paramiko.SSHException, paramiko.UnknownKeyType, binascii.Error, ValueError) as error:
         raise KafkaClientError(
             f"kafka_client.host_key is no SSH host key ({error or type(error).__name__}): {line!r}; expected a line "
             "such as ssh-ed25519 AAAA…, as ssh-keyscan prints it after the host name"

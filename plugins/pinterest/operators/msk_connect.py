@@ -311,7 +311,7 @@ def _fixed_differences(current: dict[str, Any], request: dict[str, Any]) -> list
 
 
 def _other_cluster(current: dict[str, Any], request: dict[str, Any]) -> bool:
-    """Whether brokers or network differ. One broker in common is enough: MSK names some of a cluster's, in any order."""
+    """Whether brokers or network differ. One broker in common will do: MSK names some of a cluster's, in any order."""
     old, new = (c["kafkaCluster"]["apacheKafkaCluster"] for c in (current, request))
     brokers = set(old["bootstrapServers"].split(",")) & set(new["bootstrapServers"].split(","))
     networks = [

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
 
 from include.posting import Posting
@@ -19,13 +18,15 @@ from include.source_tables import SourceTables, source_engine
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.posting_store import PostingStore
 
+DEFAULT_SENDING = RetryPolicy()
+
 
 class PostRecordsOperator(BaseOperator):
     """Post rows of the three source tables to the three topics. Returns what became of them, by stream.
 
     The run keeps a progress object in the bucket. A retry of the task, or the same run cleared, goes on from it; where
-    a process was killed, at most the requests of the last two seconds are sent again. The hops ``source`` and ``api`` are
-    written to the ledger, and refused rows are kept whole beside the progress, whatever the outcome.
+    a process was killed, at most the requests of the last two seconds are sent again. Whatever
+    the outcome, the ledger gets the hops ``source`` and ``api``, and refused rows are kept whole beside the progress.
 
     :param posts, seed, start, pace, batch_size: what to post, see :class:`~include.posting_order.PostingOrder`
         (templated)
@@ -35,7 +36,7 @@ class PostRecordsOperator(BaseOperator):
         :meth:`~pinterest.hooks.api_gateway.ApiGatewayHook.find_invoke_url` (templated)
     :param api_key_parameter: name in Parameter Store of the API's key (templated)
     :param source_conn_id: connection to the MySQL database that holds the tables
-    :param retry_policy: how often, and how long apart, a request is tried again
+    :param sending: how often, and how long apart, a request is tried again
     """
 
     template_fields: Sequence[str] = (
@@ -68,7 +69,7 @@ class PostRecordsOperator(BaseOperator):
         api_key_parameter: str,
         source_conn_id: str = "pinterest_source",
         aws_conn_id: str | None = "aws_default",
-        retry_policy: RetryPolicy | None = None,
+        sending: RetryPolicy = DEFAULT_SENDING,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -85,7 +86,7 @@ class PostRecordsOperator(BaseOperator):
         self.api_key_parameter = api_key_parameter
         self.source_conn_id = source_conn_id
         self.aws_conn_id = aws_conn_id
-        self.retry_policy = retry_policy
+        self.sending = sending
         self._stop: threading.Event | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -141,30 +142,20 @@ class PostRecordsOperator(BaseOperator):
                 sender.close()
 
     def _senders(self, stop: threading.Event) -> dict[Stream, RecordSender]:
-        invoke_url = ApiGatewayHook(aws_conn_id=self.aws_conn_id).find_invoke_url(
-            self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format
-        )
-        api_key = self._api_key()
+        api = ApiGatewayHook(aws_conn_id=self.aws_conn_id)
+        invoke_url = api.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format)
+        api_key = api.kept_api_key(self.api_key_parameter)
         return {
             stream: RecordSender(
                 stream,
                 invoke_url=invoke_url,
                 topic=self.topics[stream],
                 api_key=api_key,
-                policy=self.retry_policy or RetryPolicy(),
+                policy=self.sending,
                 stop=stop,
             )
             for stream in STREAMS
         }
-
-    def _api_key(self) -> str:
-        ssm = SsmHook(aws_conn_id=self.aws_conn_id)
-        try:
-            return str(ssm.get_parameter_value(self.api_key_parameter))
-        except ssm.conn.exceptions.ParameterNotFound:
-            raise AirflowException(
-                f"Parameter Store has no {self.api_key_parameter}, the REST API's key: run the stage rest_api"
-            ) from None
 
     def _source(self) -> SourceTables:
         connection = BaseHook.get_connection(self.source_conn_id)

@@ -1,0 +1,53 @@
+"""The Kafka client machine: an EC2 instance with Java, Kafka's tools and the MSK IAM library.
+
+Seed steps: save the key pair's private key, connect to the instance by SSH, install Java and Kafka, put the IAM jar
+into Kafka's ``libs`` and on CLASSPATH, write ``client.properties``.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import chain, task, task_group
+
+from pinterest.defaults import settings
+from pinterest.hooks.kafka_client import KafkaClientHook
+from pinterest.operators.kafka_client import KafkaClientScriptOperator
+
+
+@task
+def instance() -> dict[str, str]:
+    """The instance's id, and the address that it is reached by."""
+    hook = KafkaClientHook(settings())
+    return {"instance_id": hook.find_instance()["InstanceId"], "host": hook.host}
+
+
+@task
+def key_pair() -> str:
+    """The key pair's id. Its private key is read to see that it can be, and forgotten."""
+    hook = KafkaClientHook(settings())
+    print(f"Private key: {hook.private_key.get_name()} {hook.private_key.fingerprint}")
+    return hook.find_key_pair()
+
+
+def install(name: str) -> KafkaClientScriptOperator:
+    return KafkaClientScriptOperator(
+        task_id=name,
+        script=f"install_{name}.sh",
+        environment={
+            "URL": f"{{{{ settings().downloads.{name}.url }}}}",
+            "SHA256": f"{{{{ settings().downloads.{name}.sha256 }}}}",
+        },
+    )
+
+
+@task_group(group_id="kafka_client")
+def kafka_client() -> None:
+    classpath = KafkaClientScriptOperator(task_id="classpath", script="set_classpath.sh")
+    client_properties = KafkaClientScriptOperator(task_id="client_properties", script="write_client_properties.sh")
+
+    chain(
+        [instance(), key_pair()],
+        install("java"),
+        install("kafka"),
+        install("iam_auth"),
+        [classpath, client_properties],
+    )

@@ -1,0 +1,35 @@
+"""Posts to Kafka: rows of the three source tables, through the REST API, to the three topics.
+
+Seed step: ``user_posting_emulation.py``, which draws a row number, reads that row of ``pinterest_data``,
+``geolocation_data`` and ``user_data``, and posts each to its topic, for ever. Here a run posts so many and goes on
+where the last one ended.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import task_group
+
+from include.settings import STREAMS
+from pinterest.operators.posting import PostRecordsOperator
+
+
+@task_group(group_id="posting")
+def posting() -> None:
+    PostRecordsOperator(
+        task_id="post",
+        posts="{{ params.posts }}",
+        seed="{{ params.seed }}",
+        start="{{ params.start }}",
+        pace="{{ params.pace }}",
+        batch_size="{{ params.batch_size }}",
+        topics={stream: f"{{{{ settings().topic('{stream}') }}}}" for stream in STREAMS},
+        bucket="{{ settings().bucket }}",
+        api_name="{{ settings().rest_api_name }}",
+        stage_name="{{ settings().rest_api.stage }}",
+        invoke_url_format="{{ settings().rest_api.invoke_url_format }}",
+        api_key_parameter="{{ settings().api_key_parameter }}",
+        retries=3,
+        execution_timeout=timedelta(hours=2),
+    )

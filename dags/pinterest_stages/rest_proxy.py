@@ -1,0 +1,42 @@
+"""Kafka's REST proxy on the client machine, where API Gateway finds it.
+
+Seed steps: download and unpack the proxy, write ``kafka-rest.properties`` (brokers, IAM), run ``kafka-rest-start``.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import chain, task_group
+
+from pinterest.operators.kafka_client import KafkaClientScriptOperator
+from pinterest_stages.topics import BOOTSTRAP_SERVERS, BROKERS
+
+
+@task_group(group_id="rest_proxy")
+def rest_proxy() -> None:
+    archive = KafkaClientScriptOperator(
+        task_id="archive",
+        script="install_rest_proxy.sh",
+        environment={
+            "URL": "{{ settings().downloads.rest_proxy.url }}",
+            "SHA256": "{{ settings().downloads.rest_proxy.sha256 }}",
+        },
+    )
+    properties = KafkaClientScriptOperator(
+        task_id="properties",
+        script="write_rest_properties.sh",
+        environment={
+            "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
+            "ZOOKEEPER": f"{{{{ {BROKERS}['zookeeper'] or '' }}}}",
+        },
+    )
+    start = KafkaClientScriptOperator(
+        task_id="start",
+        script="start_rest_proxy.sh",
+        environment={
+            "LISTEN_HOST": "{{ settings().rest_proxy.listen_host }}",
+            "PORT": "{{ settings().rest_proxy.port }}",
+            "START_SECONDS": "90",
+        },
+    )
+
+    chain(archive, properties, start)

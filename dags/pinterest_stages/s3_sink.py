@@ -1,0 +1,70 @@
+"""Kafka topics to S3: every record on the three topics becomes a line of an object in the bucket.
+
+Seed steps: download the S3 connector on the client, copy it to the bucket, create the custom plugin, the worker
+configuration and the connector with ``topics.regex``, wait until it runs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import chain, task_group
+
+from include.requests.msk_connect import custom_plugin_request, sink_connector_request
+from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
+from pinterest.operators.msk_connect import (
+    MskConnectCreateConnectorOperator,
+    MskConnectCreateCustomPluginOperator,
+    MskConnectCreateWorkerConfigurationOperator,
+)
+from pinterest_stages.topics import BOOTSTRAP_SERVERS, BROKERS
+
+ARCHIVE_KEY = "{{ settings().sink_archive_key }}"
+
+
+@task_group(group_id="s3_sink")
+def s3_sink() -> None:
+    archive = KafkaClientUploadOperator(
+        task_id="archive",
+        script="upload_sink_archive.sh",
+        url="{{ settings().downloads.s3_sink.url }}",
+        sha256="{{ settings().downloads.s3_sink.sha256 }}",
+        bucket="{{ settings().bucket }}",
+        key=ARCHIVE_KEY,
+    )
+    plugin = MskConnectCreateCustomPluginOperator(
+        task_id="plugin",
+        plugin_name="{{ settings().plugin }}-{{ settings().downloads.s3_sink.sha256[:12] }}",
+        plugin=custom_plugin_request(ARCHIVE_KEY),
+    )
+    workers = MskConnectCreateWorkerConfigurationOperator(
+        task_id="workers",
+        configuration_name="{{ settings().worker_configuration }}",
+        properties="connect-worker.properties",
+    )
+    connector = MskConnectCreateConnectorOperator(
+        task_id="connector",
+        connector_name="{{ settings().connector }}",
+        configuration="s3-sink.properties",
+        connector=sink_connector_request(
+            plugin_arn=plugin.output,
+            worker_configuration_arn=workers.output,
+            bootstrap_servers=BOOTSTRAP_SERVERS,
+            subnets=f"{{{{ (settings().s3_sink.subnets or {BROKERS}['subnets']) | tojson }}}}",
+            security_groups=f"{{{{ (settings().s3_sink.security_groups or {BROKERS}['security_groups']) | tojson }}}}",
+        ),
+        execution_timeout=timedelta(minutes=60),
+    )
+    running = KafkaClientScriptOperator(
+        task_id="running",
+        script="await_sink_tasks.sh",
+        environment={
+            "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
+            "GROUP": "connect-{{ settings().connector }}",
+            "TOPICS": "{{ settings().topics.values() | join(' ') }}",
+            "WAIT_SECONDS": "300",
+        },
+    )
+
+    archive >> plugin
+    chain(connector, running)

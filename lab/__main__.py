@@ -1,0 +1,66 @@
+"""The lab's command line: ``python -m lab up|down|status|reset|setup|doctor|ui|demo``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from lab import demo, doctor, lifecycle, status
+from lab.airflow_ui import serve
+from lab.progress import Reporter, StepError
+from lab.setup import steps
+from lab.state import State
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="lab", description="The cloud on one machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("up", "install what is missing, start what does not run, wait until all of it answers"),
+        ("down", "stop everything, keep the data"),
+        ("status", "a table of the services"),
+        ("reset", "stop everything, forget all data, ports and secrets"),
+        ("setup", "install what is missing, start nothing"),
+        ("doctor", "list what is missing or wrong, each with its fix"),
+        ("ui", "start the lab and the Airflow UI; Ctrl-C stops the UI"),
+        ("demo", "start the lab, run the pipeline, show its ledger"),
+    ):
+        commands.add_parser(name, help=text, description=text)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return run(parser.parse_args().command)
+    except StepError as error:
+        print(f"\n{error}" + (f"\n  do:   {error.advice}" if error.advice else ""), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+def run(command: str) -> int:
+    state, reporter = State.open(), Reporter()
+    match command:
+        case "up":
+            lifecycle.up(state, reporter)
+            print(status.table(state))
+        case "down":
+            lifecycle.down(state, reporter)
+        case "status":
+            print(status.table(state))
+        case "reset":
+            lifecycle.reset(state, reporter)
+        case "setup":
+            steps.install(state, reporter)
+        case "doctor":
+            return doctor.report(state)
+        case "ui":
+            lifecycle.up(state, reporter)
+            serve(state, reporter)
+        case "demo":
+            return demo.run(state, reporter)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Airflow wired to the lab: its database, and its four processes for as long as the UI is wanted."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import time
+from importlib.metadata import version
+
+from lab import airflow_environment, processes
+from lab.progress import Reporter, Step, StepError, Work, run_steps
+from lab.readiness import get_json
+from lab.state import CHECKOUT, State, choose_ports
+from lab.supervision import Program, Supervisor
+
+API_SERVER = "airflow-api-server"
+COMPONENTS = {  # the log servers would listen on every interface; the UI reads the files itself
+    API_SERVER: ("api-server",),
+    "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
+    "airflow-dag-processor": ("dag-processor",),
+    "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
+}
+HEALTH_KEYS = {
+    "airflow-scheduler": "scheduler",
+    "airflow-dag-processor": "dag_processor",
+    "airflow-triggerer": "triggerer",
+}
+
+
+def command(*arguments: str) -> list[str]:
+    return [str(CHECKOUT / "bin" / "airflow"), *arguments]
+
+
+def programs(state: State) -> list[Program]:
+    environment = {
+        "ENV_FILE": str(state.path("airflow.env")),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+    }
+    return [Program(name, command(*arguments), environment, 20) for name, arguments in COMPONENTS.items()]
+
+
+def prepare(state: State, work: Work) -> None:
+    """Write ``airflow.env``; make Airflow's database, or bring it to this version of Airflow."""
+    airflow_environment.write(state)
+    home = state.path("airflow")
+    home.mkdir(exist_ok=True)
+    mark = home / "database-version"
+    if mark.exists() and mark.read_text() == version("apache-airflow"):
+        return
+    work.note = "making Airflow's database"
+    work.command(*command("db", "migrate"), environment={"ENV_FILE": str(state.path("airflow.env"))})
+    mark.write_text(version("apache-airflow"))
+
+
+def serve(state: State, reporter: Reporter) -> None:
+    """Run the UI until Ctrl-C. The lab must be up; it stays up."""
+    supervisor = Supervisor(state)
+    if not all(process.state == "RUNNING" for process in supervisor.processes() if process.name in COMPONENTS):
+        choose_port(state)
+    others = tuple(name for name in COMPONENTS if name != API_SERVER)
+    after = {name: (API_SERVER,) for name in others}
+    try:
+        run_steps(
+            [Step(name, functools.partial(start, state, supervisor), after.get(name, ())) for name in COMPONENTS],
+            state.log,
+            reporter,
+        )
+        reporter.say(
+            f"Airflow: http://127.0.0.1:{state.port('airflow')} (no log-in; Ctrl-C stops it, the lab stays up)"
+        )
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        while supervisor.is_alive():
+            time.sleep(2)
+    except KeyboardInterrupt:
+        reporter.say("stopping Airflow")
+    finally:
+        if supervisor.is_alive():
+            for name in reversed(COMPONENTS):
+                supervisor.stop(name)
+
+
+def choose_port(state: State) -> None:
+    """Keep the port of last time if it is free, else take the next free one: nothing but Airflow knows it."""
+    if processes.holder_of(state.port("airflow")):
+        state.ports |= choose_ports(["airflow"], taken=set(state.ports.values()))
+        state.save()
+        airflow_environment.write(state)
+
+
+def start(state: State, supervisor: Supervisor, work: Work) -> None:
+    supervisor.start(work.name)
+    work.note = "waiting for its answer"
+    work.until(lambda: is_ready(state, supervisor, work.name), 120, f"an answer of {work.name}", pause=0.5)
+
+
+def is_ready(state: State, supervisor: Supervisor, name: str) -> bool:
+    """What Airflow's own monitor says: a component is healthy once its heartbeat is in the database."""
+    if supervisor.process(name).state == "FATAL":
+        raise StepError("it ended again and again as soon as it was started")
+    try:
+        health = get_json(f"http://127.0.0.1:{state.port('airflow')}/api/v2/monitor/health")
+    except (OSError, ValueError):
+        return False
+    assert isinstance(health, dict)
+    return name == API_SERVER or health[HEALTH_KEYS[name]]["status"] == "healthy"

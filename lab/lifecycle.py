@@ -1,0 +1,137 @@
+"""Start, stop and wipe a lab. Starting is done when every service has answered; stopping, when no process is left."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+from lab import account, airflow_ui, processes
+from lab.progress import Reporter, Step, StepError, Work, run_steps
+from lab.services import Service, services
+from lab.setup import steps
+from lab.state import State
+from lab.supervision import Program, Supervisor
+
+STARTED = ("RUNNING", "STARTING", "BACKOFF")
+
+
+def up(state: State, reporter: Reporter) -> None:
+    """Install what is missing, start what does not run, and wait until all of it answers and is of use.
+
+    If it fails or is interrupted, what this call started is stopped again.
+    """
+    steps.install(state, reporter)
+    with steps.turn(state.path("lab.lock"), reporter):
+        supervisor = Supervisor(state)
+        table = services(state)
+        was_alive = supervisor.is_alive()
+        if not was_alive:
+            end_leftovers(state, reporter)
+        running = {process.name for process in supervisor.processes() if process.state in STARTED}
+        check_ports(state, [service for service in table if service.name not in running])
+        supervisor.configure([program(service) for service in table] + airflow_ui.programs(state))
+        if not was_alive:
+            supervisor.start_daemon()
+        with undo(state, supervisor, None if not was_alive else running):
+            run_steps(start_steps(state, supervisor, table), state.log, reporter)
+
+
+def program(service: Service) -> Program:
+    return Program(service.name, service.command, service.environment, service.seconds_to_stop)
+
+
+def start_steps(state: State, supervisor: Supervisor, table: list[Service]) -> list[Step]:
+    start = [
+        Step(service.name, functools.partial(start_service, state, supervisor, service), service.after)
+        for service in table
+    ]
+    return [
+        *start,
+        Step("account", lambda _: account.prepare(state), after=("aws", "cloud")),
+        Step("airflow", functools.partial(airflow_ui.prepare, state), after=("account",)),
+    ]
+
+
+def start_service(state: State, supervisor: Supervisor, service: Service, work: Work) -> None:
+    """Returns when the service's own process has answered and everything it must hold is in it."""
+    service.prepare(state, work)
+    supervisor.start(service.name)
+    work.note = "waiting for its answer"
+    work.until(
+        lambda: is_ready(state, supervisor, service),
+        service.seconds_to_start,
+        f"an answer of {service.name}",
+    )
+    service.complete(state, work)
+
+
+def is_ready(state: State, supervisor: Supervisor, service: Service) -> bool:
+    process = supervisor.process(service.name)
+    if process.state == "FATAL":
+        raise StepError(f"it ended again and again as soon as it was started ({process.message})")
+    return process.pid != 0 and service.answers(state, process.pid)
+
+
+def check_ports(state: State, table: list[Service]) -> None:
+    """A port of ours in somebody else's hands is an error before anything starts, with all such ports in it."""
+    taken = [
+        f"{service.name}: port {holder.port} is taken by {holder.program} (pid {holder.pid or 'unknown'})"
+        for service in table
+        for name in service.ports
+        if (holder := processes.holder_of(state.port(name)))
+    ]
+    if taken:
+        raise StepError(
+            "\n".join(taken),
+            f"Stop that program; or delete the port's line in {state.path('ports.json')}, and another one is chosen.",
+        )
+
+
+def end_leftovers(state: State, reporter: Reporter) -> None:
+    """A supervisor that was killed leaves its services running: nobody would restart them, and they hold the ports."""
+    if leftovers := processes.of_lab(state):
+        reporter.say(f"stopping {len(leftovers)} processes that an earlier lab left behind")
+        processes.end(leftovers)
+
+
+@contextmanager
+def undo(state: State, supervisor: Supervisor, keep: set[str] | None) -> Iterator[None]:
+    """On failure stop what was started: everything, or all but the services in ``keep``."""
+    try:
+        yield
+    except BaseException:
+        if keep is None:
+            stop_everything(state, supervisor)
+        else:
+            for process in supervisor.processes():
+                if process.name not in keep:
+                    supervisor.stop(process.name)
+        raise
+
+
+def down(state: State, reporter: Reporter) -> None:
+    """Stop everything of this lab, its data kept; also what runs on its client machine, and what was left behind."""
+    with steps.turn(state.path("lab.lock"), reporter):
+        stop_everything(state, Supervisor(state))
+
+
+def stop_everything(state: State, supervisor: Supervisor) -> None:
+    if supervisor.is_alive():
+        pid = supervisor.pid()
+        supervisor.stop_daemon()
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).wait(timeout=10)
+    processes.end(processes.of_lab(state))
+
+
+def reset(state: State, reporter: Reporter) -> None:
+    """Stop the lab and forget all its data, ports and secrets. What is installed stays."""
+    down(state, reporter)
+    shutil.rmtree(state.root)
+    socket_folder = state.socket("supervisor").parent
+    if socket_folder != state.root:
+        shutil.rmtree(socket_folder)

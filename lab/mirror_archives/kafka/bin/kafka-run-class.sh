@@ -1,0 +1,20 @@
+#!/bin/bash
+# kafka-run-class.sh CLASS [ARGUMENT ...]: with Kafka's own jars behind those of CLASSPATH.
+# Java is JAVA_HOME's, else the one on PATH. KAFKA_HEAP_OPTS, KAFKA_JVM_PERFORMANCE_OPTS, KAFKA_LOG4J_OPTS and
+# KAFKA_OPTS are passed on to it, as Apache's script does.
+if [ $# -lt 1 ]; then
+  echo "USAGE: $0 classname [opts]" >&2
+  exit 1
+fi
+
+base_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+java=${JAVA_HOME:+$JAVA_HOME/bin/}java
+
+: "${KAFKA_HEAP_OPTS=-Xmx256M}"
+: "${KAFKA_JVM_PERFORMANCE_OPTS=-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true}"
+: "${KAFKA_LOG4J_OPTS=-Dlog4j2.configurationFile=$base_dir/config/tools-log4j2.properties}"
+
+# The options are lists of words.
+# shellcheck disable=SC2086
+exec "$java" $KAFKA_HEAP_OPTS $KAFKA_JVM_PERFORMANCE_OPTS $KAFKA_LOG4J_OPTS $KAFKA_OPTS \
+  -cp "${CLASSPATH:+$CLASSPATH:}$base_dir/libs/*" "$@"

@@ -1,0 +1,106 @@
+"""API Gateway (REST APIs): the API in front of the Kafka REST proxy, its stage, usage plan and key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.hooks.ssm import SsmHook
+from airflow.sdk.log import mask_secret
+
+
+class RestApiError(RuntimeError):
+    """The REST API is missing, ambiguous or not deployed. The message says what to do."""
+
+
+class ApiGatewayHook(AwsBaseHook):
+    """Thin wrapper around ``boto3.client("apigateway")``, and the API's key in Parameter Store."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["client_type"] = "apigateway"
+        super().__init__(*args, **kwargs)
+
+    def find_rest_api(self, name: str, *, tags: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+        """The API with exactly this name, or None. Names need not be unique: of several, the one with these tags."""
+        named = [api for api in self._all("get_rest_apis") if api.get("name") == name]
+        tagged = [api for api in named if tags and tags.items() <= api.get("tags", {}).items()]
+        found = named if len(named) == 1 else tagged
+        if named and len(found) != 1:
+            ids = ", ".join(sorted(api["id"] for api in named))
+            raise RestApiError(
+                f"{len(named)} REST APIs are named {name!r} ({ids}): delete or rename all but the one to use"
+            )
+        return found[0] if found else None
+
+    def find_resource(self, api_id: str, path: str) -> dict[str, Any] | None:
+        """The resource with its methods and their integrations, or None."""
+        resources = self._all("get_resources", restApiId=api_id, embed=["methods"])
+        return next((resource for resource in resources if resource["path"] == path), None)
+
+    def find_stage(self, api_id: str, stage_name: str) -> dict[str, Any] | None:
+        try:
+            return dict(self.conn.get_stage(restApiId=api_id, stageName=stage_name))
+        except self.conn.exceptions.NotFoundException:
+            return None
+
+    def find_deployment(self, api_id: str, deployment_id: str) -> dict[str, Any] | None:
+        try:
+            return dict(self.conn.get_deployment(restApiId=api_id, deploymentId=deployment_id))
+        except self.conn.exceptions.NotFoundException:
+            return None
+
+    def find_usage_plan(self, name: str) -> dict[str, Any] | None:
+        return next((plan for plan in self._all("get_usage_plans") if plan.get("name") == name), None)
+
+    def find_api_key(self, name: str) -> dict[str, Any] | None:
+        """The key with exactly this name, without its value, or None. The service itself matches by prefix."""
+        return next((key for key in self._all("get_api_keys", nameQuery=name) if key.get("name") == name), None)
+
+    def is_in_usage_plan(self, plan_id: str, key_id: str) -> bool:
+        return any(key["id"] == key_id for key in self._all("get_usage_plan_keys", usagePlanId=plan_id))
+
+    def find_invoke_url(self, api_name: str, *, stage_name: str, url_format: str) -> str:
+        """Where the API answers. Raises RestApiError while it does not exist or is not deployed to the stage.
+
+        :param url_format: takes ``api_id``, ``region`` and ``stage``
+        """
+        api = self.find_rest_api(api_name)
+        if api is None:
+            raise RestApiError(f"No REST API {api_name!r} in {self.conn_region_name}: run the DAG pinterest_pipeline")
+        if self.find_stage(api["id"], stage_name) is None:
+            raise RestApiError(
+                f"REST API {api_name!r} ({api['id']}) is not deployed to the stage {stage_name!r}: "
+                "run the DAG pinterest_pipeline"
+            )
+        return url_format.format(api_id=api["id"], region=self.conn_region_name, stage=stage_name)
+
+    def keep_api_key(self, key_id: str, parameter: str) -> bool:
+        """Put the key's value into Parameter Store, encrypted. Returns False where it was there already."""
+        value = str(self.conn.get_api_key(apiKey=key_id, includeValue=True)["value"])
+        mask_secret(value)
+        if self._ssm.get_parameter_value(parameter, default="") == value:
+            return False
+        self._ssm.conn.put_parameter(Name=parameter, Value=value, Type="SecureString", Overwrite=True)
+        return True
+
+    def kept_api_key(self, parameter: str) -> str:
+        """The key's value out of Parameter Store; masked in logs from here on."""
+        value = str(self._ssm.get_parameter_value(parameter, default=""))
+        if not value:
+            raise RestApiError(
+                f"Parameter Store has no {parameter}, where the REST API's key is kept: run the DAG pinterest_pipeline"
+            )
+        mask_secret(value)
+        return value
+
+    @cached_property
+    def _ssm(self) -> SsmHook:
+        return SsmHook(
+            aws_conn_id=self.aws_conn_id, region_name=self._region_name, verify=self._verify, config=self._config
+        )
+
+    def _all(self, operation: str, **arguments: Any) -> Iterable[dict[str, Any]]:
+        for page in self.conn.get_paginator(operation).paginate(**arguments):
+            yield from page["items"]

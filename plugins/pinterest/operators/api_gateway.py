@@ -1,0 +1,260 @@
+"""Operators for API Gateway's REST APIs. Each finds what is there, changes what differs and says what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, BaseAwsLink
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
+from airflow.providers.common.compat.sdk import Context
+
+from include.requests.api_gateway import Methods, fingerprint, is_in_place
+from pinterest.hooks.api_gateway import ApiGatewayHook
+
+
+class RestApiLink(BaseAwsLink):
+    """The REST API in the AWS console."""
+
+    name = "REST API"
+    key = "rest_api"
+    format_str = BASE_AWS_CONSOLE_LINK + "/apigateway/main/apis/{api_id}/resources?api={api_id}&region={region_name}"
+
+
+class RestApiCreateOperator(AwsBaseOperator[ApiGatewayHook]):
+    """Create a REST API. Returns its id.
+
+    An API of the same name is adopted, so a rerun, or a retry after a lost response, makes no second one.
+
+    :param api_name: name of the API (templated)
+    :param api: the other arguments of ``CreateRestApi``, as boto3 takes them (templated)
+    :param adopt_tags: which API to adopt where several have the name (templated)
+    """
+
+    aws_hook_class = ApiGatewayHook
+    template_fields: Sequence[str] = aws_template_fields("api_name", "api", "adopt_tags")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"api": "json"}
+    operator_extra_links = (RestApiLink(),)
+
+    def __init__(
+        self, *, api_name: str, api: dict[str, Any], adopt_tags: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.api_name = api_name
+        self.api = api
+        self.adopt_tags = adopt_tags
+
+    def execute(self, context: Context) -> str:
+        found = self.hook.find_rest_api(self.api_name, tags=self.adopt_tags)
+        if found is None:
+            found = self.hook.conn.create_rest_api(name=self.api_name, **self.api)
+            self.log.info("REST API %s created: %s", self.api_name, found["id"])
+        else:
+            self.log.info("REST API %s exists: %s adopted", self.api_name, found["id"])
+        RestApiLink.persist(
+            context=context,
+            operator=self,
+            region_name=self.hook.conn_region_name,
+            aws_partition=self.hook.conn_partition,
+            api_id=found["id"],
+        )
+        return str(found["id"])
+
+
+class RestApiPutResourceOperator(AwsBaseOperator[ApiGatewayHook]):
+    """Make a resource under the API's root, with its methods. Returns the verbs of the methods it had to (re)make.
+
+    A method that differs in anything asked for is made anew. Callers see none of it before the next deployment.
+
+    :param api_id: the API (templated)
+    :param path_part: the resource's part of the path, such as ``{proxy+}``
+    :param methods: by verb, as :func:`~include.requests.api_gateway.proxy_methods` describes them (templated)
+    """
+
+    aws_hook_class = ApiGatewayHook
+    template_fields: Sequence[str] = aws_template_fields("api_id", "path_part", "methods")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"methods": "json"}
+
+    def __init__(self, *, api_id: str, path_part: str, methods: Methods, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.api_id = api_id
+        self.path_part = path_part
+        self.methods = methods
+
+    def execute(self, context: Context) -> list[str]:
+        path = f"/{self.path_part}"
+        resource = self.hook.find_resource(self.api_id, path) or self._create_resource()
+        found = resource.get("resourceMethods", {})
+        changed = [verb for verb, method in self.methods.items() if not is_in_place(method, found.get(verb))]
+        for verb in changed:
+            where = {"restApiId": self.api_id, "resourceId": resource["id"], "httpMethod": verb}
+            if verb in found:
+                self.hook.conn.delete_method(**where)
+            self._put_method(where, self.methods[verb])
+        self.log.info("%s: %s", path, f"{', '.join(changed)} made" if changed else "unchanged")
+        return changed
+
+    def _create_resource(self) -> dict[str, Any]:
+        root = self.hook.find_resource(self.api_id, "/")
+        assert root is not None, "every REST API has a root"
+        created = self.hook.conn.create_resource(restApiId=self.api_id, parentId=root["id"], pathPart=self.path_part)
+        return dict(created)
+
+    def _put_method(self, where: Mapping[str, str], method: Mapping[str, Any]) -> None:
+        self.hook.conn.put_method(**where, **method["method"])
+        self.hook.conn.put_integration(**where, **method["integration"])
+        for status, response in method["responses"].items():
+            self.hook.conn.put_method_response(**where, statusCode=status, **response["method"])
+            self.hook.conn.put_integration_response(**where, statusCode=status, **response["integration"])
+
+
+class RestApiDeployOperator(AwsBaseOperator[ApiGatewayHook]):
+    """Deploy the API to a stage, unless the stage already serves exactly these methods. Returns the deployment's id.
+
+    A deployment's description carries the fingerprint of what it deployed, so that a rerun after any failure knows.
+
+    :param api_id: the API (templated)
+    :param stage_name: the stage; made if it is not there (templated)
+    :param methods: what the API's resources are made of (templated)
+    """
+
+    aws_hook_class = ApiGatewayHook
+    template_fields: Sequence[str] = aws_template_fields("api_id", "stage_name", "methods")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"methods": "json"}
+
+    def __init__(self, *, api_id: str, stage_name: str, methods: Methods, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.api_id = api_id
+        self.stage_name = stage_name
+        self.methods = methods
+
+    def execute(self, context: Context) -> str:
+        description = f"pinterest-pipeline, methods {fingerprint(self.methods)}"
+        deployed = self._deployed()
+        if deployed is not None and deployed.get("description") == description:
+            self.log.info("Stage %s serves deployment %s: unchanged", self.stage_name, deployed["id"])
+            return str(deployed["id"])
+        deployment = self.hook.conn.create_deployment(
+            restApiId=self.api_id, stageName=self.stage_name, description=description
+        )
+        self.log.info("Stage %s serves deployment %s now", self.stage_name, deployment["id"])
+        return str(deployment["id"])
+
+    def _deployed(self) -> dict[str, Any] | None:
+        stage = self.hook.find_stage(self.api_id, self.stage_name)
+        return None if stage is None else self.hook.find_deployment(self.api_id, stage["deploymentId"])
+
+
+class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):
+    """Let callers with a key use the API's stage, so much a second. Returns the usage plan's id.
+
+    Plan and key are adopted by name. The key's value goes from API Gateway straight to Parameter Store.
+
+    :param api_id: the API (templated)
+    :param stage_name: the deployed stage (templated)
+    :param plan_name: name of the usage plan (templated)
+    :param key_name: name of the key (templated)
+    :param key_parameter: SecureString that keeps the key's value (templated)
+    :param throttle: ``rateLimit`` and ``burstLimit``, numbers or their text (templated)
+    :param tags: tags of what is created (templated)
+    """
+
+    aws_hook_class = ApiGatewayHook
+    template_fields: Sequence[str] = aws_template_fields(
+        "api_id", "stage_name", "plan_name", "key_name", "key_parameter", "throttle", "tags"
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"throttle": "json", "tags": "json"}
+
+    def __init__(
+        self,
+        *,
+        api_id: str,
+        stage_name: str,
+        plan_name: str,
+        key_name: str,
+        key_parameter: str,
+        throttle: dict[str, Any],
+        tags: dict[str, str],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.api_id = api_id
+        self.stage_name = stage_name
+        self.plan_name = plan_name
+        self.key_name = key_name
+        self.key_parameter = key_parameter
+        self.throttle = throttle
+        self.tags = tags
+
+    def execute(self, context: Context) -> str:
+        changes: list[str] = []
+        plan_id = self._plan(changes)
+        key_id = self._key(changes)
+        if not self.hook.is_in_usage_plan(plan_id, key_id):
+            self.hook.conn.create_usage_plan_key(usagePlanId=plan_id, keyId=key_id, keyType="API_KEY")
+            changes.append("key added to the plan")
+        if self.hook.keep_api_key(key_id, self.key_parameter):
+            changes.append(f"key kept in {self.key_parameter}")
+        self.log.info("Usage plan %s (%s): %s", self.plan_name, plan_id, ", ".join(changes) or "unchanged")
+        return plan_id
+
+    def _plan(self, changes: list[str]) -> str:
+        throttle = {"rateLimit": float(self.throttle["rateLimit"]), "burstLimit": int(self.throttle["burstLimit"])}
+        found = self.hook.find_usage_plan(self.plan_name)
+        if found is None:
+            changes.append("created")
+            created = self.hook.conn.create_usage_plan(
+                name=self.plan_name,
+                throttle=throttle,
+                apiStages=[{"apiId": self.api_id, "stage": self.stage_name}],
+                tags=self.tags,
+            )
+            return str(created["id"])
+        patches = [
+            {"op": "replace", "path": f"/throttle/{name}", "value": str(value)}
+            for name, value in throttle.items()
+            if float(found.get("throttle", {}).get(name, -1)) != value
+        ]
+        stages = {(stage["apiId"], stage["stage"]) for stage in found.get("apiStages", [])}
+        if (self.api_id, self.stage_name) not in stages:
+            patches.append({"op": "add", "path": "/apiStages", "value": f"{self.api_id}:{self.stage_name}"})
+        if patches:
+            self.hook.conn.update_usage_plan(usagePlanId=found["id"], patchOperations=patches)
+            changes.append("updated")
+        return str(found["id"])
+
+    def _key(self, changes: list[str]) -> str:
+        found = self.hook.find_api_key(self.key_name)
+        if found is None:
+            changes.append("key created")
+            created = self.hook.conn.create_api_key(name=self.key_name, enabled=True, tags=self.tags)
+            return str(created["id"])
+        if not found.get("enabled", False):
+            self.hook.conn.update_api_key(
+                apiKey=found["id"], patchOperations=[{"op": "replace", "path": "/enabled", "value": "true"}]
+            )
+            changes.append("key enabled")
+        return str(found["id"])
+
+
+class RestApiInvokeUrlOperator(AwsBaseOperator[ApiGatewayHook]):
+    """Look up where the API answers. Returns the URL.
+
+    :param api_name, stage_name, url_format: see
+        :meth:`~pinterest.hooks.api_gateway.ApiGatewayHook.find_invoke_url` (templated)
+    """
+
+    aws_hook_class = ApiGatewayHook
+    template_fields: Sequence[str] = aws_template_fields("api_name", "stage_name", "url_format")
+
+    def __init__(self, *, api_name: str, stage_name: str, url_format: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.api_name = api_name
+        self.stage_name = stage_name
+        self.url_format = url_format
+
+    def execute(self, context: Context) -> str:
+        url = self.hook.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.url_format)
+        self.log.info("The REST API answers at %s", url)
+        return url

@@ -1,0 +1,90 @@
+"""A run's JSON documents in the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.common.compat.sdk import Context
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from include import bucket_layout
+from include.landing import Bookmark, Interval, LandingError, parse_bookmark
+from include.ledger import HOPS, Entry, Hop, entries_json, parse_entries
+from include.posting_progress import PostingProgress
+
+
+class RunDocuments:
+    """Reads and writes what a run keeps in the bucket, by the names of :mod:`include.bucket_layout`."""
+
+    def __init__(self, bucket: str, dag_id: str, run_id: str, aws_conn_id: str | None = "aws_default") -> None:
+        self.bucket = bucket
+        self.dag_id = dag_id
+        self.run_id = run_id
+        self.aws_conn_id = aws_conn_id
+        self.s3: Any = S3Hook(aws_conn_id=aws_conn_id).get_conn()
+
+    @classmethod
+    def of(cls, context: Context, bucket: str, aws_conn_id: str | None = "aws_default") -> RunDocuments:
+        return cls(bucket, context["ti"].dag_id, context["run_id"], aws_conn_id)
+
+    def read(self, key: str) -> bytes | None:
+        """None for an object that is not there."""
+        try:
+            return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+
+    def require(self, key: str, made_by: str) -> bytes:
+        content = self.read(key)
+        if content is None:
+            raise LandingError(f"s3://{self.bucket}/{key} is not there: {made_by} writes it; run that task again")
+        return content
+
+    def write(self, key: str, content: str | bytes, content_type: str = "application/json") -> None:
+        body = content.encode() if isinstance(content, str) else content
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+
+    def progress(self) -> PostingProgress:
+        key = bucket_layout.posting_progress(self.dag_id, self.run_id)
+        text = self.require(key, "the stage posting").decode()
+        return PostingProgress.parse(text, source=f"s3://{self.bucket}/{key}")
+
+    def bookmark(self, user_id: str) -> Bookmark:
+        key = bucket_layout.bookmark(user_id)
+        try:
+            return parse_bookmark(self.read(key))
+        except ValidationError as error:
+            raise LandingError(
+                f"s3://{self.bucket}/{key} is no bookmark ({error.error_count()} problems, first: "
+                f"{error.errors()[0]['msg']}). Restore an earlier version of it, or delete it to load everything "
+                "again: what is in the lake already is not loaded twice"
+            ) from error
+
+    def interval(self) -> Interval | None:
+        content = self.read(bucket_layout.interval(self.dag_id, self.run_id))
+        return None if content is None else Interval.model_validate_json(content)
+
+    def require_interval(self) -> Interval:
+        key = bucket_layout.interval(self.dag_id, self.run_id)
+        return Interval.model_validate_json(self.require(key, "landing.offsets"))
+
+    def write_entries(self, hop: Hop, entries: Iterable[Entry]) -> None:
+        self.write(bucket_layout.ledger(self.dag_id, self.run_id, hop), entries_json(entries))
+
+    def entries(self) -> list[Entry]:
+        """Every entry of the run that can be read; a hop whose object is missing or no ledger has none."""
+        found: list[Entry] = []
+        for hop in HOPS:
+            content = self.read(bucket_layout.ledger(self.dag_id, self.run_id, hop))
+            if content is None:
+                continue
+            try:
+                found += [entry for entry in parse_entries(content) if entry.hop == hop]
+            except ValidationError:
+                continue
+        return found

@@ -1,0 +1,15 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Analyses: `pin`, `geo`, `user` to nine gold tables
+# MAGIC Writes every table anew from all of silver; the same silver gives the same tables.
+
+# COMMAND ----------
+import json
+
+from pinterest_lake.gold import refresh
+from pinterest_lake.job import Job
+
+job = Job.of_notebook(spark, dbutils)
+
+# COMMAND ----------
+dbutils.notebook.exit(json.dumps(refresh(job.lake)))

@@ -1,0 +1,23 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Load: S3 objects to `bronze_pin`, `bronze_geo`, `bronze_user`
+# MAGIC Reads the objects that the run's manifest names. A line is stored once for each (topic, partition, offset),
+# MAGIC whatever is replayed; what cannot be read goes to `quarantine`. A rerun changes nothing.
+
+# COMMAND ----------
+import json
+
+from pinterest_lake.bronze import bookmark, load
+from pinterest_lake.job import Job
+
+job = Job.of_notebook(spark, dbutils)
+job.lake.create()
+
+# COMMAND ----------
+counts = {stream: load(job.lake, job.manifest, stream, job.run_id) for stream in job.manifest.topics}
+
+# COMMAND ----------
+quarantined = {stream: count.pop("quarantined") for stream, count in counts.items()}
+dbutils.notebook.exit(
+    json.dumps({"bronze": counts, "quarantined": quarantined, "bookmark": bookmark(job.manifest)})
+)

@@ -1,0 +1,34 @@
+"""Analyse: the nine gold tables from all of silver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from pinterest_lake.analyses import ANALYSES, Facts, posts_of
+from pinterest_lake.schemas import STREAMS
+from pinterest_lake.tables import Lake
+
+
+def refresh(lake: Lake) -> dict[str, Any]:
+    """Write every analysis anew, in the order of its columns; say what they hold, and how many posts met all three
+    rows of theirs."""
+    pin, geo, user = (lake.table(stream) for stream in STREAMS)
+    posts = posts_of(pin, geo, user).persist()
+    try:
+        joined = posts.where("has_geo AND has_user").count()
+        tables = {analysis.__name__: _write(lake, analysis, Facts(posts, user)) for analysis in ANALYSES}
+    finally:
+        posts.unpersist()
+    rows = {stream: lake.table(stream).count() for stream in STREAMS}
+    return {"gold": {"rows": rows, "joined": joined}, "tables": tables}
+
+
+def _write(lake: Lake, analysis: Callable[[Facts], DataFrame], facts: Facts) -> dict[str, Any]:
+    answer = analysis(facts)
+    rows = [list(row) for row in answer.orderBy(*answer.columns).collect()]
+    in_order = lake.spark.createDataFrame(rows, answer.schema).coalesce(1)
+    in_order.writeTo(lake.name(analysis.__name__)).using("delta").createOrReplace()
+    return {"columns": answer.columns, "rows": rows}

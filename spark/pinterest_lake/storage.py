@@ -1,0 +1,57 @@
+"""How a notebook may read the bucket: one of four ways, chosen by a setting."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from pyspark.sql import SparkSession
+
+MODES = ("instance_profile", "secret_scope", "credentials_table", "mount")
+SECRETS = ("aws_access_key_id", "aws_secret_access_key")
+CREDENTIALS = ("Access key ID", "Secret access key")
+
+
+class StorageError(ValueError):
+    """A storage setting is wrong. The message names it, its value and what is expected."""
+
+
+def open_bucket(
+    spark: SparkSession, dbutils: Any, uri: str, *, mode: str, secret_scope: str = "", credentials_table: str = ""
+) -> str:
+    """Make the bucket of ``uri`` readable, and give the address at which ``uri`` is read from then on.
+
+    ``instance_profile``: the cluster may read it already. ``secret_scope`` and ``credentials_table``: with the keys
+    that are there, for this bucket and this session only. ``mount``: under ``/mnt/<bucket>``; a bucket that is not
+    mounted yet is, with the table's keys, as the seeds did.
+    """
+    if mode not in MODES:
+        raise StorageError(f"databricks.storage: got {mode!r}, expected one of {', '.join(MODES)}")
+    scheme, _, address = uri.partition("://")
+    bucket, _, key = address.partition("/")
+    if mode == "secret_scope":
+        _use(spark, bucket, [dbutils.secrets.get(scope=secret_scope, key=name) for name in SECRETS])
+    elif mode == "credentials_table":
+        _use(spark, bucket, _from_table(spark, credentials_table))
+    elif mode == "mount":
+        mount_point = f"/mnt/{bucket}"
+        if mount_point not in {mount.mountPoint for mount in dbutils.fs.mounts()}:
+            access_key, secret_key = _from_table(spark, credentials_table)
+            dbutils.fs.mount(f"{scheme}://{access_key}:{quote(secret_key, safe='')}@{bucket}", mount_point)
+        return f"dbfs:{mount_point}/{key}"
+    return uri
+
+
+def _use(spark: SparkSession, bucket: str, keys: list[str]) -> None:
+    for name, value in zip(("access.key", "secret.key"), keys, strict=True):
+        spark.conf.set(f"fs.s3a.bucket.{bucket}.{name}", value)
+
+
+def _from_table(spark: SparkSession, table: str) -> list[str]:
+    """The keys of the seeds' credentials: a Delta table, by path or by name, of one row."""
+    is_path = "/" in table
+    credentials = spark.read.format("delta").load(table) if is_path else spark.table(table)
+    row = credentials.select(*CREDENTIALS).first()
+    if row is None:
+        raise StorageError(f"databricks.credentials_table: {table!r} is empty, expected one row of {CREDENTIALS}")
+    return [row[name] for name in CREDENTIALS]

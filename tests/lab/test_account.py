@@ -1,0 +1,119 @@
+"""What the pipeline finds in the account, read with boto3 as the pipeline reads it."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import paramiko
+import pytest
+from lab_parts import client, running, start_cloud
+
+from lab import account
+from lab.state import State
+
+USER_ID = "0e36c8cd403d"
+
+
+@pytest.fixture(scope="module")
+def prepared(aws) -> State:
+    account.prepare(aws)
+    return aws
+
+
+def key_pair_id(state: State) -> str:
+    return client(state, "ec2").describe_key_pairs(KeyNames=[f"{USER_ID}-key-pair"])["KeyPairs"][0]["KeyPairId"]
+
+
+def private_key(state: State) -> str:
+    parameter = client(state, "ssm").get_parameter(Name=f"/ec2/keypair/{key_pair_id(state)}", WithDecryption=True)
+    assert parameter["Parameter"]["Type"] == "SecureString"
+    return parameter["Parameter"]["Value"]
+
+
+def instances(state: State) -> list[dict]:
+    filters = [{"Name": "tag:Name", "Values": [USER_ID]}, {"Name": "instance-state-name", "Values": ["running"]}]
+    pages = client(state, "ec2").describe_instances(Filters=filters)["Reservations"]
+    return [instance for reservation in pages for instance in reservation["Instances"]]
+
+
+def test_one_instance_runs_under_the_user_s_name(prepared):
+    [instance] = instances(prepared)
+
+    assert instance["KeyName"] == f"{USER_ID}-key-pair"
+    assert instance["PublicDnsName"]
+    assert instance["IamInstanceProfile"]["Arn"].endswith(f"{USER_ID}-ec2-access-role")
+
+
+def test_the_key_in_parameter_store_opens_the_client_machine(prepared):
+    with running(start_cloud(prepared, "ssh_host")), paramiko.SSHClient() as ssh:
+        ssh.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+        key = paramiko.Ed25519Key.from_private_key(io.StringIO(private_key(prepared)))
+        ssh.connect("127.0.0.1", prepared.port("ssh"), "ec2-user", pkey=key, look_for_keys=False, allow_agent=False)
+        assert ssh.exec_command("echo in")[1].read() == b"in\n"
+
+
+def test_the_cluster_gives_the_lab_s_brokers(prepared):
+    kafka = client(prepared, "kafka")
+    [cluster] = kafka.list_clusters(ClusterNameFilter="pinterest-msk-cluster")["ClusterInfoList"]
+
+    assert cluster["State"] == "ACTIVE"
+    brokers = kafka.get_bootstrap_brokers(ClusterArn=cluster["ClusterArn"])
+    assert brokers["BootstrapBrokerString"] == f"127.0.0.1:{prepared.port('kafka')}"
+
+
+def test_the_bucket_takes_objects(prepared):
+    s3 = client(prepared, "s3")
+    s3.put_object(Bucket=f"user-{USER_ID}-bucket", Key="topics/a", Body=b"1")
+
+    assert s3.get_object(Bucket=f"user-{USER_ID}-bucket", Key="topics/a")["Body"].read() == b"1"
+
+
+def test_the_role_trusts_the_instance_and_the_sink(prepared):
+    role = client(prepared, "iam").get_role(RoleName=f"{USER_ID}-ec2-access-role")["Role"]
+    document = role["AssumeRolePolicyDocument"]
+    [statement] = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+
+    assert statement["Action"] == "sts:AssumeRole"
+    assert set(statement["Principal"]["Service"]) == {"ec2.amazonaws.com", "kafkaconnect.amazonaws.com"}
+
+
+def test_the_secrets_are_kept_for_the_other_parts(prepared):
+    kept = json.loads(prepared.path("secrets.json").read_text())
+
+    assert {"databricks_token", "aws_access_key_id", "aws_secret_access_key"} <= set(kept)
+    assert len({kept["databricks_token"], kept["aws_access_key_id"], kept["aws_secret_access_key"]}) == 3
+
+
+def test_a_second_call_changes_nothing(prepared):
+    def facts():
+        clusters = client(prepared, "kafka").list_clusters()["ClusterInfoList"]
+        return (
+            [instance["InstanceId"] for instance in instances(prepared)],
+            key_pair_id(prepared),
+            private_key(prepared),
+            [cluster["ClusterArn"] for cluster in clusters],
+            [bucket["CreationDate"] for bucket in client(prepared, "s3").list_buckets()["Buckets"]],
+        )
+
+    before = facts()
+    account.prepare(prepared)
+
+    assert facts() == before
+
+
+def test_a_stopped_instance_is_started_again(prepared):
+    [instance] = instances(prepared)
+    client(prepared, "ec2").stop_instances(InstanceIds=[instance["InstanceId"]])
+    account.prepare(prepared)
+
+    assert [i["InstanceId"] for i in instances(prepared)] == [instance["InstanceId"]]
+
+
+def test_a_new_key_of_the_machine_replaces_the_old_one(prepared):
+    old = private_key(prepared)
+    prepared.path("client_machine", "client_key").unlink()
+    account.prepare(prepared)
+
+    assert private_key(prepared) != old
+    assert private_key(prepared) == prepared.path("client_machine", "client_key").read_text()

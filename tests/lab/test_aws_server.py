@@ -1,0 +1,192 @@
+"""What the wrapper adds to ministack: nothing acknowledged is lost, and programs on this machine only."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import time
+
+import psutil
+import pytest
+import requests
+from botocore.exceptions import ClientError
+from lab_parts import client, running, start_aws, wait_until
+
+from lab.aws_server import trim_expired_records
+from lab.state import State
+
+
+@pytest.fixture
+def apart(tmp_path) -> State:
+    return State.open(root=tmp_path / "state")
+
+
+def saved(state: State, service: str) -> str:
+    path = state.path("ministack", "services", f"{service}.json")
+    return path.read_text() if path.exists() else ""
+
+
+def change_everything(state: State) -> None:
+    s3 = client(state, "s3")
+    s3.create_bucket(Bucket="kept-bucket")
+    s3.put_object(Bucket="kept-bucket", Key="a/b+c:d", Body=b"kept")
+    client(state, "apigateway").create_rest_api(name="kept-api")
+    client(state, "kafka").create_cluster(
+        ClusterName="kept-cluster",
+        KafkaVersion="3.7.x",
+        NumberOfBrokerNodes=1,
+        BrokerNodeGroupInfo={"InstanceType": "kafka.t3.small", "ClientSubnets": ["subnet-1"]},
+    )
+    kinesis = client(state, "kinesis")
+    kinesis.create_stream(StreamName="kept-stream", ShardCount=1)
+    kinesis.put_record(StreamName="kept-stream", Data=b"kept-record", PartitionKey="1")
+    client(state, "ssm").put_parameter(Name="/kept", Value="kept-value", Type="SecureString")
+
+
+def everything(state: State) -> list[object]:
+    kinesis = client(state, "kinesis")
+    shard = kinesis.describe_stream(StreamName="kept-stream")["StreamDescription"]["Shards"][0]["ShardId"]
+    start = {"StreamName": "kept-stream", "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+    records = kinesis.get_records(ShardIterator=kinesis.get_shard_iterator(**start)["ShardIterator"])["Records"]
+    return [
+        client(state, "s3").get_object(Bucket="kept-bucket", Key="a/b+c:d")["Body"].read(),
+        [api["name"] for api in client(state, "apigateway").get_rest_apis()["items"]],
+        [cluster["ClusterName"] for cluster in client(state, "kafka").list_clusters()["ClusterInfoList"]],
+        [record["Data"] for record in records],
+        client(state, "ssm").get_parameter(Name="/kept", WithDecryption=True)["Parameter"]["Value"],
+    ]
+
+
+EVERYTHING = [b"kept", ["kept-api"], ["kept-cluster"], [b"kept-record"], "kept-value"]
+
+
+def test_a_kill_loses_nothing_older_than_a_second(apart):
+    part = start_aws(apart)
+    change_everything(apart)
+    time.sleep(1)  # the promise itself
+    part.kill()
+    with running(start_aws(apart)):
+        assert everything(apart) == EVERYTHING
+
+
+def test_a_stop_loses_nothing(apart):
+    part = start_aws(apart)
+    change_everything(apart)
+    part.process.send_signal(signal.SIGTERM)
+    assert part.process.wait(20) == 0
+    with running(start_aws(apart)):
+        assert everything(apart) == EVERYTHING
+
+
+def test_what_is_kept_is_readable_by_its_owner_only(aws):
+    client(aws, "ssm").put_parameter(Name="/secret", Value="private", Type="SecureString", Overwrite=True)
+    wait_until(lambda: "/secret" in saved(aws, "ssm"), "the parameter is on disk")
+    files = [path for path in aws.path("ministack").rglob("*") if path.is_file()]
+
+    assert files
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files} == {0}
+    assert stat.S_IMODE(aws.path("ministack").stat().st_mode) == 0o700
+
+
+def test_a_file_is_written_only_when_its_content_changed(aws):
+    ssm = client(aws, "ssm")
+    ssm.put_parameter(Name="/written-once", Value="1", Type="String", Overwrite=True)
+    wait_until(lambda: "/written-once" in saved(aws, "ssm"), "the parameter is on disk")
+    before = aws.path("ministack", "services", "ssm.json").stat().st_mtime_ns
+    client(aws, "s3").create_bucket(Bucket="another-bucket")
+    wait_until(lambda: "another-bucket" in saved(aws, "s3"), "the bucket is on disk")
+
+    assert aws.path("ministack", "services", "ssm.json").stat().st_mtime_ns == before
+
+
+def test_every_listener_is_on_loopback(apart):
+    with running(start_aws(apart)) as part:
+        connections = psutil.Process(part.process.pid).net_connections()
+        listening = {c.laddr for c in connections if c.status == psutil.CONN_LISTEN}
+
+    assert listening == {("127.0.0.1", apart.port("aws"))}
+
+
+@pytest.mark.parametrize(
+    ("headers", "path"),
+    [
+        pytest.param({"Origin": "https://example.org"}, "/", id="a web page"),
+        pytest.param({"Host": "attacker.example:80"}, "/", id="a web page under another name"),
+        pytest.param({}, "/_ministack/reset", id="ministack's reset"),
+        pytest.param({}, "/_ministack/config", id="ministack's configuration"),
+    ],
+)
+def test_what_is_not_for_us_is_refused(aws, headers, path):
+    answer = requests.post(f"http://127.0.0.1:{aws.port('aws')}{path}", headers=headers)
+
+    assert answer.status_code == 403
+
+
+def test_health_is_answered_by_the_process_that_was_started(apart):
+    with running(start_aws(apart)) as part:
+        health = requests.get(f"http://127.0.0.1:{apart.port('aws')}/_lab/health").json()
+
+    assert health == {"service": "aws", "pid": part.process.pid}
+
+
+def test_a_change_of_api_gateway_makes_the_revision_longer(aws):
+    revision = aws.path("ministack", "apigateway.revision")
+    before = revision.stat().st_size
+    api = client(aws, "apigateway")
+    api.create_rest_api(name="one")
+    after_change = revision.stat().st_size
+    api.get_rest_apis()
+    client(aws, "ssm").put_parameter(Name="/other", Value="1", Type="String", Overwrite=True)
+
+    assert after_change > before
+    assert revision.stat().st_size == after_change
+
+
+def test_the_region_and_the_account_are_the_lab_s(aws):
+    identity = client(aws, "sts").get_caller_identity()
+
+    assert identity["Account"] == "000000000000"
+
+
+def test_a_service_error_stays_a_service_error(aws):
+    with pytest.raises(ClientError, match="ParameterNotFound"):
+        client(aws, "ssm").get_parameter(Name="/nothing")
+
+
+def stream(*ages: float) -> dict:
+    now = time.time()
+    records = [{"ApproximateArrivalTimestamp": now - age, "Data": age} for age in ages]
+    return {"RetentionPeriodHours": 1, "shards": {"shardId-0": {"records": records}}}
+
+
+@pytest.mark.parametrize(
+    ("ages", "left"),
+    [
+        pytest.param([7200, 3700, 3500, 10], [3500, 10], id="a head that expired"),
+        pytest.param([3500, 10], [3500, 10], id="nothing expired"),
+        pytest.param([7200], [], id="all expired"),
+        pytest.param([], [], id="empty"),
+    ],
+)
+def test_expired_records_leave_from_the_head(ages, left):
+    trimmed = stream(*ages)
+    trim_expired_records(trimmed)
+
+    assert [record["Data"] for record in trimmed["shards"]["shardId-0"]["records"]] == left
+
+
+def test_an_unexpired_shard_is_not_rebuilt():
+    kept = stream(20, 10)
+    before = kept["shards"]["shardId-0"]["records"]
+    trim_expired_records(kept)
+
+    assert kept["shards"]["shardId-0"]["records"] is before
+
+
+def test_the_state_on_disk_is_json_after_many_changes(aws):
+    ssm = client(aws, "ssm")
+    for number in range(30):
+        ssm.put_parameter(Name=f"/many/{number}", Value="x", Type="String", Overwrite=True)
+        text = saved(aws, "ssm")
+        assert not text or json.loads(text)

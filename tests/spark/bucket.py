@@ -1,0 +1,110 @@
+"""A folder laid out as the bucket is after the landing stage: objects as the sink writes them, and a manifest."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+USER_ID = "0e36c8cd403d"
+TOPICS = {stream: f"{USER_ID}.{stream}" for stream in ("pin", "geo", "user")}
+KAFKA_TIME = 1_700_000_000_000
+
+
+def line(row, stream, partition, offset, time=None):
+    """A record's JSON with its position in it, as Kafka Connect's InsertField adds it. Texts go as they are."""
+    if isinstance(row, str):
+        return row
+    position = {
+        "_topic": TOPICS[stream],
+        "_partition": partition,
+        "_offset": offset,
+        "_timestamp": KAFKA_TIME + offset if time is None else time,
+    }
+    return json.dumps({**row, **position}, ensure_ascii=False)
+
+
+class Bucket:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.objects: dict[tuple[str, int], list[dict]] = {}
+        self.letters: list[dict] = []
+
+    def put(self, stream, rows, *, partition=0, first=0, times=None):
+        """One object of rows from offset ``first`` on. Rows that are texts (or None) take an offset, too."""
+        topic = TOPICS[stream]
+        numbered = list(enumerate(rows, start=first))
+        lines = [
+            line(row, stream, partition, offset, times and times[offset - first])
+            for offset, row in numbered
+            if row is not None
+        ]
+        held = [offset for offset, row in numbered if isinstance(row, dict)]
+        key = f"topics/{topic}/partition={partition}/{topic}+{partition}+{first:010d}.json"
+        self.write(key, "".join(f"{text}\n" for text in lines))
+        listed = {
+            "key": key,
+            "size": (self.folder / key).stat().st_size,
+            "etag": "",
+            "lines": len(lines),
+            "first_offset": held[0] if held else first,
+            "last_offset": held[-1] if held else first - 1,
+        }
+        objects = self.objects.setdefault((stream, partition), [])
+        objects[:] = [other for other in objects if other["key"] != key] + [listed]
+        return key
+
+    def write(self, key, text):
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def dead_letter(self, stream, raw: bytes, *, offset, reason="not_json_object", partition=0):
+        self.letters.append(
+            {
+                "stream": stream,
+                "topic": TOPICS[stream],
+                "partition": partition,
+                "offset": offset,
+                "timestamp": KAFKA_TIME + offset,
+                "reason": reason,
+                "message": f"{reason} at {offset}",
+                "raw_base64": base64.b64encode(raw).decode(),
+            }
+        )
+
+    def manifest(self, intervals=None, run_id="manual__2026-01-02T03:04:05+00:00"):
+        """The manifest's URI. ``intervals`` is {stream: {partition: (from, to)}}; by default all that was put."""
+        folder = f"landing/pinterest_batch/{run_id}"
+        letters = f"{folder}/dead_letters.jsonl"
+        self.write(letters, "".join(json.dumps(letter) + "\n" for letter in self.letters))
+        topics = {}
+        for stream, topic in TOPICS.items():
+            partitions = {}
+            for (of, partition), objects in sorted(self.objects.items()):
+                if of != stream:
+                    continue
+                ends = [landed["last_offset"] + 1 for landed in objects]
+                start, end = (intervals or {}).get(stream, {}).get(partition, (0, max(ends)))
+                partitions[str(partition)] = {
+                    "from": start,
+                    "to": end,
+                    "objects": [
+                        landed
+                        for landed in objects
+                        if landed["last_offset"] >= start and landed["first_offset"] < end or not landed["lines"]
+                    ],
+                }
+            topics[stream] = {"topic": topic, "partitions": partitions}
+        manifest = {
+            "dag_id": "pinterest_batch",
+            "run_id": run_id,
+            "user_id": USER_ID,
+            "bucket": f"user-{USER_ID}-bucket",
+            "created_at": "2026-01-02T03:04:05Z",
+            "topics": topics,
+            "dead_letters": {"key": letters, "count": len(self.letters)},
+            "ignored": [],
+        }
+        self.write(f"{folder}/manifest.json", json.dumps(manifest))
+        return f"file://{self.folder}/{folder}/manifest.json"

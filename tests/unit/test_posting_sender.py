@@ -1,0 +1,268 @@
+"""One topic's sender against an API that fails in every way it can."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+
+import pytest
+from fake_rest_api import API_KEY, FakeRestApi, Fault
+
+from include.posting_progress import Settled
+from include.record_sender import PostingError, PostingStoppedError, RecordSender, RetryPolicy, SourceRow
+
+TOPIC = "0e36c8cd403d.pin"
+QUICK = RetryPolicy(tries=4, first_wait=0.01, longest_wait=0.05, connect_timeout=1, read_timeout=0.5)
+
+
+@pytest.fixture
+def api():
+    with FakeRestApi() as server:
+        yield server
+
+
+@pytest.fixture
+def stop():
+    return threading.Event()
+
+
+@pytest.fixture
+def sender(api, stop):
+    sender = RecordSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
+    yield sender
+    sender.close()
+
+
+def rows(count: int, *, title: str = "a title") -> list[SourceRow]:
+    return [SourceRow(draw, 1000 + draw, {"index": 1000 + draw, "title": title}) for draw in range(count)]
+
+
+def settle(sender: RecordSender, sent: list[SourceRow]) -> Settled:
+    settled = Settled()
+    sender.send(sent, settled)
+    return settled
+
+
+def test_many_records_go_in_one_request_keyed_by_ind(api, sender):
+    settled = settle(sender, rows(6))
+
+    assert [(stored.key, stored.value["index"]) for stored in api.topics[TOPIC]] == [(n, n) for n in range(1000, 1006)]
+    assert len(api.requests) == 1
+    assert api.requests[0].path == f"/prod/topics/{TOPIC}"
+    assert api.requests[0].headers["Content-Type"] == "application/vnd.kafka.json.v2+json"
+    assert api.requests[0].headers["x-api-key"] == API_KEY
+    assert settled.acknowledged == {0: (1, 0), 1: (2, 0), 2: (0, 0), 3: (1, 1), 4: (2, 1), 5: (0, 1)}
+
+
+def test_one_connection_serves_all_requests(api, sender):
+    for _ in range(5):
+        settle(sender, rows(2))
+
+    assert len({request.client for request in api.requests}) == 1
+
+
+def test_values_are_sent_as_the_source_prints_them(api, sender):
+    value = {"date_joined": datetime(2016, 12, 22, 0, 2, 2), "latitude": -89.5236, "title": "Ω\u00a0🚗\n", "none": None}
+    settle(sender, [SourceRow(0, 7, value)])
+
+    assert api.topics[TOPIC][0].value == {**value, "date_joined": "2016-12-22 00:02:02"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(pytest.param(Fault(status=status), id=str(status)) for status in (429, 500, 502, 503, 504)),
+        pytest.param(Fault(reset=True), id="connection reset"),
+        pytest.param(Fault(hang=True), id="no answer in time"),
+        pytest.param(Fault(status=200, body=b"<html>not the proxy</html>"), id="200 that is no answer"),
+        pytest.param(Fault(status=200, body=b'{"offsets": []}'), id="200 without an answer a record"),
+        pytest.param(Fault(status=200, body=b'{"offsets": [1, 2]}'), id="200 with answers of no use"),
+    ],
+)
+def test_a_passing_fault_costs_a_retry_and_no_record(api, sender, fault):
+    api.faults = [fault]
+
+    settled = settle(sender, rows(2))
+
+    assert settled.acknowledged.keys() == {0, 1}
+    assert api.keys(TOPIC) == [1000, 1001]
+    assert len(api.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(reset=True, kept=True), Fault(status=502, kept=True), Fault(hang=True, kept=True)], ids=repr
+)
+def test_a_lost_answer_repeats_the_records_and_counts_them_once(api, sender, fault):
+    api.faults = [fault]
+
+    settled = settle(sender, rows(2))
+
+    assert api.keys(TOPIC) == [1000, 1001, 1000, 1001]
+    assert len(settled.acknowledged) == 2
+    assert not settled.refused
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"), [(401, "rest_api"), (403, "API key"), (404, "topic"), (301, "Look at the API"), (418, "Look")]
+)
+def test_an_answer_that_no_retry_betters_ends_the_run_at_once(api, sender, status, advice):
+    api.fault_for = lambda request: Fault(status=status, body=b'{"message":"Forbidden"}')
+    settled = Settled()
+
+    with pytest.raises(PostingError) as error:
+        sender.send(rows(3), settled)
+
+    assert len(api.requests) == 1
+    assert f"/topics/{TOPIC}: {status}" in str(error.value)
+    assert advice in str(error.value)
+    assert "Forbidden" in str(error.value)
+    assert API_KEY not in str(error.value)
+    assert (settled.acknowledged, settled.refused) == ({}, {})
+
+
+def test_a_lasting_fault_ends_the_run_after_so_many_tries(api, sender):
+    api.fault_for = lambda request: Fault(status=500)
+
+    with pytest.raises(PostingError, match=r"3 records not posted after 4 tries.*500 Internal Server Error.*again"):
+        sender.send(rows(3), Settled())
+
+    assert len(api.requests) == 4
+
+
+def test_an_api_that_is_not_there_is_named(stop):
+    with FakeRestApi() as gone:
+        url = gone.url
+    sender = RecordSender("pin", invoke_url=url, topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
+
+    with pytest.raises(PostingError, match="ConnectionError") as error:
+        sender.send(rows(1), Settled())
+    assert url in str(error.value)
+
+
+def test_an_address_that_is_none_is_a_clear_error(stop):
+    sender = RecordSender("pin", invoke_url="nowhere", topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
+
+    with pytest.raises(PostingError, match="Look at the address"):
+        sender.send(rows(1), Settled())
+
+
+@pytest.mark.parametrize("code", [50001, 50002, 50003])
+def test_a_record_that_failed_inside_a_200_is_sent_again_alone(api, sender, code):
+    api.record_error = lambda request, record: (code, "broker") if len(api.requests) == 1 and record["key"] == 1001 else None
+
+    settled = settle(sender, rows(3))
+
+    assert [[record["key"] for record in request.records] for request in api.requests] == [[1000, 1001, 1002], [1001]]
+    assert sorted(api.keys(TOPIC)) == [1000, 1001, 1002]
+    assert settled.acknowledged.keys() == {0, 1, 2}
+
+
+def test_a_record_that_fails_for_good_inside_a_200_is_refused_and_the_others_pass(api, sender):
+    api.record_error = lambda request, record: (42201, "too deep") if record["key"] == 1001 else None
+
+    settled = settle(sender, rows(3))
+
+    assert api.keys(TOPIC) == [1000, 1002]
+    assert len(api.requests) == 1
+    assert {row.ind: (row.code, row.message, row.value) for row in settled.refused.values()} == {
+        1001: ("42201", "too deep", {"index": 1001, "title": "a title"})
+    }
+
+
+def test_a_record_that_goes_on_failing_ends_the_run_and_keeps_what_is_settled(api, sender):
+    api.record_error = lambda request, record: (50003, "no leader") if record["key"] == 1001 else None
+    settled = Settled()
+
+    with pytest.raises(PostingError, match="1 records not posted.*50003 no leader"):
+        sender.send(rows(3), settled)
+
+    assert settled.acknowledged.keys() == {0, 2}
+    assert api.keys(TOPIC) == [1000, 1002]
+
+
+def test_progress_starts_the_count_of_tries_anew(api, sender):
+    api.record_error = lambda request, record: (50003, "slow") if record["key"] != 999 + len(api.requests) else None
+
+    settled = settle(sender, rows(8))
+
+    assert len(settled.acknowledged) == 8
+    assert len(api.requests) == 8
+
+
+def test_a_request_that_is_too_large_is_halved_and_keeps_its_order(api, sender):
+    api.fault_for = lambda request: Fault(status=413) if request.size > 300 else None
+
+    settled = settle(sender, rows(20))
+
+    assert api.keys(TOPIC) == list(range(1000, 1020))
+    assert len(settled.acknowledged) == 20
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_record_that_makes_a_request_bad_is_found_and_refused_alone(api, sender, status):
+    bad = SourceRow(4, 1004, {"index": 1004, "title": "x" * 1_000_000})
+    api.fault_for = lambda request: (
+        Fault(status=status, body=b"too large") if any(record["key"] == 1004 for record in request.records) else None
+    )
+
+    settled = settle(sender, [*rows(4), bad, SourceRow(5, 1005, {"index": 1005})])
+
+    assert api.keys(TOPIC) == [1000, 1001, 1002, 1003, 1005]
+    assert [(row.ind, row.code, row.message) for row in settled.refused.values()] == [(1004, str(status), "too large")]
+
+
+def test_an_api_that_refuses_everything_is_not_asked_for_every_record(api, sender):
+    api.fault_for = lambda request: Fault(status=400, body=b"what is this")
+
+    with pytest.raises(PostingError, match="refused one by one.*what is this"):
+        sender.send(rows(500), Settled())
+
+    assert len(api.requests) < 60
+
+
+def test_a_stop_ends_a_wait(api, stop):
+    patient = RetryPolicy(tries=4, first_wait=60, longest_wait=60)
+    sender = RecordSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=patient, stop=stop)
+    api.fault_for = lambda request: Fault(status=503)
+    api.before = lambda request: stop.set()
+    started = time.monotonic()
+
+    with pytest.raises(PostingStoppedError):
+        sender.send(rows(1), Settled())
+
+    assert time.monotonic() - started < 30
+
+
+def test_waits_double_up_to_a_limit_less_a_random_part():
+    policy = RetryPolicy(first_wait=1, longest_wait=10)
+
+    for failures, longest in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 10), (50, 10)]:
+        waits = {policy.wait(failures) for _ in range(50)}
+        assert longest / 2 <= min(waits) <= max(waits) <= longest
+        assert len(waits) > 1
+
+
+def test_the_servers_wish_to_wait_is_granted_within_the_limit():
+    policy = RetryPolicy(first_wait=1, longest_wait=10)
+
+    assert policy.wait(1, asked=7) == 7
+    assert policy.wait(1, asked=3600) == 10
+
+
+def test_a_429_says_how_long_to_wait(api, stop):
+    waits = []
+
+    class Watched(threading.Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            return False
+
+    policy = RetryPolicy(first_wait=0.01, longest_wait=5)
+    sender = RecordSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=policy, stop=Watched())
+    api.faults = [Fault(status=429, headers=(("Retry-After", "3"),)), Fault(status=429, headers=(("Retry-After", "soon"),))]
+
+    settle(sender, rows(1))
+
+    assert waits[0] == 3
+    assert waits[1] < 0.1
