@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from include.dead_letters import DeadLetter
-from include.landed_objects import PartitionCoverage
+from include.landed_objects import PartitionCoverage, ScannedObject
 from include.landing import (
     Bookmark,
     IgnoredObject,
     Interval,
     Manifest,
     ManifestDeadLetters,
+    ManifestObject,
     ManifestPartition,
     ManifestTopic,
 )
@@ -70,7 +71,9 @@ def landed_manifest(
     topics: dict[Stream, ManifestTopic] = {}
     for stream, topic in interval.topics.items():
         partitions = {
-            one.partition: ManifestPartition(start=one.interval[0], stop=one.interval[1], objects=tuple(_objects(one)))
+            one.partition: ManifestPartition(
+                start=one.interval[0], stop=one.interval[1], objects=tuple(_manifest_object(s) for s in one.objects)
+            )
             for one in coverage
             if one.topic == topic.topic
         }
@@ -89,6 +92,17 @@ def landed_manifest(
             next_offsets=dict(next_letters),
         ),
         ignored=tuple(ignored),
+    )
+
+
+def _manifest_object(scanned: ScannedObject) -> ManifestObject:
+    return ManifestObject(
+        key=scanned.key,
+        size=scanned.listed.size,
+        etag=scanned.listed.etag.strip('"'),
+        lines=scanned.lines,
+        first_offset=scanned.first_offset,
+        last_offset=scanned.last_offset,
     )
 
 

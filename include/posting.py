@@ -72,22 +72,25 @@ class Posting:
         ``save`` is called from this thread, every so many seconds and once at the end, with the progress and the rows
         refused since it was last called.
         """
-        with ThreadPoolExecutor(max_workers=1 + len(STREAMS), thread_name_prefix="posting") as pool:
-            work: list[Future[None]] = [pool.submit(self._read)]
-            work += [pool.submit(self._send, stream) for stream in STREAMS]
-            try:
-                while wait(work, timeout=save_every).not_done:
-                    self._save(save)
-            finally:
-                self._stop.set()
-        self._save(save)
+        work: list[Future[None]] = []
+        try:
+            with ThreadPoolExecutor(max_workers=1 + len(STREAMS), thread_name_prefix="posting") as pool:
+                work += [pool.submit(self._read), *(pool.submit(self._send, stream) for stream in STREAMS)]
+                try:
+                    while wait(work, timeout=save_every).not_done:
+                        self.save(save)
+                finally:
+                    self._stop.set()
+        finally:
+            self.save(save)
         failures = [failure for future in work if (failure := future.exception()) is not None]
         if failures:
             raise failures[0]
         if not self._progress.complete:
             raise PostingStoppedError(f"stopped after {self._progress.drawn} of {self._progress.posts} posts")
 
-    def _save(self, save: Save) -> None:
+    def save(self, save: Save) -> None:
+        """Hand over the progress as it is now. Rows that could not be saved are handed over again the next time."""
         with self._lock:
             progress = self._progress.model_copy(deep=True)
             refused, self._refused = self._refused, []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from include import bucket_layout
 
@@ -118,7 +119,7 @@ class Databricks(Section):
     schema_name: Annotated[str, Field(alias="schema")] = "pinterest"
     folder: Annotated[str, StringConstraints(pattern=r"^/")] = "/Shared/pinterest-pipeline"
     storage: Literal["instance_profile", "secret_scope", "credentials_table", "mount"] = "instance_profile"
-    secret_scope: str = "pinterest"
+    secret_scope: str = "pinterest"  # noqa: S105
     credentials_table: str = "/user/hive/warehouse/authentication_credentials"
 
 
@@ -193,7 +194,12 @@ def parse_settings(text: str | None) -> Settings:
     try:
         return Settings.model_validate_json(text)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'text'}: {e['msg']}, got {e['input']!r}" for e in error.errors()
-        )
-        raise SettingsError(f"Airflow Variable {VARIABLE!r}: {problems}") from error
+        problems = "; ".join(_problem(e) for e in error.errors())
+        raise SettingsError(f"Airflow Variable {VARIABLE!r}: {problems}; see docs/settings.md") from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    """The key, what is wrong, and the value, unless that is a whole section: a section may hold a secret."""
+    key = ".".join(map(str, error["loc"])) or "text"
+    value = "" if isinstance(error["input"], dict) else f", got {error['input']!r}"
+    return f"{key}: {error['msg']}{value}"

@@ -1,4 +1,4 @@
-"""The lab's command line: ``python -m lab up|down|status|reset|setup|doctor|ui|demo``."""
+"""The lab's command line: ``python -m lab up|down|status|reset|…`` (``--help`` lists all)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 
-from lab import demo, doctor, lifecycle, status
+from lab import demo, doctor, lifecycle, status, suites
 from lab.airflow_ui import serve
 from lab.progress import Reporter, StepError
 from lab.setup import steps
@@ -25,6 +25,10 @@ def main() -> int:
         ("doctor", "list what is missing or wrong, each with its fix"),
         ("ui", "start the lab and the Airflow UI; Ctrl-C stops the UI"),
         ("demo", "start the lab, run the pipeline, show its ledger"),
+        ("test", "run every test"),
+        ("check", "lint and types"),
+        ("bench", "benchmarks of posting and of the lake"),
+        ("bench-demo", "what the demo costs in a fresh clone"),
     ):
         commands.add_parser(name, help=text, description=text)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -59,6 +63,14 @@ def run(command: str) -> int:
             serve(state, reporter)
         case "demo":
             return demo.run(state, reporter)
+        case "test":
+            return suites.test(state, reporter)
+        case "check":
+            return suites.check(reporter)
+        case "bench":
+            return suites.bench(state, reporter)
+        case "bench-demo":
+            return suites.bench_demo(reporter)
     return 0
 
 

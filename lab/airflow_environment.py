@@ -23,6 +23,14 @@ from lab.state import CHECKOUT, REGION, USER_ID, State, write_private
 HOST = "127.0.0.1"
 AWS_PROFILES = "aws_profiles"
 SECRET_SCOPE = "pinterest"
+CHATTY = (
+    "airflow.api_fastapi",
+    "airflow.dag_processing",
+    "airflow.models",
+    "airflow.serialization",
+    "airflow.providers.amazon.aws.utils.connection_wrapper",
+    "alembic",
+)
 ARCHIVES = {
     "java": "java-21.tar.gz",
     "kafka": "kafka_2.13-4.3.1.tgz",
@@ -74,6 +82,8 @@ def airflow(state: State) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": state.secret("airflow_jwt_secret"),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": " ".join(f"{name}=WARNING" for name in CHATTY),
+        "PYTHONWARNINGS": ",".join(f"ignore::{category}Warning" for category in ("Deprecation", "Future", "User")),
     }
 
 

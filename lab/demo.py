@@ -1,9 +1,9 @@
-"""``make demo``: the pipeline, once, on the lab; then its ledger as a table, and the report on this machine."""
+"""``make demo``: the pipeline, once, on the lab; then its ledger as a table, and its report on this machine."""
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -12,14 +12,16 @@ from typing import Any
 from lab import lifecycle
 from lab.account import BUCKET, aws
 from lab.airflow_ui import command
-from lab.progress import Reporter, StepError
-from lab.state import CHECKOUT, State
+from lab.progress import Reporter, StepError, end_group, tail
+from lab.state import CHECKOUT, State, read_object
 from lab.status import layout
 
 DAG = "pinterest_pipeline"
-REPORT = CHECKOUT / "build" / "report"
-FILES = ("ledger.json", "index.html")
-COLUMNS = ("stream", "hop", "records_in", "extra", "records_out", "duplicates", "quarantined", "refused", "verdict")
+REPORTS = f"reports/{DAG}/"
+TARGET = CHECKOUT / "build" / "report"
+TASK_STARTS = re.compile(r"\[DAG TEST\] starting task_id=(\S+)")
+SILENCE = 15
+SUMS = ("records_in", "extra", "records_out", "duplicates", "quarantined", "refused", "unmatched")
 
 
 def run(state: State, reporter: Reporter) -> int:
@@ -28,16 +30,86 @@ def run(state: State, reporter: Reporter) -> int:
     before = run_ids(state)
     reporter.say(f"running {DAG}; its log: {state.log('demo')}")
     exit_code = run_dag(state, reporter)
-    new = sorted(run_ids(state) - before)
+    new = run_ids(state) - before
     if not new:
         raise StepError(
-            f"{DAG} ended with exit code {exit_code} and left no report",
-            f"Read {state.log('demo')}; then run `make demo` again: it goes on where this run stopped.",
+            f"{DAG} ended with exit code {exit_code} before it wrote a report\n{tail(state.log('demo'))}",
+            f"Read {state.log('demo')}; then run `make demo` again: what is done is kept, posting goes on.",
         )
-    ledger = fetch_report(state, new[-1])
+    ledger = fetch_report(state, max(new))
+    verdict = ledger["verdict"]["status"]
     print(ledger_table(ledger))
-    verdict = ledger["verdict"]
-    print(f"\nverdict: {verdict}\nreport:  {REPORT / 'index.html'}\nledger:  {REPORT / 'ledger.json'}")
+    print(f"\nverdict  {verdict}\nreport   {TARGET / 'index.html'}\nledger   {TARGET / 'ledger.json'}")
     if exit_code:
-        print(f"The run failed; its log: {state.log('demo')}")
+        print(f"the run failed; its log: {state.log('demo')}")
     return 0 if exit_code == 0 and verdict == "reconciled" else 1
+
+
+def run_dag(state: State, reporter: Reporter) -> int:
+    """Run the DAG in a process of its own, which ends when we end, and name each task as it starts."""
+    log = state.log("demo")
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command("dags", "test", DAG),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "ENV_FILE": str(state.path("airflow.env"))},
+            start_new_session=True,
+        )
+    try:
+        follow(process, log, reporter)
+    finally:
+        end_group(process)
+    return process.returncode
+
+
+def follow(process: subprocess.Popen[bytes], log: Path, reporter: Reporter) -> None:
+    """Say which task runs, and from time to time that it still does."""
+    task, since, said = "starting Airflow", time.monotonic(), time.monotonic()
+    with log.open() as lines:
+        while True:
+            ended = process.poll() is not None
+            for line in lines:
+                if (found := TASK_STARTS.search(line)) and found[1] != task:
+                    task, since, said = found[1], time.monotonic(), time.monotonic()
+                    reporter.say(task)
+            if ended:
+                return
+            if time.monotonic() - said > SILENCE:
+                said = time.monotonic()
+                reporter.say(f"{task}: working ({said - since:.0f} s)")
+            time.sleep(0.2)
+
+
+def run_ids(state: State) -> set[str]:
+    """Runs that have a report in the bucket."""
+    pages = aws(state, "s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=REPORTS)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return {key.removeprefix(REPORTS).split("/")[0] for key in keys if key.endswith("/ledger.json")}
+
+
+def fetch_report(state: State, run_id: str) -> dict[str, Any]:
+    """Bring both files to ``build/report`` and return the ledger."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for name in ("index.html", "ledger.json"):
+        aws(state, "s3").download_file(BUCKET, f"{REPORTS}{run_id}/{name}", str(TARGET / name))
+    return read_object(TARGET / "ledger.json")
+
+
+def ledger_table(ledger: dict[str, Any]) -> str:
+    """A line per stream and hop; columns of nothing but zeros are left out."""
+    verdicts = {(finding["stream"], finding["hop"]): finding for finding in ledger["verdict"]["findings"]}
+    entries = {(entry["stream"], entry["hop"]): entry for entry in ledger["entries"]}
+    always = ("records_in", "records_out")
+    shown = [name for name in SUMS if name in always or any(entry[name] != 0 for entry in entries.values())]
+    rows = [("stream", "hop", *(name.removeprefix("records_") for name in shown), "verdict")]
+    for (stream, hop), finding in verdicts.items():
+        entry = entries.get((stream, hop), {})
+        counts = (count_text(entry.get(name)) for name in shown)
+        rows.append((stream, hop, *counts, f"{finding['status']} {finding['explanation']}".rstrip()))
+    return layout(rows)
+
+
+def count_text(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}"

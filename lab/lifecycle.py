@@ -16,6 +16,7 @@ from lab.setup import steps
 from lab.state import State
 from lab.supervision import Program, Supervisor
 
+MOST_STARTS = 4
 STARTED = ("RUNNING", "STARTING", "BACKOFF")
 
 
@@ -61,18 +62,22 @@ def start_service(state: State, supervisor: Supervisor, service: Service, work: 
     service.prepare(state, work)
     supervisor.start(service.name)
     work.note = "waiting for its answer"
+    pids: set[int] = set()
     work.until(
-        lambda: is_ready(state, supervisor, service),
+        lambda: is_ready(state, supervisor, service, pids),
         service.seconds_to_start,
         f"an answer of {service.name}",
     )
     service.complete(state, work)
 
 
-def is_ready(state: State, supervisor: Supervisor, service: Service) -> bool:
+def is_ready(state: State, supervisor: Supervisor, service: Service, pids: set[int]) -> bool:
+    """``pids`` collects the processes seen so far: a service that is restarted again and again will never answer."""
     process = supervisor.process(service.name)
-    if process.state == "FATAL":
-        raise StepError(f"it ended again and again as soon as it was started ({process.message})")
+    pids.add(process.pid)
+    if process.state == "FATAL" or len(pids) > MOST_STARTS:
+        supervisor.stop(service.name)
+        raise StepError("it ends again and again soon after it is started")
     return process.pid != 0 and service.answers(state, process.pid)
 
 

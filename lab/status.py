@@ -17,7 +17,8 @@ def table(state: State) -> str:
     known = {process.name: process for process in supervisor.processes()}
     ports = {service.name: [state.port(name) for name in service.ports] for service in services(state)}
     ports |= {name: [state.port("airflow")] if name == airflow_ui.API_SERVER else [] for name in airflow_ui.COMPONENTS}
-    rows = [row(state, name, known.get(name), ports[name]) for name in ports if name in known or "airflow" not in name]
+    wanted = [name for name in ports if name not in airflow_ui.COMPONENTS or (name in known and known[name].pid)]
+    rows = [row(state, name, known.get(name), ports[name]) for name in wanted]
     if proxy := rest_proxy(state):
         rows.append(proxy)
     return layout([TITLES, *rows])
@@ -64,4 +65,6 @@ def duration(seconds: float) -> str:
 
 def layout(rows: list[tuple[str, ...]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -11,6 +11,7 @@ from datetime import timedelta
 from airflow.sdk import chain, task_group
 
 from include.requests.msk_connect import custom_plugin_request, sink_connector_request
+from pinterest.defaults import settings
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
 from pinterest.operators.msk_connect import (
     MskConnectCreateConnectorOperator,
@@ -20,6 +21,11 @@ from pinterest.operators.msk_connect import (
 from pinterest_stages.topics import BOOTSTRAP_SERVERS, BROKERS
 
 ARCHIVE_KEY = "{{ settings().sink_archive_key }}"
+
+
+def sink_properties() -> dict[str, str]:
+    """What the connector needs in this environment only."""
+    return settings().s3_sink.properties
 
 
 @task_group(group_id="s3_sink")
@@ -46,6 +52,7 @@ def s3_sink() -> None:
         task_id="connector",
         connector_name="{{ settings().connector }}",
         configuration="s3-sink.properties",
+        more_configuration=sink_properties,
         connector=sink_connector_request(
             plugin_arn=plugin.output,
             worker_configuration_arn=workers.output,

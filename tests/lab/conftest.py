@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from databricks_parts import Databricks, SparkWorker
 from http_backend import Backend, running_backend
 from lab_parts import running, start_aws
 
@@ -27,3 +28,17 @@ def aws(state) -> Iterator[State]:
 def backend() -> Iterator[Backend]:
     with running_backend() as backend:
         yield backend
+
+
+@pytest.fixture(scope="session")
+def spark_worker(state) -> Iterator[SparkWorker]:
+    worker = SparkWorker(state)
+    yield worker
+    worker.part.stop()
+
+
+@pytest.fixture(scope="session")
+def databricks(state, spark_worker) -> Iterator[Databricks]:
+    databricks = Databricks(state, spark_worker)
+    yield databricks
+    databricks.part.stop()

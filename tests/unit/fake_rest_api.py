@@ -101,6 +101,7 @@ class FakeRestApi:
     def _handler(api) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - two classes speak here
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))

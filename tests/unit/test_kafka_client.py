@@ -132,9 +132,7 @@ class Aws:
         for stub in self.stubs.values():
             stub.activate()
         monkeypatch.setattr(kafka_client, "AwsBaseHook", lambda *_, client_type, **__: self.hook(client_type))
-        monkeypatch.setattr(
-            kafka_client.SsmHook, "conn", property(lambda _: self.clients["ssm"]), raising=False
-        )
+        monkeypatch.setattr(kafka_client.SsmHook, "conn", property(lambda _: self.clients["ssm"]), raising=False)
 
     def hook(self, name):
         return SimpleNamespace(conn=self.clients[name])
@@ -222,9 +220,12 @@ def test_parameter_that_is_no_private_key(aws):
 @pytest.mark.parametrize(
     ("kind", "form"),
     [
-        ("ssh-ed25519", "openssh"), ("ecdsa-sha2-nistp256", "openssh"), ("ssh-rsa", "openssh"), ("ssh-rsa", "pkcs1-pem"),
+        ("ssh-ed25519", "openssh"),
+        ("ecdsa-sha2-nistp256", "openssh"),
+        ("ssh-rsa", "openssh"),
+        ("ssh-rsa", "pkcs1-pem"),
     ],
-)  # fmt: skip
+)
 def test_every_kind_of_private_key(aws, kind, form):
     key = asyncssh.generate_private_key(kind)
     aws.add_key(key.export_private_key(form).decode())
@@ -233,9 +234,9 @@ def test_every_kind_of_private_key(aws, kind, form):
 
 
 def test_run_gives_output_and_exit_code(hook):
-    done = hook.run('echo "$GREETING"; echo oops >&2; exit 7', {"GREETING": "it's \"$HOME\" here"})
+    done = hook.run('echo "$GREETING"; echo oops >&2; exit 7', {"GREETING": 'it\'s "$HOME" here'})
 
-    assert (done.stdout, done.stderr, done.exit_code) == ("it's \"$HOME\" here\n", "oops\n", 7)
+    assert (done.stdout, done.stderr, done.exit_code) == ('it\'s "$HOME" here\n', "oops\n", 7)
 
 
 def test_scripts_and_secrets_stay_out_of_the_process_list(hook, machine):
@@ -382,7 +383,9 @@ def test_the_private_key_is_in_no_log(hook, machine, caplog):
 
 def test_operator_returns_the_last_line(hook, monkeypatch):
     monkeypatch.setattr(operators, "settings", lambda: hook.settings)
-    operator = KafkaClientScriptOperator(task_id="kafka", script='echo "$A,$B"; echo "changed: it"', environment={"A": 1})
+    operator = KafkaClientScriptOperator(
+        task_id="kafka", script='echo "$A,$B"; echo "changed: it"', environment={"A": 1}
+    )
 
     assert operator.execute({}) == "changed: it"
 

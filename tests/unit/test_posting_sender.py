@@ -91,7 +91,12 @@ def test_a_passing_fault_costs_a_retry_and_no_record(api, sender, fault):
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(reset=True, kept=True), Fault(status=502, kept=True), Fault(hang=True, kept=True)], ids=repr
+    "fault",
+    [
+        pytest.param(Fault(reset=True, kept=True), id="connection reset"),
+        pytest.param(Fault(status=502, kept=True), id="502"),
+        pytest.param(Fault(hang=True, kept=True), id="no answer in time"),
+    ],
 )
 def test_a_lost_answer_repeats_the_records_and_counts_them_once(api, sender, fault):
     api.faults = [fault]

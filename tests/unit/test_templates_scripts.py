@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -146,7 +147,7 @@ def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 KAFKA = archive(**{"kafka_2.13-4.3.1__bin__kafka-topics.sh": "#!/bin/sh\n", "kafka_2.13-4.3.1__libs__x.jar": "x"})
-JAVA_21 = archive(**{"jdk-21__bin__java": '#!/bin/sh\necho \'openjdk version "21.0.8" 2025-07-15\' >&2\n'})
+JAVA_21 = archive(**{"jdk-21__bin__java": "#!/bin/sh\necho 'openjdk version \"21.0.8\" 2025-07-15' >&2\n"})
 
 
 def test_kafka_is_unpacked_once(run, web, home):
@@ -484,7 +485,9 @@ UPLOAD = {"HEADERS": "x-amz-meta-sha256: abc\nx-amz-checksum-sha256: def="}
 def test_upload_carries_the_signed_headers(run, web, home):
     environment = web.offer("/sink.zip", b"zip" * 1000) | UPLOAD
 
-    code, line, _ = run("upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key?Signature=a%2Bb&x=1"})
+    code, line, _ = run(
+        "upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key?Signature=a%2Bb&x=1"}
+    )
 
     assert (code, line) == (0, "changed: sink.zip is in the bucket")
     [(path, headers, body)] = web.puts
@@ -498,7 +501,9 @@ def test_upload_that_the_bucket_refuses(run, web):
     web.put_status = 403
     environment = web.offer("/sink.zip", b"zip") | UPLOAD
 
-    code, _, stderr = run("upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key?Signature=s3cret"})
+    code, _, stderr = run(
+        "upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key?Signature=s3cret"}
+    )
 
     assert code != 0
     assert "HTTP 403 AccessDenied, Not yours" in stderr
@@ -541,10 +546,8 @@ def proxy(run, home, web, free_port):
     (home / "kafka-rest/kafka-rest.properties").write_text(f"listeners=http://127.0.0.1:{free_port}\n")
     yield {"LISTEN_HOST": "0.0.0.0", "PORT": str(free_port), "START_SECONDS": "20"}
     if (home / "kafka-rest/kafka-rest.pid").exists():
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(pid_of(home), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def pid_of(home: Path) -> int:

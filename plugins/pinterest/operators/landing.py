@@ -233,7 +233,7 @@ def consumer_problems(
 
 
 def topic_entry(run_id: str, stream: Stream, topic: TopicInterval, progress: PostingProgress, counted_by: str) -> Entry:
-    """What the broker holds, against what the REST API acknowledged to this run; ``positions`` are not on the broker."""
+    """What the broker holds, against what the REST API acknowledged to this run; ``positions`` are those it lacks."""
     own = acknowledged_ranges(progress)[stream]
     inside = {number: clip(ranges, topic.partitions[number].range) for number, ranges in own.items()}
     outside = {

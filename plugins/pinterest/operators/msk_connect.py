@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, BaseAwsLink
@@ -140,6 +140,8 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
     :param configuration: the connector's properties, or the name of a ``.properties`` template (templated)
     :param connector: the other arguments of ``CreateConnector``, as boto3 takes them; in the place of a list or a
         number its JSON will do, and in the place of the role's ARN its name (templated)
+    :param more_configuration: called when the task runs; its properties are added to the configuration, and win. It
+        is no template, so what it returns is not shown anywhere
     :param deferrable: wait in the triggerer; creation takes 5 to 15 minutes on AWS
     :param waiter_delay: seconds between two looks
     :param waiter_max_attempts: looks before the task fails
@@ -157,6 +159,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         connector_name: str,
         configuration: str,
         connector: dict[str, Any],
+        more_configuration: Callable[[], Mapping[str, str]] = dict,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         waiter_delay: int = 5,
         waiter_max_attempts: int = 360,
@@ -166,6 +169,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         self.connector_name = connector_name
         self.configuration = configuration
         self.connector = connector
+        self.more_configuration = more_configuration
         self.deferrable = deferrable
         self.waiter_delay = waiter_delay
         self.waiter_max_attempts = waiter_max_attempts
@@ -209,12 +213,15 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
             "CreateConnector",
             {
                 "connectorName": self.connector_name,
-                "connectorConfiguration": parse_properties(self.configuration),
+                "connectorConfiguration": self._wanted(),
                 **self.connector,
             },
         )
         request["serviceExecutionRoleArn"] = self.hook.expand_role(request["serviceExecutionRoleArn"])
         return request
+
+    def _wanted(self) -> dict[str, str]:
+        return {**parse_properties(self.configuration), **self.more_configuration()}
 
     def _create(self, request: dict[str, Any]) -> str:
         self.log.info("Creating connector %s", self.connector_name)
@@ -262,7 +269,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
     def _verified(self, connector_arn: str) -> str:
         """The ARN, if the connector has the wanted configuration: MSK Connect rolls a failed update back."""
         current = self._describe(connector_arn)
-        if current["connectorConfiguration"] != parse_properties(self.configuration):
+        if current["connectorConfiguration"] != self._wanted():
             raise AirflowException(
                 f"Connector {self.connector_name} runs, but not with its configuration: the update was rolled back; "
                 "its operations in the MSK console say why"

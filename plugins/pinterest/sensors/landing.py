@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from include import bucket_layout
 from include.dead_letters import DeadLetter, DeadLetterError, Framing, parse
-from include.landed import (
+from include.landed_documents import (
     describe_missing,
     first_letters,
     landed_entries,

@@ -1,0 +1,38 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab lab-status lab-down lab-reset ui doctor check bench bench-demo
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## run the whole pipeline on this machine, print its ledger, write build/report/
+	@bin/lab demo
+
+test: ## run every test, those on a lab of their own included
+	@bin/lab test
+
+lab: ## start the lab, and install what it needs
+	@bin/lab up
+
+lab-status: ## show the lab's services
+	@bin/lab status
+
+lab-down: ## stop the lab, keep its data
+	@bin/lab down
+
+lab-reset: ## stop the lab and wipe its data
+	@bin/lab reset
+
+ui: ## Airflow's UI on the lab, until Ctrl-C
+	@bin/lab ui
+
+doctor: ## list everything that is missing or wrong, each with its fix
+	@bin/lab doctor
+
+check: ## lint and types
+	@bin/lab check
+
+bench: ## benchmarks of posting and of the lake
+	@bin/lab bench
+
+bench-demo: ## what the demo costs in a fresh clone: time, memory, disk
+	@bin/lab bench-demo

@@ -1,0 +1,18 @@
+"""Whether every record is accounted for: the verdict, and a page that shows it beside the nine analyses.
+
+The seeds check by eye; here the run fails unless the ledger balances. The page is written even then.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import TriggerRule, task_group
+
+from pinterest.operators.ledger import LedgerReportOperator, LedgerVerdictOperator
+
+
+@task_group(group_id="reconcile")
+def reconcile() -> None:
+    LedgerReportOperator(task_id="report", trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=5))
+    LedgerVerdictOperator(task_id="verdict", execution_timeout=timedelta(minutes=5))

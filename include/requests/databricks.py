@@ -1,0 +1,48 @@
+"""Requests to the Databricks Jobs API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CLUSTER_KEY = "lake"
+RUNTIME = "18.x-scala2.13"
+NODE_TYPE = "m5d.xlarge"
+
+
+def job_cluster() -> dict[str, Any]:
+    """One node that all notebooks of a run share and that goes away with it. A day of posts needs no second one."""
+    return {
+        "job_cluster_key": CLUSTER_KEY,
+        "new_cluster": {
+            "spark_version": RUNTIME,
+            "node_type_id": NODE_TYPE,
+            "num_workers": 0,
+            "data_security_mode": "SINGLE_USER",
+            "spark_conf": {
+                "spark.databricks.cluster.profile": "singleNode",
+                "spark.master": "local[*, 4]",
+                "spark.sql.session.timeZone": "UTC",
+            },
+            "custom_tags": {
+                "ResourceClass": "SingleNode",
+                "project": "pinterest-pipeline",
+                "user_id": "{{ settings().user_id }}",
+                "dag_id": "{{ dag.dag_id }}",
+            },
+        },
+    }
+
+
+def notebook_parameters(*, manifest_key: str, run_id: str) -> dict[str, str]:
+    """What every notebook of a run is given. ``s3a`` addresses work on Databricks and on any other Spark."""
+    lake = "settings().databricks"
+    return {
+        "manifest": f"s3a://{{{{ settings().bucket }}}}/{manifest_key}",
+        "run_id": run_id,
+        "catalog": f"{{{{ {lake}.catalog }}}}",
+        "schema": f"{{{{ {lake}.schema_name }}}}",
+        "user_id": "{{ settings().user_id }}",
+        "storage": f"{{{{ {lake}.storage }}}}",
+        "secret_scope": f"{{{{ {lake}.secret_scope }}}}",
+        "credentials_table": f"{{{{ {lake}.credentials_table }}}}",
+    }

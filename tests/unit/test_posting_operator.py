@@ -1,0 +1,253 @@
+"""The task that posts: where it begins, what it leaves in the bucket, what it says when it cannot."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from types import SimpleNamespace
+
+import pytest
+from airflow.models.connection import Connection
+from fake_rest_api import API_KEY, FakeRestApi, Fault
+from sqlalchemy import create_engine
+
+from include.ledger import parse_entries, reconcile
+from include.posting_order import PostingOrderError
+from include.posting_progress import PostingProgress, ProgressError
+from include.record_sender import PostingError, RetryPolicy
+from include.settings import STREAMS
+from pinterest.operators import posting as module
+from pinterest.operators.posting import PostRecordsOperator
+
+BUCKET = "user-0e36c8cd403d-bucket"
+PASSWORD = "s3cret-of-the-reader"
+SEED_100 = [7528, 2863, 5730, 8304, 8731, 1313, 4315, 10794, 5494, 5069, 2923, 3089, 6063, 3454, 7554, 6145]
+
+
+class Bucket:
+    """An S3 client and its hook: objects by key."""
+
+    exceptions = SimpleNamespace(NoSuchKey=KeyError)
+
+    def __init__(self):
+        self.objects: dict[str, str] = {}
+
+    def __call__(self, **_):
+        return SimpleNamespace(get_conn=lambda: self)
+
+    def get_object(self, *, Bucket, Key):
+        assert Bucket == BUCKET
+        return {"Body": io.BytesIO(self.objects[Key].encode())}
+
+    def put_object(self, *, Bucket, Key, Body):
+        assert Bucket == BUCKET
+        self.objects[Key] = Body.decode()
+
+    def json(self, key):
+        return json.loads(self.objects[key])
+
+
+@pytest.fixture
+def bucket():
+    return Bucket()
+
+
+@pytest.fixture
+def api():
+    with FakeRestApi() as server:
+        yield server
+
+
+@pytest.fixture
+def post(api, bucket, tmp_path, monkeypatch):
+    """Runs the operator as run ``run_id``; keyword arguments are the run's params."""
+    engine_url = f"sqlite:///{tmp_path}/source.db"
+    with create_engine(engine_url).begin() as database:
+        for name, columns in {
+            "pinterest_data": "`index`, unique_id, title, description, poster_name, follower_count, tag_list, "
+            "is_image_or_video, image_src, downloaded, save_location, category",
+            "geolocation_data": "ind, timestamp, latitude, longitude, country",
+            "user_data": "ind, first_name, last_name, age, date_joined",
+        }.items():
+            database.exec_driver_sql(f"CREATE TABLE {name} ({columns})")
+            width = columns.count(",")
+            rows = [(key, *["x"] * width) for key in range(11_154)]
+            database.exec_driver_sql(f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 1))})", rows)
+
+    connection = Connection(
+        conn_id="pinterest_source", conn_type="mysql", host="db", login="reader", password=PASSWORD, schema="pinterest_data"
+    )
+    hook = SimpleNamespace(find_invoke_url=lambda *_, **__: api.url, kept_api_key=lambda _: API_KEY)
+    monkeypatch.setattr(module, "S3Hook", bucket)
+    monkeypatch.setattr(module, "ApiGatewayHook", lambda **_: hook)
+    monkeypatch.setattr(module.BaseHook, "get_connection", lambda _: connection)
+    monkeypatch.setattr(module, "source_engine", lambda **_: create_engine(engine_url))
+
+    def run(run_id="manual__2026-01-01T00:00:00+00:00", **params):
+        operator = PostRecordsOperator(
+            task_id="post",
+            **{"posts": "10", "seed": "100", "start": "continue", "pace": "none", "batch_size": "4", **params},
+            topics={stream: f"0e36c8cd403d.{stream}" for stream in STREAMS},
+            bucket=BUCKET,
+            api_name="0e36c8cd403d",
+            stage_name="prod",
+            invoke_url_format="",
+            api_key_parameter="/pinterest/0e36c8cd403d/api-key",
+            sending=RetryPolicy(tries=2, first_wait=0.01, longest_wait=0.01),
+        )
+        return operator.execute({"ti": SimpleNamespace(dag_id="pinterest_batch"), "run_id": run_id})
+
+    return run
+
+
+def test_a_run_posts_counts_and_leaves_its_progress(post, api, bucket):
+    outcome = post(run_id="r:1+0")
+
+    assert outcome == {
+        stream: {"read": 10, "missing": 0, "acknowledged": 10, "refused": 0} for stream in ("pin", "geo", "user")
+    }
+    assert api.keys("0e36c8cd403d.user") == SEED_100[:10]
+    progress = bucket.json("posting/pinterest_batch/r:1+0.json")
+    assert (progress["first_draw"], progress["posts"], progress["drawn"]) == (0, 10, 10)
+    assert sum(one["count"] for one in progress["streams"]["geo"]["ranges"]) == 10
+
+
+def test_the_next_run_of_the_seed_goes_on_where_the_last_one_ended(post, api, bucket):
+    post(run_id="one", posts=6)
+    post(run_id="other seed", posts=3, seed=7)
+    post(run_id="two", posts=5)
+
+    keys = api.keys("0e36c8cd403d.pin")
+    assert keys[:6] + keys[9:] == SEED_100[:11]
+    position = bucket.json("posting/seed-100.json")
+    assert (position["next_draw"], position["dag_id"], position["run_id"]) == (11, "pinterest_batch", "two")
+    assert bucket.json("posting/seed-7.json")["next_draw"] == 3
+
+
+@pytest.mark.parametrize("start", ["0", 0])
+def test_a_replay_repeats_the_sequence_and_takes_nothing_from_what_comes_next(post, api, start):
+    post(run_id="one", posts=8)
+    post(run_id="replay", posts=3, start=start)
+    post(run_id="two", posts=4)
+
+    assert api.keys("0e36c8cd403d.pin") == SEED_100[:8] + SEED_100[:3] + SEED_100[8:12]
+
+
+def test_a_run_may_begin_at_any_draw(post, api):
+    post(posts=3, start="7")
+
+    assert api.keys("0e36c8cd403d.geo") == SEED_100[7:10]
+
+
+def test_a_retry_goes_on_and_every_record_is_posted_once(post, api, bucket):
+    api.fault_for = lambda request: Fault(status=403) if len(api.requests) > 4 else None
+    with pytest.raises(PostingError, match="403"):
+        post(run_id="r", posts=16)
+    assert bucket.json("posting/pinterest_batch/r.json")["drawn"] < 16
+
+    api.fault_for = lambda request: None
+    outcome = post(run_id="r", posts=16)
+
+    assert outcome["pin"]["acknowledged"] == 16
+    for stream in STREAMS:
+        assert sorted(api.keys(f"0e36c8cd403d.{stream}")) == sorted(SEED_100)
+
+
+def test_the_same_run_cleared_posts_nothing_more(post, api):
+    first = post(run_id="r")
+    requests = len(api.requests)
+
+    assert post(run_id="r") == first
+    assert len(api.requests) == requests
+
+
+def test_both_hops_are_in_the_ledger_and_balance(post, api, bucket):
+    api.record_error = lambda request, record: (42201, "no") if record["key"] == SEED_100[2] else None
+    post(run_id="r")
+
+    entries = [
+        entry
+        for hop in ("source", "api")
+        for entry in parse_entries(bucket.objects[f"ledger/pinterest_batch/r/{hop}.json"])
+    ]
+    assert reconcile(entries, "r", hops=("source", "api")).reconciled
+    assert [(e.records_in, e.records_out, e.refused) for e in entries if e.hop == "api"] == [(10, 9, 1)] * 3
+
+
+def test_a_failed_run_is_in_the_ledger_too(post, api, bucket):
+    api.fault_for = lambda request: Fault(status=500)
+    with pytest.raises(PostingError):
+        post(run_id="r")
+
+    entries = parse_entries(bucket.objects["ledger/pinterest_batch/r/api.json"])
+    assert not reconcile(entries, "r", hops=("api",)).reconciled
+
+
+def test_refused_rows_are_kept_whole_beside_the_progress_once(post, api, bucket):
+    api.record_error = lambda request, record: (42201, "no") if record["key"] == SEED_100[1] else None
+    api.fault_for = lambda request: Fault(status=403) if len(api.requests) > 5 else None
+    with pytest.raises(PostingError):
+        post(run_id="r")
+    api.fault_for = lambda request: None
+    post(run_id="r")
+
+    lines = [json.loads(line) for line in bucket.objects["posting/pinterest_batch/r.refused.jsonl"].splitlines()]
+    assert sorted((line["stream"], line["draw"], line["ind"], line["code"]) for line in lines) == [
+        (stream, 1, SEED_100[1], "42201") for stream in ("geo", "pin", "user")
+    ]
+    assert next(line["value"]["country"] for line in lines if line["stream"] == "geo") == "x"
+
+
+def test_a_run_does_not_go_on_with_another_order(post):
+    post(run_id="r", posts=10)
+
+    with pytest.raises(ProgressError, match="posts=11"):
+        post(run_id="r", posts=11)
+
+
+def test_params_out_of_range_post_nothing(post, api, bucket):
+    with pytest.raises(PostingOrderError, match="posts: "):
+        post(posts="0")
+
+    assert (api.requests, bucket.objects) == ([], {})
+
+
+def test_a_seeds_position_that_makes_no_sense_is_named(post, bucket):
+    bucket.objects["posting/seed-100.json"] = '{"next": 3}'
+
+    with pytest.raises(Exception, match=r"seed-100\.json does not say where seed 100 goes on"):
+        post()
+
+
+def test_progress_of_another_making_is_named(post, bucket):
+    bucket.objects["posting/pinterest_batch/r.json"] = "[]"
+
+    with pytest.raises(ProgressError, match=r"s3://user-0e36c8cd403d-bucket/posting/pinterest_batch/r\.json"):
+        post(run_id="r")
+
+
+def test_a_connection_without_a_host_is_named(post, monkeypatch):
+    connection = Connection(conn_id="pinterest_source", conn_type="mysql", login="reader", schema="pinterest_data")
+    monkeypatch.setattr(module.BaseHook, "get_connection", lambda _: connection)
+
+    with pytest.raises(Exception, match="'pinterest_source' has no host"):
+        post()
+
+
+def test_no_secret_reaches_log_outcome_or_bucket(post, api, bucket, caplog):
+    caplog.set_level(logging.DEBUG)
+    api.faults = [Fault(status=500), Fault(reset=True)]
+    outcome = post()
+
+    for secret in (API_KEY, PASSWORD):
+        assert secret not in caplog.text
+        assert secret not in json.dumps(outcome)
+        assert not any(secret in text for text in bucket.objects.values())
+
+
+def test_an_emulated_pace_is_carried_out(post, api):
+    post(posts=1, pace="emulated")
+
+    assert {len(request.records) for request in api.requests} == {1}
+    assert PostingProgress is not None

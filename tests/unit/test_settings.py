@@ -1,0 +1,131 @@
+"""The Variable: what it needs, what it leaves out, and what it says when it is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from include.settings import Section, Settings, SettingsError, parse_settings
+from pinterest.defaults import settings as read_settings
+
+ROOT = Path(__file__).parents[2]
+DOWNLOAD = {"url": "https://example.org/x.tgz", "sha256": "ab" * 32}
+SMALLEST = {
+    "user_id": "0e36c8cd403d",
+    "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), DOWNLOAD),
+    "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
+}
+
+
+def parsed(**changes) -> Settings:
+    return parse_settings(json.dumps({**SMALLEST, **changes}))
+
+
+def test_names_carry_the_user_id():
+    settings = parsed()
+
+    assert settings.topics == {s: f"0e36c8cd403d.{s}" for s in ("pin", "geo", "user")}
+    assert settings.dead_letter_topic == "0e36c8cd403d-dead-letters"
+    assert (settings.bucket, settings.key_pair) == ("user-0e36c8cd403d-bucket", "0e36c8cd403d-key-pair")
+    assert (settings.plugin, settings.connector) == ("0e36c8cd403d-plugin", "0e36c8cd403d-connector")
+    assert settings.role == "0e36c8cd403d-ec2-access-role"
+    assert settings.sink_archive_key == "kafka-connect-s3/0e36c8cd403d-abababababab.zip"
+
+
+def test_what_is_left_out_is_an_account_on_aws():
+    settings = parsed()
+
+    assert (settings.kafka_client.login, settings.kafka_client.host, settings.kafka_client.port) == (
+        "ec2-user", None, 22,
+    )  # fmt: skip
+    assert (settings.kafka.authentication, settings.kafka.role_arn) == ("iam", None)
+    assert (settings.rest_proxy.listen_host, settings.rest_proxy.port, settings.rest_proxy.url) == (
+        "0.0.0.0", 8082, None,
+    )  # fmt: skip
+    assert settings.s3_sink.connector_class == "io.confluent.connect.s3.S3SinkConnector"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(None, "is not set; see docs/settings.md", id="missing"),
+        pytest.param("", "text: Invalid JSON", id="empty"),
+        pytest.param("{user_id: 1}", "text: Invalid JSON", id="not JSON"),
+        pytest.param("[]", r"text: Input should be an object, got \[\]", id="not an object"),
+        pytest.param("{}", "user_id: Field required; downloads: Field required", id="nothing in it"),
+    ],
+)
+def test_a_variable_that_is_none(text, said):
+    with pytest.raises(SettingsError, match=f"Airflow Variable 'pinterest_pipeline'.*{said}"):
+        parse_settings(text)
+
+
+@pytest.mark.parametrize("user_id", ["0e36c8cd403", "0E36C8CD403D", "0e36c8cd403d\n", "xyzxyzxyzxyz", "", 123456789012])
+def test_user_id_that_is_not_12_hex_digits(user_id):
+    with pytest.raises(SettingsError, match=f"user_id: .*got {re.escape(repr(user_id))}"):
+        parsed(user_id=user_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"regoin": "x"}, "regoin: Extra inputs are not permitted, got 'x'", id="unknown key"),
+        pytest.param({"kafka": {"partition": 3}}, "kafka.partition: Extra inputs", id="unknown key in a section"),
+        pytest.param({"kafka": {"authentication": "ssl"}}, "kafka.authentication: .*'iam' or 'none'", id="choice"),
+        pytest.param({"kafka_client": {"host_key": "k", "port": 0}}, "kafka_client.port: .*got 0", id="port"),
+        pytest.param({"rest_proxy": {"port": 70000}}, "rest_proxy.port: .*got 70000", id="port too high"),
+        pytest.param({"kafka_client": {}}, "kafka_client.host_key: Field required", id="no host key"),
+        pytest.param(
+            {"downloads": SMALLEST["downloads"] | {"java": {"url": "ftp://x", "sha256": "12"}}},
+            "downloads.java.url: .*got 'ftp://x'; downloads.java.sha256: .*got '12'",
+            id="two at once",
+        ),
+    ],
+)
+def test_a_value_that_will_not_do(changes, said):
+    with pytest.raises(SettingsError, match=said):
+        parsed(**changes)
+
+
+def test_a_missing_key_does_not_show_the_section_it_is_missing_from():
+    sink = {"s3_sink": {"properties": {"aws.secret.access.key": "s3cret"}}}
+
+    with pytest.raises(SettingsError) as error:
+        parse_settings(json.dumps(sink))
+
+    assert "s3cret" not in str(error.value)
+
+
+def test_the_variable_is_read_when_asked_for(monkeypatch):
+    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default: json.dumps(SMALLEST | {"region": name[:4]}))
+
+    assert read_settings().region == "pint"
+
+
+def keys(model: type[Section], prefix: str = "") -> set[str]:
+    found = set()
+    for name, field in model.model_fields.items():
+        key = prefix + (field.alias or name)
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            found |= keys(section, f"{key}.")
+        else:
+            found.add(key)
+    return found
+
+
+def test_every_setting_is_documented_and_no_other():
+    text = (ROOT / "docs/settings.md").read_text()
+    documented = set(re.findall(r"^\| `([a-z0-9_.]+)`", text, re.MULTILINE))
+
+    expected = {re.sub(r"^downloads\.\w+\.", "downloads.archive.", key) for key in keys(Settings)}
+    assert documented == {key.replace("downloads.archive", "downloads.name") for key in expected}
+
+
+def test_the_documented_example_is_valid():
+    example = re.search(r"```json\n(.*?)```", (ROOT / "docs/settings.md").read_text(), re.DOTALL)
+
+    assert parse_settings(example[1]).user_id == "0e36c8cd403d"

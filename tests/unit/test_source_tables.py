@@ -1,0 +1,183 @@
+"""Reading the source: a SQLite file stands in for the tables, real PyMySQL errors for the server's refusals."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import struct
+import threading
+from datetime import datetime
+
+import pymysql
+import pytest
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from include.source_tables import SOURCE_TABLES, SourceError, SourceTables, as_posted, source_engine
+
+PASSWORD = "s3cret-of-the-reader"
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path}/source.db")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE geolocation_data (ind INT, timestamp TEXT, latitude, longitude, country)")
+        connection.exec_driver_sql(
+            "INSERT INTO geolocation_data VALUES (7528, '2020-08-28 03:52:47', -89.9787, -173.293, 'Albania'), "
+            "(3, '2022-01-01 02:26:50', 4.2, -154.567, NULL)"
+        )
+        connection.exec_driver_sql("CREATE TABLE pinterest_data (`index` INT, title TEXT)")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def statements(engine):
+    seen = []
+    event.listen(engine, "before_cursor_execute", lambda c, cursor, sql, params, *_: seen.append((sql, params)))
+    return seen
+
+
+def test_rows_come_by_key_with_their_columns_in_order(engine):
+    with SourceTables(engine, connection_id="pinterest_source") as source:
+        found = source.read("geo", [7528, 3])
+
+    assert list(found[7528].items()) == [
+        ("ind", 7528),
+        ("timestamp", "2020-08-28 03:52:47"),
+        ("latitude", -89.9787),
+        ("longitude", -173.293),
+        ("country", "Albania"),
+    ]
+    assert found[3]["country"] is None
+
+
+def test_a_key_that_is_not_there_is_not_in_the_answer(engine):
+    with SourceTables(engine, connection_id="pinterest_source") as source:
+        assert source.read("geo", [3, 99999]).keys() == {3}
+
+
+def test_one_query_a_batch_with_bound_parameters_however_often_a_key_is_drawn(engine, statements):
+    with SourceTables(engine, connection_id="pinterest_source") as source:
+        source.read("geo", [3, 7528, 3, 3])
+
+    assert len(statements) == 1
+    sql, parameters = statements[0]
+    assert "7528" not in sql
+    assert sorted(parameters) == [3, 7528]
+
+
+def test_no_keys_need_no_query(engine, statements):
+    with SourceTables(engine, connection_id="pinterest_source") as source:
+        assert source.read("geo", []) == {}
+    assert statements == []
+
+
+def test_the_columns_are_those_the_seeds_post():
+    pin = SOURCE_TABLES["pin"]
+
+    assert (pin.name, pin.key, len(pin.columns)) == ("pinterest_data", "index", 11)
+    assert SOURCE_TABLES["geo"].columns == ("timestamp", "latitude", "longitude", "country")
+    assert SOURCE_TABLES["user"].columns == ("first_name", "last_name", "age", "date_joined")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(datetime(2022, 1, 1, 2, 26, 50), "2022-01-01 02:26:50"), (datetime(2022, 1, 1, 2, 26, 50, 9), "2022-01-01 02:26:50")],
+)
+def test_datetimes_are_posted_as_the_source_prints_them(value, expected):
+    assert as_posted(value) == expected
+
+
+def test_a_value_without_a_json_form_is_named():
+    with pytest.raises(TypeError, match="bytes"):
+        as_posted(b"blob")
+
+
+@pytest.fixture
+def refusing_server():
+    """A MySQL server that answers every client with error 1045, in MySQL's own protocol."""
+
+    class Refuse(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            text = b"\xff" + struct.pack("<H", 1045) + b"#28000Access denied for user 'project_user'@'localhost'"
+            self.request.sendall(struct.pack("<I", len(text))[:3] + b"\x00" + text)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuse) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def mysql(port: int) -> SourceTables:
+    engine = source_engine(
+        host="127.0.0.1", port=port, login="project_user", password=PASSWORD, schema="pinterest_data"
+    )
+    return SourceTables(engine, connection_id="pinterest_source")
+
+
+def everything_said(error: BaseException) -> str:
+    said = []
+    current: BaseException | None = error
+    while current is not None:
+        said += [str(current), repr(current)]
+        current = current.__cause__
+    return " ".join(said)
+
+
+def test_a_wrong_password_names_the_connection_and_never_the_password(refusing_server):
+    with mysql(refusing_server) as source, pytest.raises(SourceError) as error:
+        source.read("pin", [1])
+
+    assert "Connection 'pinterest_source'" in str(error.value)
+    assert f"project_user@127.0.0.1:{refusing_server}/pinterest_data" in str(error.value)
+    assert "Access denied" in str(error.value)
+    assert "correct the login and password" in str(error.value)
+    assert PASSWORD not in everything_said(error.value)
+
+
+def test_a_server_that_is_not_there_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with mysql(port) as source, pytest.raises(SourceError, match="host and port") as error:
+        source.read("user", [1])
+    assert "user_data" in str(error.value)
+    assert PASSWORD not in everything_said(error.value)
+
+
+class Gone:
+    """Drops the connection at the queries it is told to, as PyMySQL reports it."""
+
+    def __init__(self, engine, at):
+        self.queries = 0
+        self.at = at
+        event.listen(engine, "before_cursor_execute", self)
+
+    def __call__(self, *_):
+        self.queries += 1
+        if self.queries in self.at:
+            cause = pymysql.err.OperationalError(2013, "Lost connection to MySQL server during query")
+            raise OperationalError(None, None, cause, connection_invalidated=True)
+
+
+def test_a_dropped_connection_is_opened_once_more(engine):
+    Gone(engine, at={2})
+    with SourceTables(engine, connection_id="pinterest_source") as source:
+        source.read("geo", [3])
+
+        assert source.read("geo", [7528]).keys() == {7528}
+
+
+def test_a_database_gone_in_mid_run_is_a_clear_error(engine):
+    Gone(engine, at={2, 3})
+    with SourceTables(engine, connection_id="pinterest_source") as source:
+        source.read("geo", [3])
+        with pytest.raises(SourceError, match=r"pinterest_source.*Lost connection.*goes on where it stopped"):
+            source.read("geo", [7528])
+
+
+def test_a_missing_table_is_a_clear_error(engine):
+    with SourceTables(engine, connection_id="pinterest_source") as source, pytest.raises(SourceError, match="user_data"):
+        source.read("user", [3])
