@@ -91,15 +91,15 @@ def _silver(run_id: str, stream: Stream, counts: Counts) -> Entry:
 
 def _gold(run_id: str, stream: Stream, counts: Counts) -> Entry:
     """``unmatched`` rows have no partner on another stream; more joined rows than rows is a duplication."""
-    rows, joined = (counts.get("rows") or {}).get(stream), counts.get("joined")
-    known = rows is not None and joined is not None
+    rows: int | None = (counts.get("rows") or {}).get(stream)
+    joined: int | None = counts.get("joined")
     return Entry(
         hop="gold",
         stream=stream,
         run_id=run_id,
         records_in=rows,
         records_out=joined,
-        unmatched=max(0, rows - joined) if known else None,
+        unmatched=None if rows is None or joined is None else max(0, rows - joined),
         counted_by=f"notebook {ANALYSES}: rows of table {stream}, and of the three tables joined on ind",
     )
 

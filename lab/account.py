@@ -8,13 +8,9 @@ made anew (its folder was wiped), key pair and parameter follow it.
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
-
+from lab.aws_client import aws
 from lab.cloud.ssh_host import FOLDER, client_key
 from lab.state import ACCOUNT, REGION, USER_ID, State
 
@@ -23,12 +19,6 @@ ROLE = f"{USER_ID}-ec2-access-role"
 BUCKET = f"user-{USER_ID}-bucket"
 CLUSTER = "pinterest-msk-cluster"
 SECRETS = ("databricks_token", "aws_access_key_id", "aws_secret_access_key")
-
-NO_PROFILES = {
-    "profile": (None, None, None, None),
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
-}
 
 TRUST = {
     "Version": "2012-10-17",
@@ -71,19 +61,6 @@ def prepare(state: State) -> None:
     key_pair(aws(state, "ec2"), aws(state, "ssm"), state)
     instance(aws(state, "ec2"))
     cluster(aws(state, "kafka"))
-
-
-def aws(state: State, service: str) -> Any:
-    """A boto3 client of the lab's account. It takes nothing from this machine's AWS profiles."""
-    session = boto3.Session(botocore_session=botocore.session.Session(session_vars=NO_PROFILES))
-    return session.client(
-        service,
-        endpoint_url=f"http://127.0.0.1:{state.port('aws')}",
-        region_name=REGION,
-        aws_access_key_id=state.secret("aws_access_key_id"),
-        aws_secret_access_key=state.secret("aws_secret_access_key"),
-        config=Config(connect_timeout=2, read_timeout=10, proxies={}),
-    )
 
 
 def bucket(s3: Any) -> None:

@@ -5,8 +5,9 @@ Kinesis and more). What is added here:
 
 - It answers programs on this machine only: 127.0.0.1, no call that a web page made, no administration calls
   (ministack's own reset would wipe the lab without asking for a key).
-- State on disk lags a change by at most a second, or ten times what a save takes, whichever is longer (ministack
-  saves on a clean stop only; objects of S3 it writes through). Files are readable by their owner alone.
+- State on disk lags a change by less than a second, or ten times what writing it takes, where that is longer: with
+  many thousands of records in Kinesis, whose records are written all together. (ministack by itself saves on a clean
+  stop only; objects of S3 it writes through.) Files are readable by their owner alone.
 - Kinesis drops expired records from a shard's head instead of rebuilding the shard at every call.
 - ``state/ministack/apigateway.revision`` grows by a byte with every change of API Gateway, before the caller has its
   answer: the gateway stand-in knows by its size when to read the control plane again.
@@ -24,6 +25,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -36,9 +38,12 @@ HOST = "127.0.0.1"
 SAVE_DELAY = 0.3
 REVISION = "apigateway.revision"
 READ_METHODS = {"GET", "HEAD", "OPTIONS"}
+READ_OPERATIONS = (b"Get", b"Describe", b"List")
+KINESIS_TARGET = b"Kinesis_"
 API_GATEWAY_PATHS = ("/restapis", "/usageplans", "/apikeys")
 PUBLIC_ADMIN_PATHS = {"/_ministack/health", "/_ministack/ready"}
 
+Services = Callable[[], dict[str, Callable[[], Any]]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
@@ -67,10 +72,10 @@ def environment(state: State) -> dict[str, str]:
 
 
 class StateKeeper:
-    """Writes the services' state soon after it changed, each service's file only when its content did."""
+    """Writes the state of ``services`` soon after it changed, each one's file only when its content did."""
 
-    def __init__(self, ministack: ModuleType, persistence: ModuleType) -> None:
-        self.ministack = ministack
+    def __init__(self, services: Services, persistence: ModuleType) -> None:
+        self.services = services
         self.persistence = persistence
         self.changed = asyncio.Event()
         self.written: dict[str, int] = {}
@@ -80,16 +85,18 @@ class StateKeeper:
             await self.changed.wait()
             self.changed.clear()
             started = time.monotonic()
-            await self.save()
+            self.save()
             await asyncio.sleep(max(SAVE_DELAY, 10 * (time.monotonic() - started)))
 
-    async def save(self) -> None:
-        """A service whose state cannot be read keeps its last file; the others are saved all the same."""
-        for service, read_state in self.ministack._build_persistence_save_dict().items():
+    def save(self) -> None:
+        """A service whose state cannot be read keeps its last file, and is tried again; the others are saved."""
+        for service, read_state in self.services().items():
             try:
                 content = read_state()
                 if content is not None:
-                    await asyncio.to_thread(self.write, service, content)
+                    self.write(service, content)
+            except RuntimeError:  # a worker thread of ministack changed the state while it was read
+                self.changed.set()
             except Exception:
                 log.exception("the state of %s was not saved", service)
 
@@ -101,25 +108,41 @@ class StateKeeper:
             self.written[service] = hash(text)
 
 
-def guarded(application: Application, keeper: StateKeeper, revision: Path) -> Application:
+@dataclass(frozen=True)
+class Changes:
+    """What follows a call that changed something, before its caller has the answer.
+
+    Kinesis' records are kept apart: they are many, and writing them must not hold up the rest.
+    """
+
+    kinesis: StateKeeper
+    others: StateKeeper
+    revision: Path
+
+    def note(self, path: str, target: bytes) -> None:
+        (self.kinesis if target.startswith(KINESIS_TARGET) else self.others).changed.set()
+        if path.startswith(API_GATEWAY_PATHS):
+            grow(self.revision)
+
+
+def guarded(application: Application, changes: Changes) -> Application:
     """``application`` behind our checks, with its changes noted."""
 
     async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await application(scope, receive, send)
-        path = scope["path"]
-        if scope["type"] != "http" or refused(path, scope["headers"]):
+        path, fields = scope["path"], dict(scope["headers"])
+        if scope["type"] != "http" or refused(path, fields):
             return await answer(scope, send, 403, {"message": "for programs on this machine only"})
         if path == "/_lab/health":
             return await answer(scope, send, 200, {"service": "aws", "pid": os.getpid()})
-        if scope["method"] in READ_METHODS:
+        target = fields.get(b"x-amz-target", b"")
+        if scope["method"] in READ_METHODS or target.rpartition(b".")[2].startswith(READ_OPERATIONS):
             return await application(scope, receive, send)
 
         async def send_after_noting(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                keeper.changed.set()
-                if path.startswith(API_GATEWAY_PATHS):
-                    grow(revision)
+                changes.note(path, target)
             await send(message)
 
         return await application(scope, receive, send_after_noting)
@@ -127,11 +150,10 @@ def guarded(application: Application, keeper: StateKeeper, revision: Path) -> Ap
     return serve
 
 
-def refused(path: str, headers: list[tuple[bytes, bytes]]) -> bool:
+def refused(path: str, fields: dict[bytes, bytes]) -> bool:
     """A web page is known by its ``Origin``, or, where it got our address into its own name, by its ``Host``."""
     if path.startswith("/_ministack/") and path not in PUBLIC_ADMIN_PATHS:
         return True
-    fields = dict(headers)
     host = fields.get(b"host", b"").decode("latin-1").rpartition(":")[0]
     return b"origin" in fields or not (host in (HOST, "localhost") or host.endswith(".localhost"))
 
@@ -164,10 +186,16 @@ async def run(state: State) -> None:
     from ministack.core import persistence
     from ministack.services import kinesis
 
+    def services() -> dict[str, Callable[[], Any]]:
+        return ministack._build_persistence_save_dict()
+
     kinesis._expire_records = trim_expired_records
-    revision = state.path("ministack", REVISION)
-    grow(revision)
-    keeper = StateKeeper(ministack, persistence)
+    changes = Changes(
+        kinesis=StateKeeper(lambda: {k: v for k, v in services().items() if k == "kinesis"}, persistence),
+        others=StateKeeper(lambda: {k: v for k, v in services().items() if k != "kinesis"}, persistence),
+        revision=state.path("ministack", REVISION),
+    )
+    grow(changes.revision)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -175,12 +203,10 @@ async def run(state: State) -> None:
     config.bind = [f"{HOST}:{state.port('aws')}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 2
-    saving = asyncio.create_task(keeper.run())
-    try:
-        await serve(guarded(ministack.app, keeper, revision), config, shutdown_trigger=stop.wait)
-    finally:
-        saving.cancel()
-        await keeper.save()
+    saving = [asyncio.create_task(keeper.run()) for keeper in (changes.kinesis, changes.others)]
+    await serve(guarded(ministack.app, changes), config, shutdown_trigger=stop.wait)
+    for task in saving:
+        task.cancel()
 
 
 def main() -> None:

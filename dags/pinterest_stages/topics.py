@@ -6,13 +6,13 @@ Seed steps: read the bootstrap servers and ZooKeeper's address off the MSK clust
 
 from __future__ import annotations
 
-from airflow.sdk import task_group
+from airflow.sdk import chain, task_group
 
 from pinterest.operators.kafka_client import KafkaClientScriptOperator
 from pinterest.operators.msk import MskGetBrokersOperator
 
 BROKERS = "ti.xcom_pull(task_ids=task.task_group.parent_group.child_id('topics.brokers'))"
-"""Expression for templates of the stages beside this one: what the task ``brokers`` found."""
+"""Expression for templates of this stage and those beside it: what the task ``brokers`` found."""
 
 BOOTSTRAP_SERVERS = f"{{{{ {BROKERS}['bootstrap_servers'] }}}}"
 
@@ -24,14 +24,16 @@ def topics() -> None:
         cluster_name="{{ settings().kafka.cluster_name }}",
         authentication="{{ settings().kafka.authentication }}",
     )
-    KafkaClientScriptOperator(
+    topics = KafkaClientScriptOperator(
         task_id="topics",
         script="create_topics.sh",
         environment={
-            "BOOTSTRAP_SERVERS": brokers.output["bootstrap_servers"],
+            "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
             "TOPICS": "{{ settings().topics.values() | join(' ') }}",
             "DEAD_LETTER_TOPIC": "{{ settings().dead_letter_topic }}",
             "PARTITIONS": "{{ settings().kafka.partitions }}",
             "REPLICATION_FACTOR": "{{ settings().kafka.replication_factor }}",
         },
     )
+
+    chain(brokers, topics)

@@ -22,7 +22,7 @@ from typing import Any
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.account import aws
+from lab.aws_client import aws
 from lab.cloud.gateway_api import ControlPlane, Method, Stage
 from lab.cloud.gateway_integrations import INTEGRATIONS, Call, GatewayError, misconfigured
 from lab.cloud.serving import serve

@@ -31,7 +31,7 @@ async def serve(state: State, name: str, app: web.Application, *, auto_decompres
         await web.TCPSite(runner, HOST, state.port(name)).start()
     except OSError as error:
         await runner.cleanup()
-        raise PortTakenError(name, state.port(name)) from error
+        raise PortTakenError(state, name) from error
     return runner
 
 
@@ -46,5 +46,8 @@ async def close(server: Any) -> None:
 
 
 class PortTakenError(RuntimeError):
-    def __init__(self, name: str, port: int) -> None:
-        super().__init__(f"{name}: port {port} on {HOST} is taken by another process; stop it, or run: make lab-reset")
+    def __init__(self, state: State, name: str) -> None:
+        super().__init__(
+            f"{name}: port {state.port(name)} on {HOST} is taken by another program. Stop it; or delete the port's "
+            f"line in {state.path('ports.json')} and start the lab again: another one is chosen"
+        )

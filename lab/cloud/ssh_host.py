@@ -29,7 +29,7 @@ from lab.state import REGION, State, write_private
 LOGIN = "ec2-user"
 FOLDER = "client_machine"
 CHUNK = 65536
-CLIENT_GONE = (OSError, asyncssh.Error, asyncssh.BreakReceived, asyncssh.TerminalSizeChanged)
+CLIENT_GONE = (OSError, asyncssh.Error)
 
 
 def host_key(state: State) -> asyncssh.SSHKey:
@@ -145,7 +145,10 @@ async def feed(session: asyncssh.SSHServerProcess[bytes], process: Process) -> N
             try:
                 data = await session.stdin.read(CHUNK)
             except asyncssh.SignalReceived as received:
-                signal_group(process, signal.Signals[f"SIG{received.signal}"])
+                if number := getattr(signal, f"SIG{received.signal}", None):
+                    signal_group(process, number)
+                continue
+            except (asyncssh.BreakReceived, asyncssh.TerminalSizeChanged):
                 continue
             if not data:
                 break
@@ -197,5 +200,5 @@ async def start(state: State) -> list[Any]:
             login_timeout=20,
         )
     except OSError as error:
-        raise PortTakenError("ssh", state.port("ssh")) from error
+        raise PortTakenError(state, "ssh") from error
     return [server]

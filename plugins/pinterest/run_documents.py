@@ -76,6 +76,11 @@ class RunDocuments:
     def write_entries(self, hop: Hop, entries: Iterable[Entry]) -> None:
         self.write(bucket_layout.ledger(self.dag_id, self.run_id, hop), entries_json(entries))
 
+    def forget_entries(self, *hops: Hop) -> None:
+        """What an earlier attempt counted is not true of this one."""
+        for hop in hops:
+            self.s3.delete_object(Bucket=self.bucket, Key=bucket_layout.ledger(self.dag_id, self.run_id, hop))
+
     def entries(self) -> list[Entry]:
         """Every entry of the run that can be read; a hop whose object is missing or no ledger has none."""
         found: list[Entry] = []

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from databricks_parts import Databricks, SparkWorker
 from http_backend import Backend, running_backend
 from lab_parts import running, start_aws
 
+from lab import lifecycle
+from lab.progress import Reporter
 from lab.state import State
+from lab.supervision import Supervisor
+
+OWN_STATE = Path(__file__).parents[2] / ".lab" / "test-state"
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[State]:
+    """A whole lab, up: the one that LAB_STATE names, else one that only tests use. Its data outlives the session.
+
+    It is stopped at the end unless it was up before.
+    """
+    lab = State.open(Path(os.environ.get("LAB_STATE", OWN_STATE)))
+    was_up = Supervisor(lab).is_alive()
+    lifecycle.up(lab, Reporter())
+    yield lab
+    if not was_up:
+        lifecycle.down(lab, Reporter(quiet=True))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from lab_parts import client, running, start_cloud, wait_until
+from lab_parts import client, running, start_aws, start_cloud, wait_until
 
 from lab.state import State
 
@@ -73,14 +73,15 @@ class Api:
         return value
 
 
+def make_api(state: State) -> Api:
+    control = client(state, "apigateway")
+    api_id = control.create_rest_api(name="test")["id"]
+    return Api(control, api_id, f"http://127.0.0.1:{state.port('gateway')}/_aws/execute-api/{api_id}/test")
+
+
 @pytest.fixture
 def new_api(gateway):
-    def make() -> Api:
-        control = client(gateway, "apigateway")
-        api_id = control.create_rest_api(name="test")["id"]
-        return Api(control, api_id, f"http://127.0.0.1:{gateway.port('gateway')}/_aws/execute-api/{api_id}/test")
-
-    return make
+    return lambda: make_api(gateway)
 
 
 @pytest.fixture
@@ -286,6 +287,41 @@ def test_an_integration_that_is_not_covered_says_so_in_the_log(new_api, gateway)
 
     assert (answer.status_code, answer.json()) == (500, {"message": "Internal server error"})
     assert "unmapped" in gateway.log("gateway").read_text()
+
+
+def test_apis_are_served_while_the_control_plane_is_away(tmp_path, backend):
+    state = State.open(root=tmp_path / "state")
+    with running(start_cloud(state, "gateway")):
+        with running(start_aws(state)) as control_plane:
+            api = make_api(state)
+            api.add("/{proxy+}", f"{backend.url}/{{proxy}}")
+            api.deploy()
+            assert requests.get(f"{api.url}/before").status_code == 200
+            deployment = api.control.get_stage(restApiId=api.id, stageName="test")["deploymentId"]
+            wait_until(lambda: deployment in state_on_disk(state), "the deployment is on disk")
+            control_plane.kill()
+            assert requests.get(f"{api.url}/while").status_code == 200
+        with running(start_aws(state)):
+            assert requests.get(f"{api.url}/after").status_code == 200
+            api.add("/new", f"{backend.url}/new")
+            api.deploy()
+            assert requests.get(f"{api.url}/new").status_code == 200
+
+
+def state_on_disk(state: State) -> str:
+    path = state.path("ministack", "services", "apigateway_v1.json")
+    return path.read_text() if path.exists() else ""
+
+
+def test_an_answer_can_be_lost_on_demand(proxy, backend, gateway):
+    faults = f"http://127.0.0.1:{gateway.port('gateway')}/_lab/faults"
+    requests.post(faults, json={"path": f"/{proxy.id}/", "status": 502, "effect": "after"})
+    try:
+        assert requests.post(f"{proxy.url}/topics/x", data=b"1").status_code == 502
+    finally:
+        requests.delete(faults)
+
+    assert [received.body for received in backend.requests] == [b"1"]
 
 
 def test_health_names_the_service_and_the_process(gateway):

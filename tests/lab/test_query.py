@@ -38,7 +38,12 @@ def query(tmp_path, environment):
         file.write_text("".join(f"{name}={shlex.quote(text)}\n" for name, text in (environment | changed).items()))
         variables = {"PATH": os.environ["PATH"], "ENV_FILE": str(file)}
         return subprocess.run(
-            [ROOT / "bin" / "query", *arguments], input=stdin, env=variables, capture_output=True, text=True, timeout=120
+            [ROOT / "bin" / "query", *arguments],
+            input=stdin,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
 
     return run

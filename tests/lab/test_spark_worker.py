@@ -183,7 +183,9 @@ def test_sessions_do_not_share_views_or_settings(spark_worker):
     [
         pytest.param(ENDLESS_SPARK, id="a query"),
         pytest.param("while True:\n    pass", id="a loop in Python"),
-        pytest.param(f"while True:\n    try:\n        {ENDLESS_SPARK}\n    except Exception:\n        pass", id="stubborn"),
+        pytest.param(
+            f"while True:\n    try:\n        {ENDLESS_SPARK}\n    except Exception:\n        pass", id="stubborn"
+        ),
     ],
 )
 def test_cancel_stops_the_work(spark_worker, cell):

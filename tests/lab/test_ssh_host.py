@@ -152,6 +152,28 @@ def test_a_command_that_kills_itself_is_not_a_success(ssh):
     assert ssh("kill -9 $$").returncode == 255
 
 
+def test_a_changed_window_does_not_end_the_input(connect):
+    channel = connect().get_transport().open_session()
+    channel.get_pty()
+    channel.exec_command("read -r line; echo got $line")
+    channel.resize_pty(120, 40)
+    channel.sendall(b"it\n")
+
+    assert channel.makefile().read() == b"got it\n"
+
+
+def test_without_a_terminal_the_command_outlives_the_client(connect, machine):
+    folder = machine.path("client_machine", "home")
+    channel = connect().get_transport().open_session()
+    channel.exec_command("touch began; until [ -e go ]; do sleep 0.05; done; echo to nobody; touch ended")
+    wait_until((folder / "began").exists, "the command runs")
+    channel.get_transport().close()
+    (folder / "go").touch()
+
+    wait_until((folder / "ended").exists, "the command went on to its end")
+    assert "Traceback" not in machine.log("ssh_host").read_text()
+
+
 def test_with_a_terminal_the_command_ends_with_the_client(connect, machine):
     marker = machine.path("client_machine", "home", "terminal.pid")
     channel = connect().get_transport().open_session()

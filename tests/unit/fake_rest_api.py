@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -98,7 +99,7 @@ class FakeRestApi:
                 return self.faults.pop(0)
         return self.fault_for(request)
 
-    def _handler(api) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - two classes speak here
+    def _handler(api) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
@@ -134,10 +135,8 @@ class FakeRestApi:
                 self.wfile.write(body)
 
             def finish(self) -> None:
-                try:
+                with contextlib.suppress(OSError, ValueError):
                     super().finish()
-                except (OSError, ValueError):
-                    pass
 
             def log_message(self, *_: object) -> None:
                 pass

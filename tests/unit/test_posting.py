@@ -1,4 +1,4 @@
-"""A whole run of posting, against an API in this process. The draws are taken from the seeds' own loop, not from ours."""
+"""A whole run of posting, against an API in this process. The expected draws are made by the seeds' own loop."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def post(api, progress, *, source=None, saved=None, stop=None, batch_size=10, pa
     stop = stop or threading.Event()
     saved = saved or Saved()
     senders = {
-        stream: RecordSender(
-            stream, invoke_url=api.url, topic=TOPICS[stream], api_key=API_KEY, policy=QUICK, stop=stop
-        )
+        stream: RecordSender(stream, invoke_url=api.url, topic=TOPICS[stream], api_key=API_KEY, policy=QUICK, stop=stop)
         for stream in STREAMS
     }
     try:

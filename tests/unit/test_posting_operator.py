@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 
 from include.ledger import parse_entries, reconcile
 from include.posting_order import PostingOrderError
-from include.posting_progress import PostingProgress, ProgressError
+from include.posting_progress import ProgressError
 from include.record_sender import PostingError, RetryPolicy
 from include.settings import STREAMS
 from pinterest.operators import posting as module
@@ -76,7 +76,12 @@ def post(api, bucket, tmp_path, monkeypatch):
             database.exec_driver_sql(f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 1))})", rows)
 
     connection = Connection(
-        conn_id="pinterest_source", conn_type="mysql", host="db", login="reader", password=PASSWORD, schema="pinterest_data"
+        conn_id="pinterest_source",
+        conn_type="mysql",
+        host="db",
+        login="reader",
+        password=PASSWORD,
+        schema="pinterest_data",
     )
     hook = SimpleNamespace(find_invoke_url=lambda *_, **__: api.url, kept_api_key=lambda _: API_KEY)
     monkeypatch.setattr(module, "S3Hook", bucket)
@@ -250,4 +255,3 @@ def test_an_emulated_pace_is_carried_out(post, api):
     post(posts=1, pace="emulated")
 
     assert {len(request.records) for request in api.requests} == {1}
-    assert PostingProgress is not None

@@ -86,7 +86,7 @@ def test_it_survives_being_stored():
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"dag_id": 1}', "not json"])
 def test_an_object_that_is_no_progress_is_named(text):
-    with pytest.raises(ProgressError, match="s3://bucket/posting/x.json is no progress object"):
+    with pytest.raises(ProgressError, match=r"s3://bucket/posting/x\.json is no progress object"):
         PostingProgress.parse(text, source="s3://bucket/posting/x.json")
 
 

@@ -154,7 +154,9 @@ def test_an_address_that_is_none_is_a_clear_error(stop):
 
 @pytest.mark.parametrize("code", [50001, 50002, 50003])
 def test_a_record_that_failed_inside_a_200_is_sent_again_alone(api, sender, code):
-    api.record_error = lambda request, record: (code, "broker") if len(api.requests) == 1 and record["key"] == 1001 else None
+    api.record_error = lambda request, record: (
+        (code, "broker") if len(api.requests) == 1 and record["key"] == 1001 else None
+    )
 
     settled = settle(sender, rows(3))
 
@@ -179,7 +181,7 @@ def test_a_record_that_goes_on_failing_ends_the_run_and_keeps_what_is_settled(ap
     api.record_error = lambda request, record: (50003, "no leader") if record["key"] == 1001 else None
     settled = Settled()
 
-    with pytest.raises(PostingError, match="1 records not posted.*50003 no leader"):
+    with pytest.raises(PostingError, match=r"1 records not posted.*50003 no leader"):
         sender.send(rows(3), settled)
 
     assert settled.acknowledged.keys() == {0, 2}
@@ -220,7 +222,7 @@ def test_a_record_that_makes_a_request_bad_is_found_and_refused_alone(api, sende
 def test_an_api_that_refuses_everything_is_not_asked_for_every_record(api, sender):
     api.fault_for = lambda request: Fault(status=400, body=b"what is this")
 
-    with pytest.raises(PostingError, match="refused one by one.*what is this"):
+    with pytest.raises(PostingError, match=r"refused one by one.*what is this"):
         sender.send(rows(500), Settled())
 
     assert len(api.requests) < 60
@@ -265,7 +267,10 @@ def test_a_429_says_how_long_to_wait(api, stop):
 
     policy = RetryPolicy(first_wait=0.01, longest_wait=5)
     sender = RecordSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=policy, stop=Watched())
-    api.faults = [Fault(status=429, headers=(("Retry-After", "3"),)), Fault(status=429, headers=(("Retry-After", "soon"),))]
+    api.faults = [
+        Fault(status=429, headers=(("Retry-After", "3"),)),
+        Fault(status=429, headers=(("Retry-After", "soon"),)),
+    ]
 
     settle(sender, rows(1))
 

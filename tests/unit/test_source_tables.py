@@ -22,7 +22,9 @@ PASSWORD = "s3cret-of-the-reader"
 def engine(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path}/source.db")
     with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE geolocation_data (ind INT, timestamp TEXT, latitude, longitude, country)")
+        connection.exec_driver_sql(
+            "CREATE TABLE geolocation_data (ind INT, timestamp TEXT, latitude, longitude, country)"
+        )
         connection.exec_driver_sql(
             "INSERT INTO geolocation_data VALUES (7528, '2020-08-28 03:52:47', -89.9787, -173.293, 'Albania'), "
             "(3, '2022-01-01 02:26:50', 4.2, -154.567, NULL)"
@@ -84,7 +86,10 @@ def test_the_columns_are_those_the_seeds_post():
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(datetime(2022, 1, 1, 2, 26, 50), "2022-01-01 02:26:50"), (datetime(2022, 1, 1, 2, 26, 50, 9), "2022-01-01 02:26:50")],
+    [
+        (datetime(2022, 1, 1, 2, 26, 50), "2022-01-01 02:26:50"),
+        (datetime(2022, 1, 1, 2, 26, 50, 9), "2022-01-01 02:26:50"),
+    ],
 )
 def test_datetimes_are_posted_as_the_source_prints_them(value, expected):
     assert as_posted(value) == expected
@@ -179,5 +184,8 @@ def test_a_database_gone_in_mid_run_is_a_clear_error(engine):
 
 
 def test_a_missing_table_is_a_clear_error(engine):
-    with SourceTables(engine, connection_id="pinterest_source") as source, pytest.raises(SourceError, match="user_data"):
+    with (
+        SourceTables(engine, connection_id="pinterest_source") as source,
+        pytest.raises(SourceError, match="user_data"),
+    ):
         source.read("user", [3])

@@ -41,7 +41,7 @@ class NotebookOperator(DatabricksNotebookOperator):
         context["ti"].xcom_push(key=JOB_RUN_LINK, value=self._hook.get_run_page_url(task_run_id))
         self.monitor_databricks_job()
 
-    def execute_complete(self, context: Context | None, event: dict[str, Any]) -> None:  # type: ignore[override]
+    def execute_complete(self, context: dict[Any, Any] | None, event: dict[Any, Any]) -> None:
         self._take_up_run()
         super().execute_complete(context, event)
 

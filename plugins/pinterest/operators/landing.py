@@ -75,6 +75,7 @@ class LandingIntervalOperator(_KafkaToolOperator):
     def execute(self, context: Context) -> dict[str, int]:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
+        documents.forget_entries("topic", "landed", "bronze", "silver", "gold")
         bookmark = documents.bookmark(current.user_id)
         broker = parse_log_offsets(
             self._run(current, TOPICS=" ".join(current.topics[stream] for stream in STREAMS)).stdout.splitlines()
@@ -176,6 +177,7 @@ class LandingManifestOperator(BaseOperator):
         landed_ledger = bucket_layout.landed_ledger(documents.dag_id, documents.run_id)
         landed = parse_entries(documents.require(landed_ledger, "landing.objects"))
         self._check(manifest, documents.require_interval())
+        documents.forget_entries("bronze", "silver", "gold")
         key = bucket_layout.manifest(documents.dag_id, documents.run_id)
         documents.write(key, dump(manifest))
         documents.write_entries("landed", landed)

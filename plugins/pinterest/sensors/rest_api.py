@@ -49,13 +49,13 @@ class RestApiTopicsSensor(BaseSensorOperator):
             response = requests.get(
                 url, headers={"x-api-key": api_key, "Accept": "application/vnd.kafka.v2+json"}, timeout=TIMEOUT
             )
-            listed = set(response.json()) if response.status_code == requests.codes.ok else None
+            answer = response.json() if response.status_code == requests.codes.ok else None
         except requests.RequestException as error:
             self.log.info("GET %s: %s", url, error)
             return False
-        if listed is None:
+        if not isinstance(answer, list):
             self.log.info("GET %s: %s %r", url, response.status_code, response.text[:SAID_CHARACTERS])
             return False
-        missing = [topic for topic in self.topics if topic not in listed]
+        missing = [topic for topic in self.topics if topic not in answer]
         self.log.info("GET %s: 200, %s", url, f"not listed: {', '.join(missing)}" if missing else "all topics listed")
         return not missing
