@@ -45,14 +45,14 @@ class Chart:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One gold table: what it answers, what its chart shows, and how to draw it."""
+    """One gold table: what it answers, what its chart shows, how to draw it, and its place beside the others."""
 
     name: str
     title: str
     caption: str
     columns: tuple[str, ...]
     draw: Callable[[Sequence[Row]], Chart]
-    wide: bool = False
+    shape: Literal["", "tall", "wide"] = ""
 
 
 def compact(number: float) -> str:
@@ -144,6 +144,7 @@ ANALYSES = (
         "Countries a category leads, ties counted for each",
         ("country", "category", "category_count"),
         _leaders,
+        shape="tall",
     ),
     Analysis(
         "popular_category_by_year",
@@ -153,11 +154,19 @@ ANALYSES = (
         _by_year,
     ),
     Analysis(
+        "popular_category_by_age_group",
+        "What does each age group post most?",
+        "Posts of the leading category, by age of the user",
+        ("age_group", "category", "category_count"),
+        _category_by_age,
+    ),
+    Analysis(
         "top_poster_by_country",
         "Who has the most followers in each country?",
         f"Followers of the {TOP} greatest",
         ("country", "poster_name", "follower_count"),
         _top_posters,
+        shape="tall",
     ),
     Analysis(
         "country_of_top_poster",
@@ -165,13 +174,6 @@ ANALYSES = (
         "Most followers of all",
         ("country", "follower_count"),
         _top_country,
-    ),
-    Analysis(
-        "popular_category_by_age_group",
-        "What does each age group post most?",
-        "Posts of the leading category, by age of the user",
-        ("age_group", "category", "category_count"),
-        _category_by_age,
     ),
     Analysis(
         "median_followers_by_age_group",
@@ -200,6 +202,6 @@ ANALYSES = (
         "Median over posts; the darker, the more",
         ("age_group", "join_year", "median_follower_count"),
         _grid,
-        wide=True,
+        shape="wide",
     ),
 )

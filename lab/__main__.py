@@ -31,7 +31,9 @@ def main() -> int:
         ("bench-demo", "what the demo costs in a fresh clone"),
     ):
         commands.add_parser(name, help=text, description=text)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, signal.default_int_handler)
     try:
         return run(parser.parse_args().command)
     except StepError as error:

@@ -2,7 +2,7 @@
 
 A key pair with its private key in Parameter Store, the Kafka client instance, the MSK cluster, the bucket and the
 role. Everything is found by name or tag first, so a second call changes nothing; after the client machine's key was
-made anew (its folder was wiped), key pair and parameter follow it.
+made anew (its folder was wiped), the parameter follows it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import signal
 import time
 from importlib.metadata import version
 
@@ -69,7 +68,6 @@ def serve(state: State, reporter: Reporter) -> None:
         reporter.say(
             f"Airflow: http://127.0.0.1:{state.port('airflow')} (no log-in; Ctrl-C stops it, the lab stays up)"
         )
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         while supervisor.is_alive():
             time.sleep(2)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -109,6 +110,7 @@ def undo(state: State, supervisor: Supervisor, keep: set[str] | None) -> Iterato
     try:
         yield
     except BaseException:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
         if keep is None:
             stop_everything(state, supervisor)
         else:

@@ -56,6 +56,7 @@ if listens; then
   fail "Port $PORT is taken by a process that is not our REST proxy: stop it, or set rest_proxy.port"
 fi
 
+if [ -f "$log" ]; then mv "$log" "$log.1"; fi
 # Job control gives the proxy a process group of its own, so that ending this script does not end the proxy.
 set -m
 nohup "$home/current/bin/kafka-rest-start" "$home/kafka-rest.properties" >>"$log" 2>&1 </dev/null &

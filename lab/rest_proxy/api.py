@@ -165,11 +165,7 @@ class Api:
         instance = self.instance(request)
         own_type = f"application/vnd.kafka.{instance.format}.v2+json"
         if not accepts(request, own_type):
-            raise ApiError(
-                406,
-                40601,
-                "The requested embedded data format does not match the deserializer for this consumer instance",
-            )
+            raise format_mismatch()
         milliseconds = query_number(request, "timeout")
         seconds = None if milliseconds is None else milliseconds / 1000
         records = await instance.read(seconds, query_number(request, "max_bytes"))

@@ -74,9 +74,7 @@ class Instance:
     async def read(self, seconds: float | None, largest: int | None) -> list[str]:
         """Records as JSON texts: what has come when something has, nothing when nothing does in that time."""
         if not self.topics:
-            raise ApiError(
-                409, 40903, "Illegal state: Consumer is not subscribed to any topics or assigned any partitions"
-            )
+            raise not_subscribed()
         async with self._turn:
             wait = min(self._seconds if seconds is None else seconds, LONGEST_REQUEST_SECONDS)
             return await asyncio.to_thread(self._read, wait, RESPONSE_BYTES if largest is None else largest)

@@ -71,7 +71,7 @@ def all_saved(state: State) -> str:
 def test_a_kill_loses_nothing_that_is_a_moment_old(apart):
     part = start_aws(apart)
     change_everything(apart)
-    wait_until(lambda: all(kept in all_saved(apart) for kept in ON_DISK), "the changes are on disk", deadline=5)
+    wait_until(lambda: all(kept in all_saved(apart) for kept in ON_DISK), "the changes are on disk", deadline=15)
     part.kill()
     with running(start_aws(apart)):
         assert everything(apart) == EVERYTHING

@@ -1,0 +1,269 @@
+"""Records per second into Kafka: the seeds' loop, ours, and what the REST proxy takes from a minimal client.
+
+Needs a running lab (``make lab``). All three run on the same stack, one after the other, on topics of their own that
+are removed again. Prints a table and, as the last line, the same figures as JSON.
+
+- **seeds**: three ``LIMIT n,1`` queries and three requests of one record for every post, without the seeds' pauses.
+- **proxy**: requests of the same batch size, made beforehand, straight to the REST proxy over three connections; the
+  answers are read and not looked at.
+- **ours**: what the task ``posting.post`` does: source, REST API, REST proxy, every record's answer checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import batched
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
+
+import requests  # noqa: E402
+from confluent_kafka import Consumer, TopicPartition  # noqa: E402
+from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
+from sqlalchemy import Engine, text  # noqa: E402
+
+from include.emulation import draws  # noqa: E402
+from include.posting import Posting  # noqa: E402
+from include.posting_progress import PostingProgress  # noqa: E402
+from include.record_sender import CONTENT_TYPE, RecordSender, RetryPolicy  # noqa: E402
+from include.settings import STREAMS, VARIABLE, Settings, Stream, parse_settings  # noqa: E402
+from include.source_tables import SOURCE_TABLES, SourceTables, as_posted, source_engine  # noqa: E402
+
+SEED = 100
+TIMES_SEEDS = 50
+SHARE_OF_PROXY = 0.7
+
+type Topics = dict[Stream, str]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The parts that records go through, as the lab's Airflow knows them."""
+
+    settings: Settings
+    invoke_url: str
+    api_key: str
+    bootstrap_servers: str
+    source: dict[str, Any]
+
+    @property
+    def proxy_url(self) -> str:
+        if self.settings.rest_proxy.url is None:
+            raise SystemExit("rest_proxy.url is not set: this benchmark is for the lab")
+        return self.settings.rest_proxy.url
+
+    def engine(self) -> Engine:
+        return source_engine(**{name: self.source[name] for name in ("host", "port", "login", "password", "schema")})
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    stack = find_stack()
+    figures: dict[str, list[float]] = {"seeds": [], "proxy": [], "ours": []}
+    with bench_topics(stack) as topics:
+        sent = arguments.seeds_posts
+        figures["seeds"].append(rate(sent, lambda: seeds_loop(stack, topics, sent)))
+        bodies = request_bodies(stack, arguments.posts, arguments.batch_size)
+        for _ in range(arguments.rounds):
+            figures["proxy"].append(rate(arguments.posts, lambda: proxy_alone(stack, topics, bodies)))
+            figures["ours"].append(rate(arguments.posts, lambda: ours(stack, topics, arguments)))
+            sent += 2 * arguments.posts
+        stored = {stream: count_records(stack, topics[stream]) for stream in STREAMS}
+    if set(stored.values()) != {sent}:
+        raise SystemExit(f"sent {sent} records a stream, the brokers hold {stored}: the figures mean nothing")
+    report(figures, arguments)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--posts", type=int, default=20_000, help="posts of a round, each three records")
+    parser.add_argument("--seeds-posts", type=int, default=150, help="posts of the seeds' loop")
+    parser.add_argument("--batch-size", type=int, default=500, help="records a request")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of proxy and ours; the median counts")
+    return parser.parse_args()
+
+
+def find_stack() -> Stack:
+    """What the lab's ``airflow.env`` and the account behind it say. Provisions the REST API if it does not answer."""
+    state = ROOT / os.environ.get("LAB_STATE", ".lab/state")
+    file = Path(os.environ.get("ENV_FILE", state / "airflow.env"))
+    if not file.is_file():
+        raise SystemExit(f"{file} is not there: run `make lab` first")
+    os.environ.update(line.split("=", 1) for line in shlex.split(file.read_text()))
+    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
+    settings = parse_settings(os.environ.get(f"AIRFLOW_VAR_{VARIABLE.upper()}"))
+
+    from pinterest.hooks.api_gateway import ApiGatewayHook, RestApiError
+    from pinterest.hooks.msk import MskHook
+
+    gateway = ApiGatewayHook(aws_conn_id="aws_default")
+
+    def look_up() -> tuple[str, str]:
+        api = settings.rest_api
+        url = gateway.find_invoke_url(settings.rest_api_name, stage_name=api.stage, url_format=api.invoke_url_format)
+        key = gateway.kept_api_key(settings.api_key_parameter)
+        requests.get(f"{url}/topics", headers={"x-api-key": key}, timeout=30).raise_for_status()
+        return url, key
+
+    try:
+        invoke_url, api_key = look_up()
+    except (RestApiError, requests.RequestException) as error:
+        print(f"{error}\nrunning pinterest_pipeline once, with one post", file=sys.stderr)
+        command = [str(ROOT / "bin" / "airflow"), "dags", "test", "pinterest_pipeline", "-c", json.dumps({"posts": 1})]
+        subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, "ENV_FILE": str(file)})
+        invoke_url, api_key = look_up()
+    brokers = MskHook(aws_conn_id="aws_default").brokers(settings.kafka.cluster_name, settings.kafka.authentication)
+    source = json.loads(os.environ["AIRFLOW_CONN_PINTEREST_SOURCE"])
+    return Stack(settings, invoke_url, api_key, brokers["bootstrap_servers"], source)
+
+
+@contextmanager
+def bench_topics(stack: Stack) -> Iterator[Topics]:
+    """Three topics like the pipeline's, which no connector reads; gone afterwards."""
+    admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
+    topics: Topics = {stream: f"bench-{uuid.uuid4().hex[:8]}.{stream}" for stream in STREAMS}
+    partitions = stack.settings.kafka.partitions
+    for made in admin.create_topics([NewTopic(topic, partitions, 1) for topic in topics.values()]).values():
+        made.result(30)
+    try:
+        yield topics
+    finally:
+        for gone in admin.delete_topics(list(topics.values())).values():
+            gone.result(30)
+
+
+def rate(posts: int, send: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    send()
+    return posts * len(STREAMS) / (time.perf_counter() - started)
+
+
+def seeds_loop(stack: Stack, topics: Topics, posts: int) -> None:
+    """``user_posting_emulation.py`` as the seeds have it, but for the pauses and the API key."""
+    engine = stack.engine()
+    headers = {"Content-Type": CONTENT_TYPE, "x-api-key": stack.api_key}
+    for draw in draws(SEED, count=posts):
+        with engine.connect() as connection:
+            rows = {
+                stream: dict(
+                    connection.execute(text(f"SELECT * FROM {table.name} LIMIT {draw.ind}, 1")).mappings().one()
+                )
+                for stream, table in SOURCE_TABLES.items()
+            }
+        for stream, row in rows.items():
+            payload = json.dumps({"records": [{"value": row}]}, default=str)
+            url = f"{stack.invoke_url}/topics/{topics[stream]}"
+            answer = requests.request("POST", url, headers=headers, data=payload, timeout=60)
+            answer.raise_for_status()
+    engine.dispose()
+
+
+def request_bodies(stack: Stack, posts: int, batch_size: int) -> dict[Stream, list[bytes]]:
+    bodies: dict[Stream, list[bytes]] = {stream: [] for stream in STREAMS}
+    with SourceTables(stack.engine(), connection_id="pinterest_source") as source:
+        for batch in batched(draws(SEED, count=posts), batch_size):
+            for stream in STREAMS:
+                rows = source.read(stream, [draw.ind for draw in batch])
+                records = [{"key": draw.ind, "value": rows[draw.ind]} for draw in batch]
+                bodies[stream].append(
+                    json.dumps({"records": records}, default=as_posted, separators=(",", ":")).encode()
+                )
+    return bodies
+
+
+def proxy_alone(stack: Stack, topics: Topics, bodies: dict[Stream, list[bytes]]) -> None:
+    address = urlsplit(stack.proxy_url)
+    failures: list[str] = []
+
+    def send(stream: Stream) -> None:
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
+        for body in bodies[stream]:
+            connection.request("POST", f"/topics/{topics[stream]}", body, {"Content-Type": CONTENT_TYPE})
+            answer = connection.getresponse()
+            said = answer.read()
+            if answer.status != http.client.OK:
+                failures.append(f"{answer.status} {said[:200]!r}")
+                break
+        connection.close()
+
+    threads = [threading.Thread(target=send, args=(stream,)) for stream in STREAMS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise SystemExit(f"the REST proxy answered {failures[0]}")
+
+
+def ours(stack: Stack, topics: Topics, arguments: argparse.Namespace) -> None:
+    stop = threading.Event()
+    progress = PostingProgress(dag_id="bench", run_id="bench", seed=SEED, first_draw=0, posts=arguments.posts)
+    senders = {
+        stream: RecordSender(
+            stream,
+            invoke_url=stack.invoke_url,
+            topic=topics[stream],
+            api_key=stack.api_key,
+            policy=RetryPolicy(),
+            stop=stop,
+        )
+        for stream in STREAMS
+    }
+    with SourceTables(stack.engine(), connection_id="pinterest_source") as source:
+        Posting(progress, source=source, senders=senders, batch_size=arguments.batch_size, paced=False, stop=stop).run(
+            lambda progress, refused: None
+        )
+    for sender in senders.values():
+        sender.close()
+
+
+def count_records(stack: Stack, topic: str) -> int:
+    consumer = Consumer({"bootstrap.servers": stack.bootstrap_servers, "group.id": "bench"})
+    partitions = [TopicPartition(topic, number) for number in range(stack.settings.kafka.partitions)]
+    ends = [consumer.get_watermark_offsets(partition, timeout=30) for partition in partitions]
+    consumer.close()
+    return sum(high - low for low, high in ends)
+
+
+def report(figures: dict[str, list[float]], arguments: argparse.Namespace) -> None:
+    seeds, proxy, mine = (statistics.median(figures[name]) for name in ("seeds", "proxy", "ours"))
+    print(f"{'records/s':>12}  {'batch':>6}  {'rounds':>20}")
+    for name, batch in (("seeds", 1), ("proxy", arguments.batch_size), ("ours", arguments.batch_size)):
+        rounds = " ".join(f"{figure:.0f}" for figure in figures[name])
+        print(f"{statistics.median(figures[name]):12.0f}  {batch:6}  {rounds:>20}  {name}")
+    print(f"ours is {mine / seeds:.0f} times the seeds' loop (target: {TIMES_SEEDS} or more)")
+    print(f"ours is {mine / proxy:.2f} of what the proxy takes (target: {SHARE_OF_PROXY} or more)")
+    print(
+        json.dumps(
+            {
+                "benchmark": "posting",
+                "batch_size": arguments.batch_size,
+                "posts": arguments.posts,
+                "seeds_records_per_second": round(seeds, 1),
+                "proxy_records_per_second": round(proxy, 1),
+                "ours_records_per_second": round(mine, 1),
+                "times_seeds": round(mine / seeds, 1),
+                "share_of_proxy": round(mine / proxy, 3),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Whole runs of the DAGs on a lab, started as a user starts them, and what can be seen of them from outside."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pymysql
+from lab_parts import wait_until
+
+from lab.state import CHECKOUT, USER_ID, State
+
+STREAMS = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
+KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
+BUCKET = f"user-{USER_ID}-bucket"
+HOURLY_LIMIT = 600
+
+
+def seeds_draws(seed: int, posts: int) -> list[int]:
+    """The keys that the seeds' loop draws, written here once more: the sleep's draw, then the row's."""
+    randomness = random.Random(seed)
+    keys = []
+    for _ in range(posts):
+        randomness.randrange(0, 2)
+        keys.append(randomness.randint(0, 11000))
+    return keys
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its exit code, its log, its ledger (empty where none was written)."""
+
+    exit_code: int
+    log: str
+    run_id: str
+    ledger: dict[str, Any]
+
+    @property
+    def verdict(self) -> str:
+        return self.ledger.get("verdict", {}).get("status", "none")
+
+    def entry(self, hop: str, stream: str) -> dict[str, Any]:
+        return next(e for e in self.ledger["entries"] if e["hop"] == hop and e["stream"] == stream)
+
+    def assert_reconciled(self) -> None:
+        assert self.exit_code == 0, self.log[-6000:]
+        assert self.verdict == "reconciled"
+
+
+class Pipeline:
+    def __init__(self, lab: State) -> None:
+        self.lab = lab
+        self.environment = {
+            name: value
+            for token in shlex.split(lab.path("airflow.env").read_text(), comments=True)
+            for name, equals, value in [token.partition("=")]
+            if equals
+        }
+        aws = json.loads(self.environment["AIRFLOW_CONN_AWS_DEFAULT"])
+        self.s3 = boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{lab.port('aws')}",
+            region_name="us-east-1",
+            aws_access_key_id=aws["login"],
+            aws_secret_access_key=aws["password"],
+        )
+
+    def start(self, dag_id: str, **params: Any) -> subprocess.Popen[bytes]:
+        """A run in a process group of its own, logging to the lab's log folder."""
+        log = self.lab.log(f"test-{dag_id}")
+        return subprocess.Popen(
+            [str(CHECKOUT / "bin" / "airflow"), "dags", "test", dag_id, "-c", json.dumps(params)],
+            env={**os.environ, "ENV_FILE": str(self.lab.path("airflow.env"))},
+            stdout=log.open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def run(self, dag_id: str, **params: Any) -> Run:
+        before = self.reports(dag_id)
+        process = self.start(dag_id, **params)
+        try:
+            exit_code = process.wait(timeout=HOURLY_LIMIT)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+        log = self.lab.log(f"test-{dag_id}").read_text(errors="replace")
+        new = self.reports(dag_id) - before
+        run_id = max(new) if new else ""
+        ledger = self.document(f"reports/{dag_id}/{run_id}/ledger.json") if new else {}
+        return Run(exit_code, log, run_id, ledger)
+
+    def run_and_kill(self, dag_id: str, when: Callable[[], bool], what: str, **params: Any) -> None:
+        """Start a run, wait until ``when``, then SIGKILL everything of it."""
+        process = self.start(dag_id, **params)
+        try:
+            wait_until(lambda: process.poll() is not None or when(), what, deadline=300)
+            assert process.poll() is None, self.lab.log(f"test-{dag_id}").read_text(errors="replace")[-4000:]
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def reports(self, dag_id: str) -> set[str]:
+        return {key.split("/")[2] for key in self.keys(f"reports/{dag_id}/")}
+
+    def document(self, key: str) -> dict[str, Any]:
+        return json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    def query(self, statement: str) -> list[dict[str, str]]:
+        answer = subprocess.run(
+            [str(CHECKOUT / "bin" / "query"), statement],
+            env={**os.environ, "ENV_FILE": str(self.lab.path("airflow.env"))},
+            capture_output=True,
+            text=True,
+        )
+        assert answer.returncode == 0, answer.stderr
+        return list(csv.DictReader(io.StringIO(answer.stdout)))
+
+    def count(self, table: str) -> int:
+        return int(self.query(f"select count(*) as n from {table}")[0]["n"])
+
+    def source_rows(self, stream: str, keys: set[int]) -> list[dict[str, Any]]:
+        """Rows of the source as they are posted: times as text."""
+        source = json.loads(self.environment["AIRFLOW_CONN_PINTEREST_SOURCE"])
+        connection = pymysql.connect(
+            host=source["host"],
+            port=source["port"],
+            user=source["login"],
+            password=source["password"],
+            database=source["schema"],
+            cursorclass=pymysql.cursors.DictCursor,
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {STREAMS[stream]}")
+            rows = [row for row in cursor.fetchall() if row[KEYS[stream]] in keys]
+        for row in rows:
+            for name, value in row.items():
+                if hasattr(value, "isoformat"):
+                    row[name] = value.isoformat(sep=" ")
+        return rows
+
+
+def folder_files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*.parquet")}
