@@ -29,6 +29,7 @@ from pinterest_stages.flows import batch, provision
 @dag(
     dag_id="pinterest_pipeline",
     schedule=None,
+    is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=3),
     params=POSTING_PARAMS,
     tags=[Tag.SETUP, Tag.BATCH],

@@ -13,7 +13,7 @@ from include.emulation import Draw, draws
 from include.posting_progress import PostingProgress, RefusedRow, Settled
 from include.record_sender import PostingStoppedError, SourceRow
 from include.settings import STREAMS, Stream
-from include.source_tables import SOURCE_TABLES, SourceTables, Value
+from include.source_tables import SOURCE_TABLES, SourceTables
 
 READ_AHEAD = 2
 NO_SOURCE_ROW = "no_source_row"
@@ -161,7 +161,7 @@ class Posting:
             raise failure
 
 
-def _piece(stream: Stream, posts: Sequence[Draw], values: Mapping[int, dict[str, Value]]) -> Piece:
+def _piece(stream: Stream, posts: Sequence[Draw], values: Mapping[int, bytes]) -> Piece:
     rows = [SourceRow(post.number, post.ind, values[post.ind]) for post in posts if post.ind in values]
     table = SOURCE_TABLES[stream]
     missing = {

@@ -13,7 +13,6 @@ import requests
 
 from include.posting_progress import RefusedRow, Settled
 from include.settings import Stream
-from include.source_tables import as_posted
 
 CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
 
@@ -40,11 +39,11 @@ class PostingStoppedError(RuntimeError):
 
 
 class SourceRow(NamedTuple):
-    """A row to post: the number of its draw in the run, its post's key, its columns."""
+    """A row to post: the number of its draw in the run, its post's key, its columns as a JSON object."""
 
     draw: int
     ind: int
-    value: dict[str, Any]
+    value: bytes
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,7 @@ class RecordSender:
 
     def _post(self, rows: Sequence[SourceRow]) -> requests.Response | _Failure:
         """The answer of the API if it settles anything, else the reason to try again."""
-        records = [{"key": row.ind, "value": row.value} for row in rows]
-        body = json.dumps({"records": records}, default=as_posted, separators=(",", ":")).encode()
+        body = b'{"records":[%b]}' % b",".join(b'{"key":%d,"value":%b}' % (row.ind, row.value) for row in rows)
         try:
             response = self._session.post(
                 self._url,
@@ -183,7 +181,7 @@ class RecordSender:
             )
 
     def _refusal(self, row: SourceRow, code: str, message: str) -> RefusedRow:
-        return RefusedRow(self.stream, row.draw, row.ind, code, message, row.value)
+        return RefusedRow(self.stream, row.draw, row.ind, code, message, json.loads(row.value))
 
 
 def _record_answers(response: requests.Response) -> list[dict[str, Any]] | None:

@@ -199,7 +199,7 @@ ANALYSES = (
     Analysis(
         "median_followers_by_join_year_and_age_group",
         "And by year of joining and age?",
-        "Median over posts; the darker, the more",
+        "Median over posts; the stronger the shade, the more",
         ("age_group", "join_year", "median_follower_count"),
         _grid,
         shape="wide",

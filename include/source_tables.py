@@ -1,18 +1,22 @@
-"""The three source tables: rows of drawn keys, read in batches."""
+"""The three source tables: rows of drawn keys, read in batches, as the JSON that is posted."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, NamedTuple, NoReturn, Self
 
+from pymysql.constants import FIELD_TYPE
+from pymysql.converters import conversions
 from sqlalchemy import ColumnClause, Connection, Engine, Select, bindparam, column, create_engine, select, table
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from include.settings import Stream
 
-Value = str | int | float | datetime | None
+AS_PRINTED = {
+    kind: decode for kind, decode in conversions.items() if kind not in (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP)
+}
 
 
 class SourceTable(NamedTuple):
@@ -68,6 +72,9 @@ class SourceError(RuntimeError):
 class SourceTables:
     """Reads with one connection, opened at the first read and opened once more when the server has dropped it.
 
+    A row that has been read is kept: a key that is drawn again costs no query, and is posted as it was. All of the
+    sequence's 11,001 keys are 33,003 rows, some 20 MB.
+
     :param engine: where the tables are, see :func:`source_engine`
     :param connection_id: the name to give in error messages
     """
@@ -76,6 +83,8 @@ class SourceTables:
         self._engine = engine
         self._connection_id = connection_id
         self._connection: Connection | None = None
+        self._rows: dict[Stream, dict[int, bytes]] = {stream: {} for stream in SOURCE_TABLES}
+        self._encode = json.JSONEncoder(separators=(",", ":")).encode
         self._selects = {stream: source.rows_of_keys() for stream, source in SOURCE_TABLES.items()}
 
     def __enter__(self) -> Self:
@@ -90,16 +99,18 @@ class SourceTables:
             self._connection = None
         self._engine.dispose()
 
-    def read(self, stream: Stream, keys: Sequence[int]) -> dict[int, dict[str, Value]]:
-        """The rows by key, each as it is posted; a key the table does not hold is not in the answer.
+    def read(self, stream: Stream, keys: Sequence[int]) -> dict[int, bytes]:
+        """The rows by key, each a JSON object of its columns; a key the table does not hold is not in the answer.
 
-        One query, however often a key is asked for.
+        At most one query. Datetimes are text as the source prints them, ``2022-01-01 02:26:50``.
         """
-        distinct = list(dict.fromkeys(keys))
-        if not distinct:
-            return {}
-        names = (SOURCE_TABLES[stream].key, *SOURCE_TABLES[stream].columns)
-        return {row[0]: dict(zip(names, row, strict=True)) for row in self._query(stream, distinct)}
+        rows = self._rows[stream]
+        unread = [key for key in dict.fromkeys(keys) if key not in rows]
+        if unread:
+            names = (SOURCE_TABLES[stream].key, *SOURCE_TABLES[stream].columns)
+            for row in self._query(stream, unread):
+                rows[row[0]] = self._encode(dict(zip(names, row, strict=True))).encode()
+        return {key: rows[key] for key in keys if key in rows}
 
     def _query(self, stream: Stream, keys: list[int]) -> Sequence[tuple[Any, ...]]:
         for may_reconnect in (self._connection is not None, False):
@@ -146,15 +157,8 @@ def source_engine(*, host: str, port: int, login: str, password: str, schema: st
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
         pool_size=1,
-        connect_args={"connect_timeout": 10, "read_timeout": 60},
+        connect_args={"connect_timeout": 10, "read_timeout": 60, "conv": AS_PRINTED},
     )
-
-
-def as_posted(value: object) -> str:
-    """How JSON shows what it has no form for: a datetime as the source prints it, ``2022-01-01 02:26:50``."""
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
-    raise TypeError(f"a source column holds {value!r}, a {type(value).__name__}: no JSON form is known")
 
 
 def _address(url: URL) -> str:

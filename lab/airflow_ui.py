@@ -6,12 +6,15 @@ import functools
 import time
 from importlib.metadata import version
 
+import requests
+
 from lab import airflow_environment, processes
 from lab.progress import Reporter, Step, StepError, Work, run_steps
 from lab.readiness import get_json
 from lab.state import CHECKOUT, State, choose_ports
 from lab.supervision import Program, Supervisor
 
+DAG = "pinterest_pipeline"  # the one that only runs when it is asked to: a run triggered in the UI must start
 API_SERVER = "airflow-api-server"
 COMPONENTS = {  # the log servers would listen on every interface; the UI reads the files itself
     API_SERVER: ("api-server",),
@@ -34,7 +37,6 @@ def programs(state: State) -> list[Program]:
     environment = {
         "ENV_FILE": str(state.path("airflow.env")),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
     }
     return [Program(name, command(*arguments), environment, 20) for name, arguments in COMPONENTS.items()]
 
@@ -57,14 +59,13 @@ def serve(state: State, reporter: Reporter) -> None:
     supervisor = Supervisor(state)
     if not all(process.state == "RUNNING" for process in supervisor.processes() if process.name in COMPONENTS):
         choose_port(state)
-    others = tuple(name for name in COMPONENTS if name != API_SERVER)
-    after = {name: (API_SERVER,) for name in others}
+    steps = [
+        Step(name, functools.partial(start, state, supervisor), () if name == API_SERVER else (API_SERVER,))
+        for name in COMPONENTS
+    ]
+    steps.append(Step(f"DAG {DAG}", functools.partial(unpause, state), tuple(COMPONENTS)))
     try:
-        run_steps(
-            [Step(name, functools.partial(start, state, supervisor), after.get(name, ())) for name in COMPONENTS],
-            state.log,
-            reporter,
-        )
+        run_steps(steps, state.log, reporter)
         reporter.say(
             f"Airflow: http://127.0.0.1:{state.port('airflow')} (no log-in; Ctrl-C stops it, the lab stays up)"
         )
@@ -74,8 +75,7 @@ def serve(state: State, reporter: Reporter) -> None:
         reporter.say("stopping Airflow")
     finally:
         if supervisor.is_alive():
-            for name in reversed(COMPONENTS):
-                supervisor.stop(name)
+            supervisor.stop(*COMPONENTS)
 
 
 def choose_port(state: State) -> None:
@@ -97,8 +97,32 @@ def is_ready(state: State, supervisor: Supervisor, name: str) -> bool:
     if supervisor.process(name).state == "FATAL":
         raise StepError("it ended again and again as soon as it was started")
     try:
-        health = get_json(f"http://127.0.0.1:{state.port('airflow')}/api/v2/monitor/health")
+        health = get_json(f"{address(state)}/api/v2/monitor/health")
     except (OSError, ValueError):
         return False
     assert isinstance(health, dict)
     return name == API_SERVER or health[HEALTH_KEYS[name]]["status"] == "healthy"
+
+
+def address(state: State) -> str:
+    return f"http://127.0.0.1:{state.port('airflow')}"
+
+
+def unpause(state: State, work: Work) -> None:
+    """A paused DAG would take a run and never start it. Waits until the DAG has been read."""
+    work.note = "waiting for the DAG to be read"
+    work.until(lambda: is_unpaused(state), 120, f"Airflow's reading of {DAG}", pause=1)
+
+
+def is_unpaused(state: State) -> bool:
+    session = requests.Session()
+    session.trust_env = False
+    token = session.get(f"{address(state)}/auth/token", timeout=10).json()["access_token"]
+    answer = session.patch(
+        f"{address(state)}/api/v2/dags/{DAG}",
+        params={"update_mask": "is_paused"},
+        json={"is_paused": False},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=10,
+    )
+    return answer.ok

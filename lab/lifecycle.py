@@ -15,10 +15,9 @@ from lab.progress import Reporter, Step, StepError, Work, run_steps
 from lab.services import Service, services
 from lab.setup import steps
 from lab.state import State
-from lab.supervision import Program, Supervisor
+from lab.supervision import STARTED, Program, Supervisor
 
 MOST_STARTS = 4
-STARTED = ("RUNNING", "STARTING", "BACKOFF")
 
 
 def up(state: State, reporter: Reporter) -> None:
@@ -114,9 +113,7 @@ def undo(state: State, supervisor: Supervisor, keep: set[str] | None) -> Iterato
         if keep is None:
             stop_everything(state, supervisor)
         else:
-            for process in supervisor.processes():
-                if process.name not in keep:
-                    supervisor.stop(process.name)
+            supervisor.stop(*(process.name for process in supervisor.processes() if process.name not in keep))
         raise
 
 

@@ -25,7 +25,7 @@ def table(state: State) -> str:
 
 
 def row(state: State, name: str, process: Process | None, ports: list[int]) -> tuple[str, ...]:
-    listed = ",".join(map(str, ports))
+    listed = ",".join(map(str, ports)) or "-"
     if process is None or not process.pid:
         said = process.state.lower() if process else "stopped"
         return name, said, "-", listed, "-", "-", str(state.log(name))

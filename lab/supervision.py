@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from supervisor.xmlrpc import SupervisorTransport
 from lab.processes import MARK
 from lab.state import State, write_private
 
+STARTED = ("RUNNING", "STARTING", "BACKOFF")
+ALIVE = (*STARTED, "STOPPING")
 KEPT_VARIABLES = ("HOME", "PATH", "USER", "LOGNAME", "TMPDIR")
 
 DAEMON = """[supervisord]
@@ -135,12 +138,17 @@ class Supervisor:
             time.sleep(0.05)
 
     def start(self, name: str) -> None:
-        if self.process(name).state not in ("RUNNING", "STARTING", "BACKOFF"):
+        if self.process(name).state not in STARTED:
             self.rpc.startProcess(name, False)
 
-    def stop(self, name: str) -> None:
-        if self.process(name).state in ("RUNNING", "STARTING", "BACKOFF"):
-            self.rpc.stopProcess(name)
+    def stop(self, *names: str) -> None:
+        """Stop programs, all at the same time, and wait for their end."""
+        for process in self.processes():
+            if process.name in names and process.state in ALIVE:
+                with suppress(Fault):  # it ended by itself in between
+                    self.rpc.stopProcess(process.name, False)
+        while any(process.name in names and process.state in ALIVE for process in self.processes()):
+            time.sleep(0.1)
 
     def process(self, name: str) -> Process:
         return view(self.rpc.getProcessInfo(name))
@@ -152,11 +160,9 @@ class Supervisor:
         return int(self.rpc.getPID())
 
     def stop_daemon(self) -> None:
-        """Stop every program, all at once, and then supervisord itself."""
+        """Stop every program and then supervisord itself."""
         pid = self.pid()
-        self.rpc.stopAllProcesses(False)
-        while any(process.state in ("RUNNING", "STARTING", "STOPPING", "BACKOFF") for process in self.processes()):
-            time.sleep(0.1)
+        self.stop(*(process.name for process in self.processes()))
         os.kill(pid, signal.SIGTERM)
 
 

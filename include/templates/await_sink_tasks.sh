@@ -3,17 +3,21 @@
 set -euo pipefail
 export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
 
+describe_group() {
+  "$HOME/kafka/bin/kafka-consumer-groups.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
+    --command-config "$HOME/kafka/bin/client.properties" --describe --group "$GROUP" 2>&1 || true
+}
+
 # Lines of "topic owned" and "topic orphan", one for every partition.
 partitions() {
-  "$HOME/kafka/bin/kafka-consumer-groups.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
-    --command-config "$HOME/kafka/bin/client.properties" --describe --group "$GROUP" 2>&1 |
-    awk '$1 == "GROUP" { for (i = 1; i <= NF; i++) column[$i] = i; next }
-         ("CONSUMER-ID" in column) && NF { print $column["TOPIC"], ($column["CONSUMER-ID"] == "-" ? "orphan" : "owned") }'
+  awk '$1 == "GROUP" { for (i = 1; i <= NF; i++) column[$i] = i; next }
+       ("CONSUMER-ID" in column) && NF { print $column["TOPIC"], ($column["CONSUMER-ID"] == "-" ? "orphan" : "owned") }'
 }
 
 deadline=$(($(date +%s) + WAIT_SECONDS))
 while :; do
-  seen=$(partitions || true)
+  described=$(describe_group)
+  seen=$(echo "$described" | partitions)
   missing=
   for topic in $TOPICS; do
     if ! echo "$seen" | grep -qxF "$topic owned" || echo "$seen" | grep -qxF "$topic orphan"; then
@@ -26,6 +30,7 @@ while :; do
     exit 0
   fi
   if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "$described" | tail -n 5 >&2
     echo "After $WAIT_SECONDS s no task of the connector reads$missing (consumer group $GROUP)" >&2
     exit 1
   fi

@@ -47,9 +47,13 @@ async def start(state: State) -> list[web.AppRunner]:
     routes.add("GET", "2.0/preview/scim/v2/Me", lambda _: {"userName": "lab", "active": True})
     routes.add("GET", "2.1/clusters/spark-versions", lambda _: {"versions": [{"key": "lab", "name": "Spark 4.1"}]})
 
+    async def no_metadata(_: web.Request) -> web.Response:
+        return web.json_response({})
+
     app = web.Application(client_max_size=LARGEST_UPLOAD, middlewares=[answer_errors, require_token(token)])
     RunPages(store, state.path("logs", "databricks")).register(app)
     app.router.add_route("*", "/api/{path:.*}", routes.dispatch)
+    app.router.add_get("/.well-known/databricks-config", no_metadata)
 
     async def close_worker(_: web.Application) -> None:
         await runner.close()

@@ -7,8 +7,8 @@ What a notebook sees as on Databricks: source format with cells, ``%md``, ``%sql
 ``dbutils``, ``display``; its own folder on ``sys.path``; a session of its own; Delta as the default table format.
 
 Known differences:
-- one Python process for all tasks: a library is imported afresh when no other task of its folder runs, and tasks of
-  different folders wait for each other; threads a notebook leaves behind live on in the worker;
+- one Python process for all tasks: a library is imported afresh when no other task of its folder runs; threads that a
+  notebook leaves behind live on in the worker;
 - ``SparkSession.builder.getOrCreate()`` gives the worker's base session, not the notebook's (use ``spark``);
 - cancel stops Spark work and Python code at once, but a call that blocks outside both (``time.sleep``, a socket) ends
   first; after a minute the run is given up as canceled;

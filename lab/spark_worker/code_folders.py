@@ -1,63 +1,84 @@
-"""Which workspace folder Python imports from: one at a time, so that two versions of a library never mix."""
+"""Every task imports from its own workspace folder, though all share one process and one ``sys.modules``."""
 
 from __future__ import annotations
 
+import builtins
+import contextvars
 import importlib
 import sys
 import threading
-from collections import deque
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-CANCEL_CHECK_SECONDS = 0.5  # a thread that waits for ever never sees that its task was canceled
+_folder: contextvars.ContextVar[Path | None] = contextvars.ContextVar("code_folder", default=None)
 
 
 class CodeFolders:
-    """Tasks of one folder run side by side; a task of another folder waits until they end, first come, first served.
+    """Keeps the modules of each workspace folder apart.
 
-    The first task to enter a folder finds no module of the workspace loaded: what was uploaded last is what runs.
+    Whatever a task imports, at its start or later, in its own thread or in one it started, comes from its folder:
+    before an import statement of a task runs, the modules of its folder take the place of another's. The first task to
+    enter a folder finds none of them loaded, so that what was uploaded last is what runs. ``importlib.import_module``
+    inside a function is not covered when tasks of two folders run at the same time.
     """
 
     def __init__(self, workspace: Path) -> None:
-        self._workspace = workspace.resolve()
-        self._folder: Path | None = None
-        self._inside = 0
-        self._queue: deque[object] = deque()
-        self._changed = threading.Condition()
+        self._prefix = f"{workspace.resolve()}/"
+        self._active: Path | None = None
+        self._modules: dict[Path, dict[str, ModuleType]] = {}
+        self._inside: Counter[Path] = Counter()
+        self._lock = threading.RLock()
+
+    def install(self) -> None:
+        """Put ourselves in front of every import statement of this process."""
+        plain_import = builtins.__import__
+
+        def import_from_folder(*arguments: Any, **named: Any) -> Any:
+            folder = _folder.get()
+            if folder is None:
+                return plain_import(*arguments, **named)
+            with self._lock:
+                self._activate(folder)
+                return plain_import(*arguments, **named)
+
+        builtins.__import__ = import_from_folder
 
     @contextmanager
     def imports_from(self, folder: Path) -> Iterator[None]:
-        self._enter(folder)
+        with self._lock:
+            if self._inside[folder] == 0:
+                self._activate(None)
+                self._modules.pop(folder, None)
+                importlib.invalidate_caches()
+            self._inside[folder] += 1
+        token = _folder.set(folder)
         try:
             yield
         finally:
-            with self._changed:
-                self._inside -= 1
-                self._changed.notify_all()
+            _folder.reset(token)
+            with self._lock:
+                self._inside[folder] -= 1
 
-    def _enter(self, folder: Path) -> None:
-        ticket = object()
-        with self._changed:
-            self._queue.append(ticket)
-            try:
-                while not (self._queue[0] is ticket and (self._inside == 0 or self._folder == folder)):
-                    self._changed.wait(CANCEL_CHECK_SECONDS)
-                if self._inside == 0:
-                    self._switch_to(folder)
-                self._inside += 1
-            finally:
-                self._queue.remove(ticket)
-                self._changed.notify_all()
+    def _activate(self, folder: Path | None) -> None:
+        """Make ``sys`` show the modules and the path of that folder; interrupted half-way, it shows none of any."""
+        if folder == self._active:
+            return
+        left, self._active = self._active, None
+        loaded = {name: module for name, module in [*sys.modules.items()] if self._is_of_workspace(module)}
+        for name in loaded:
+            del sys.modules[name]
+        if left is not None:
+            self._modules[left] = loaded
+        sys.path[:] = [entry for entry in sys.path if not f"{entry}/".startswith(self._prefix)]
+        if folder is not None:
+            sys.modules.update(self._modules.get(folder, {}))
+            sys.path.insert(0, str(folder))
+        self._active = folder
 
-    def _switch_to(self, folder: Path) -> None:
-        for name, module in list(sys.modules.items()):
-            if self._is_of_workspace(module):
-                del sys.modules[name]
-        sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(self._folder))]
-        importlib.invalidate_caches()
-        self._folder = folder
-
-    def _is_of_workspace(self, module: object) -> bool:
+    def _is_of_workspace(self, module: ModuleType) -> bool:
         places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-        return any(place and self._workspace in Path(place).resolve().parents for place in places)
+        return any(isinstance(place, str) and f"{place}/".startswith(self._prefix) for place in places)

@@ -35,6 +35,7 @@ class Desk:
         self._state = state
         self._session = session
         self._folders = CodeFolders(state.path("workspace"))
+        self._folders.install()
         self._work: dict[str, Work] = {}
         self._lock = threading.Lock()
 

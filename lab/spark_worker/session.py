@@ -40,12 +40,12 @@ def open_session(state: State) -> SparkSession:
 
 
 def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
-    jars = sorted(str(jar) for jar in (state.install / "jars" / "spark").glob("*.jar"))
-    if not jars:
-        raise SystemExit(f"No jars in {state.install / 'jars' / 'spark'}: run `make lab` to install them")
+    jars = state.install / "jars" / "spark"
+    if not any(jars.glob("delta-spark*.jar")):
+        raise SystemExit(f"{jars} has no Delta jar: run `make lab`, it installs what is missing")
     s3a = "spark.hadoop.fs.s3a"
     return {
-        "spark.jars": ",".join(jars),
+        "spark.driver.extraClassPath": f"{jars}/*",
         "spark.driver.memory": "2g",
         "spark.driver.extraJavaOptions": " ".join(
             [

@@ -14,7 +14,6 @@ from include.ledger import entries_json
 from include.posting_ledger import posting_entries
 from include.posting_order import PostingOrder
 from include.posting_progress import PostingProgress, RefusedRow
-from include.source_tables import as_posted
 
 
 class PostingStore:
@@ -94,8 +93,7 @@ class PostingStore:
                     "code": row.code,
                     "message": row.message,
                     "value": row.value,
-                },
-                default=as_posted,
+                }
             )
             for row in refused
             if (row.stream, row.draw) not in known

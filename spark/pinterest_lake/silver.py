@@ -29,18 +29,19 @@ def refresh(lake: Lake, landed: Landed, stream: str, run_id: str) -> dict[str, i
     run that is cleaned after a later one undoes nothing.
     """
     lines = lake.table(bronze(stream)).where(landed.held)
-    keys = lines.where(F.col("ind").between(0, LARGEST_IND)).agg(
-        F.count("*").alias("lines"),
-        F.count_distinct("ind").alias("distinct"),
-        F.coalesce(F.min("ind"), F.lit(0)).alias("lowest"),
-        F.coalesce(F.max("ind"), F.lit(0)).alias("highest"),
-    )
-    span = keys.first()
-    stored = lake.table(stream).where(F.col("ind").between(span.lowest, span.highest))
-    same_ind = f"stored.ind = row.ind AND stored.ind BETWEEN {span.lowest} AND {span.highest}"
+    ind = F.when(F.col("ind").between(0, LARGEST_IND), F.col("ind"))
+    keys = lines.agg(
+        F.count("*").alias("records"),
+        F.count(ind).alias("keyed"),
+        F.count_distinct(ind).alias("distinct"),
+        F.coalesce(F.min(ind), F.lit(0)).alias("lowest"),
+        F.coalesce(F.max(ind), F.lit(0)).alias("highest"),
+    ).first()
+    stored = lake.table(stream).where(F.col("ind").between(keys.lowest, keys.highest))
+    same_ind = f"stored.ind = row.ind AND stored.ind BETWEEN {keys.lowest} AND {keys.highest}"
 
     rows = _cleaned(lines, stream, run_id)
-    if span.lines == span.distinct and stored.isEmpty():
+    if keys.keyed == keys.distinct and stored.isEmpty():
         passed = inserted = lake.insert_missing(stream, rows, on=same_ind)
         updated = 0
     else:
@@ -51,16 +52,15 @@ def refresh(lake: Lake, landed: Landed, stream: str, run_id: str) -> dict[str, i
         changes.unpersist()
         rows.unpersist()
 
-    records_in = lines.count()
-    if records_in > passed:
+    if keys.records > passed:
         refused = parsed(lines, stream).where(~is_valid(stream))
         quarantine(lake, explained(refused, stream), stream, run_id)
     return {
-        "records_in": records_in,
+        "records_in": keys.records,
         "inserted": inserted,
         "updated": updated,
         "duplicates": passed - inserted - updated,
-        "quarantined": records_in - passed,
+        "quarantined": keys.records - passed,
         "rows": lake.table(stream).count(),
     }
 

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
 
 QUARANTINED = "quarantine"
+LISTING_TASKS = 16  # Spark would list a thousand objects with a thousand tasks
 
 
 def bronze(stream: str) -> str:
@@ -26,6 +27,7 @@ class Lake:
 
     def __post_init__(self) -> None:
         self.spark.conf.set("spark.sql.session.timeZone", "UTC")
+        self.spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", str(LISTING_TASKS))
 
     def name(self, table: str) -> str:
         return f"{self.catalog}.{self.schema}.{table}"

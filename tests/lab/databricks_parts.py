@@ -11,13 +11,14 @@ from lab_parts import Part, start_cloud, wait_until
 
 from lab.state import State
 
-RUN_DEADLINE = 120
+RUN_DEADLINE = 180
 
 
 def start_spark(state: State) -> Part:
     python = state.install / "envs" / "spark" / "bin" / "python"
     assert python.exists(), f"{python} is missing; run: .venv/bin/python -m lab setup"
-    return Part(state, [str(python), "-m", "lab.spark_worker"], f"http://127.0.0.1:{state.port('spark')}/_lab/health")
+    health = f"http://127.0.0.1:{state.port('spark')}/_lab/health"
+    return Part(state, [str(python), "-m", "lab.spark_worker"], health, deadline=RUN_DEADLINE)
 
 
 class SparkWorker:

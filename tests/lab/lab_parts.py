@@ -28,7 +28,7 @@ def wait_until(condition: Callable[[], object], what: str, deadline: float = DEA
 class Part:
     """A process of the lab, started as the lab starts it, and ready."""
 
-    def __init__(self, state: State, arguments: list[str], health: str | None) -> None:
+    def __init__(self, state: State, arguments: list[str], health: str | None, deadline: float = DEADLINE) -> None:
         self.state = state
         self.log = state.log(arguments[-1])
         self.earlier = self.log.stat().st_size if self.log.exists() else 0
@@ -40,7 +40,11 @@ class Part:
                 cwd=state.root,
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **state.environment()},
             )
-        wait_until(lambda: self.answers(health), f"{' '.join(arguments)} answers")
+        try:
+            wait_until(lambda: self.answers(health), f"{' '.join(arguments)} answers", deadline)
+        except AssertionError:
+            self.process.kill()
+            raise
 
     def answers(self, health: str | None) -> bool:
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log.read_text()[-2000:]}"

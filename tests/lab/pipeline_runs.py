@@ -24,7 +24,7 @@ from lab.state import CHECKOUT, USER_ID, State
 STREAMS = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
 BUCKET = f"user-{USER_ID}-bucket"
-HOURLY_LIMIT = 600
+RUN_LIMIT_SECONDS = 600
 
 
 def seeds_draws(seed: int, posts: int) -> list[int]:
@@ -91,7 +91,7 @@ class Pipeline:
         before = self.reports(dag_id)
         process = self.start(dag_id, **params)
         try:
-            exit_code = process.wait(timeout=HOURLY_LIMIT)
+            exit_code = process.wait(timeout=RUN_LIMIT_SECONDS)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

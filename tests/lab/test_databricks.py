@@ -310,7 +310,7 @@ def test_the_asynchronous_hook_reads_the_same_run(hook, notebooks, databricks):
 
 def test_submit_run_operator(connection, notebooks):
     operator = DatabricksSubmitRunOperator(
-        task_id="submit",
+        task_id="operator",
         tasks=[{"task_key": "t", "notebook_task": {"notebook_path": "/jobs/exit", "base_parameters": {"key": "k"}}}],
         new_cluster=CLUSTER,
         polling_period_seconds=1,
@@ -326,7 +326,7 @@ def test_submit_run_operator(connection, notebooks):
 
 def test_notebook_operator_reports_the_error_of_the_notebook(connection, notebooks):
     operator = DatabricksNotebookOperator(
-        task_id="notebook",
+        task_id="operator",
         notebook_path="/jobs/fail",
         source="WORKSPACE",
         new_cluster=CLUSTER,
@@ -347,7 +347,7 @@ def test_workflow_task_group(connection, notebooks):
             polling_period_seconds=1,
         )
 
-    with DAG("workflow"):
+    with DAG("workflow", schedule=None):
         group = DatabricksWorkflowTaskGroup(
             group_id="job",
             databricks_conn_id="databricks_default",
@@ -369,7 +369,7 @@ def test_workflow_task_group(connection, notebooks):
 
 def test_sql_statements_operator(connection):
     operator = DatabricksSQLStatementsOperator(
-        task_id="sql", statement="SELECT 1", warehouse_id="lab", polling_period_seconds=1, do_xcom_push=False
+        task_id="operator", statement="SELECT 1", warehouse_id="lab", polling_period_seconds=1, do_xcom_push=False
     )
 
     operator.execute({"ti": TaskInstance()})
@@ -476,7 +476,7 @@ def test_a_statement_goes_on_after_its_wait_and_can_be_canceled(client):
         ("SELECT nothing", None, "UNRESOLVED_COLUMN"),
         ("SELEC 1", None, "PARSE_SYNTAX_ERROR"),
         ("SELECT 1", "no_such_schema", "SCHEMA_NOT_FOUND"),
-        ("SELECT * FROM range(4000000)", None, "byte limit exceeded"),
+        ("SELECT repeat('x', 1000000) FROM range(30)", None, "byte limit exceeded"),
     ],
 )
 def test_a_statement_that_cannot_be_answered_fails_with_the_reason(client, statement, schema, message):

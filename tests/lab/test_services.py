@@ -44,8 +44,8 @@ def answers(lab: State, name: str) -> bool:
     return pid != 0 and service(lab, name).answers(lab, pid)
 
 
-def topics(lab: State) -> set[str]:
-    return set(AdminClient({"bootstrap.servers": f"127.0.0.1:{lab.port('kafka')}"}).list_topics(timeout=10).topics)
+def broker(lab: State) -> AdminClient:
+    return AdminClient({"bootstrap.servers": f"127.0.0.1:{lab.port('kafka')}"})
 
 
 def source_rows(lab: State) -> int:
@@ -120,19 +120,19 @@ def test_a_stop_leaves_no_process_and_a_start_loses_nothing(lab):
     detached = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"], env={"HOME": str(client_home)}, start_new_session=True
     )
-    AdminClient({"bootstrap.servers": f"127.0.0.1:{lab.port('kafka')}"}).create_topics([NewTopic("kept", 1)])[
-        "kept"
-    ].result(10)
+    topic = f"kept-{time.time_ns()}"
+    admin = broker(lab)
+    admin.create_topics([NewTopic(topic, 1)])[topic].result(10)
 
     lifecycle.down(lab, QUIET)
 
-    assert detached.wait(10) != 0
+    assert not psutil.pid_exists(detached.pid)
     assert processes.of_lab(lab) == []
     assert [port for port in map(lab.port, ("mariadb", "kafka", "aws", "ssh")) if processes.holder_of(port)] == []
 
     lifecycle.up(lab, QUIET)
 
-    assert "kept" in topics(lab)
+    assert topic in broker(lab).list_topics(timeout=10).topics
     assert source_rows(lab) == 11_154
 
 
@@ -159,7 +159,8 @@ def test_a_port_in_other_hands_is_an_error_that_names_it(tmp_path, lab):
     assert "ports.json" in refused.value.advice
 
 
-def test_two_labs_have_no_port_in_common(tmp_path, lab):
+def test_a_second_lab_chooses_ports_that_the_running_one_does_not_hold(tmp_path, lab):
     other = State.open(tmp_path / "state", lab.install)
 
-    assert set(other.ports.values()).isdisjoint(lab.ports.values())
+    held = {lab.port(name) for service in services(lab) for name in service.ports}
+    assert held.isdisjoint(other.ports.values())

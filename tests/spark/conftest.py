@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import sys
 from pathlib import Path
@@ -72,3 +73,14 @@ def lake(spark):
 @pytest.fixture
 def bucket(tmp_path):
     return Bucket(tmp_path / "bucket")
+
+
+@pytest.fixture(scope="session")
+def real_rows():
+    """449 posts as the source has them: {stream: rows}, in the order of their keys."""
+    folder = ROOT / "tests" / "fixtures" / "real_rows"
+    tables = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
+    return {
+        stream: [json.loads(text) for text in (folder / f"{table}.jsonl").read_text(encoding="utf-8").splitlines()]
+        for stream, table in tables.items()
+    }

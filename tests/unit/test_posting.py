@@ -44,7 +44,7 @@ class Source:
             self.read_again.set()
         if self.fails_at is not None and len(self.reads) >= self.fails_at:
             raise SourceError("Connection 'pinterest_source': gone")
-        return {key: {"ind": key, "stream": stream} for key in keys if key not in self.missing}
+        return {key: b'{"ind": %d, "stream": "%b"}' % (key, stream.encode()) for key in keys if key not in self.missing}
 
 
 class Saved:

@@ -150,12 +150,12 @@ class KafkaClientHook:
                 f"put the private key of {self.settings.key_pair} there as a SecureString"
             ) from None
         mask_secret(text)
-        for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        for kind in (paramiko.Ed25519Key, paramiko.RSAKey):
             try:
                 return kind.from_private_key(io.StringIO(text))
             except (paramiko.SSHException, ValueError):
                 continue
-        raise KafkaClientError(f"Parameter {parameter} holds no Ed25519, ECDSA or RSA private key without a passphrase")
+        raise KafkaClientError(f"Parameter {parameter} holds no Ed25519 or RSA private key without a passphrase")
 
     def run(
         self,

@@ -1,0 +1,110 @@
+"""The Kafka Connect worker behind the MSK Connect API, by its REST API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import quote
+from xmlrpc.client import Fault
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from lab.state import State
+from lab.supervision import Supervisor
+
+RETRY_SECONDS = 0.5
+CALL_SECONDS = 30
+SHOWN_CHARACTERS = 1000
+
+log = logging.getLogger("lab.msk_connect")
+
+
+class RefusedError(Exception):
+    """The worker will not have it, now or later; the message is the worker's."""
+
+
+class NotReadyError(Exception):
+    """The worker does not answer, or is busy with a rebalance."""
+
+
+def restart(state: State) -> None:
+    """Returns when the worker's process is another one, which is not ready yet. OSError if it cannot be done."""
+    supervisor = Supervisor(state)
+    try:
+        supervisor.stop("connect")
+        supervisor.start("connect")
+    except Fault as fault:
+        raise OSError(f"supervisor did not restart the worker: {fault.faultString}") from fault
+
+
+class Worker:
+    def __init__(self, state: State) -> None:
+        self._url = f"http://127.0.0.1:{state.port('connect')}"
+        self._session: ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def put_connector(self, name: str, configuration: dict[str, str]) -> None:
+        await self._patiently("PUT", f"/connectors/{quote(name, safe='')}/config", configuration)
+
+    async def delete_connector(self, name: str) -> None:
+        await self._patiently("DELETE", f"/connectors/{quote(name, safe='')}")
+
+    async def plugin_classes(self) -> set[str]:
+        found = await self._patiently("GET", "/connector-plugins")
+        return {plugin["class"] for plugin in found}
+
+    async def statuses(self) -> dict[str, dict[str, Any]]:
+        """Every connector's status by name. Raises NotReadyError."""
+        found = await self._call("GET", "/connectors?expand=status")
+        return {name: entry["status"] for name, entry in found.items()}
+
+    async def applied(self, name: str, configuration: dict[str, str]) -> bool:
+        """Whether the connector's tasks were given what this configuration says."""
+        tasks = await self._call("GET", f"/connectors/{quote(name, safe='')}/tasks")
+        given = [task["config"] for task in tasks or []]
+        return bool(given) and all(
+            config[key] == configuration[key] for config in given for key in config.keys() & configuration.keys()
+        )
+
+    async def _patiently(self, method: str, path: str, body: Any = None) -> Any:
+        """Until the worker has an answer. Raises RefusedError."""
+        while True:
+            try:
+                return await self._call(method, path, body)
+            except NotReadyError as error:
+                log.debug("%s %s: %s", method, path, error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _call(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer's JSON; None for 404 and where there is no content."""
+        if self._session is None:
+            self._session = ClientSession(timeout=ClientTimeout(total=CALL_SECONDS), trust_env=False)
+        try:
+            async with self._session.request(method, f"{self._url}{path}", json=body) as answer:
+                if answer.status == 404:
+                    return None
+                content = await answer.json(content_type=None) if answer.status != 204 else None
+        except (ClientError, TimeoutError, ValueError) as error:
+            raise NotReadyError(f"{type(error).__name__} {error}") from error
+        if answer.status == 409 or answer.status >= 500:
+            raise NotReadyError(f"{answer.status} {content}")
+        if answer.status >= 400:
+            raise RefusedError(content.get("message", str(content)))
+        return content
+
+
+def live_state(status: dict[str, Any] | None) -> tuple[str | None, str]:
+    """RUNNING, FAILED, or None for neither yet; and why, in the worker's words."""
+    if status is None:
+        return "FAILED", "the worker does not know the connector"
+    parts = [status["connector"], *status["tasks"]]
+    for part in parts:
+        if part["state"] == "FAILED":
+            return "FAILED", part.get("trace", "")[:SHOWN_CHARACTERS]
+    if status["connector"]["state"] == "RUNNING" and any(task["state"] == "RUNNING" for task in status["tasks"]):
+        return "RUNNING", ""
+    return None, ", ".join(part["state"] for part in parts)

@@ -1,0 +1,139 @@
+"""Broker, Connect worker and S3 under a supervisor of their own, so that a test may kill any of them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import requests
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from lab_parts import wait_until
+
+from lab import lifecycle
+from lab.progress import Reporter, Step, run_steps
+from lab.services import services
+from lab.state import State
+from lab.supervision import Supervisor
+
+SERVICES = ("kafka", "aws", "connect")
+SECONDS = 90
+
+
+@contextmanager
+def supervised(state: State) -> Iterator[Supervisor]:
+    table = [service for service in services(state) if service.name in SERVICES]
+    supervisor = Supervisor(state)
+    supervisor.configure([lifecycle.program(service) for service in table])
+    supervisor.start_daemon()
+    try:
+        run_steps(
+            [
+                Step(
+                    service.name, functools.partial(lifecycle.start_service, state, supervisor, service), service.after
+                )
+                for service in table
+            ],
+            state.log,
+            Reporter(quiet=True),
+        )
+        yield supervisor
+    finally:
+        lifecycle.stop_everything(state, supervisor)
+
+
+def kill(supervisor: Supervisor, service: str) -> None:
+    """SIGKILL; the supervisor starts it again."""
+    os.kill(supervisor.process(service).pid, signal.SIGKILL)
+
+
+def s3(state: State) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{state.port('aws')}",
+        region_name="us-east-1",
+        aws_access_key_id="anything",
+        aws_secret_access_key="anything",
+    )
+
+
+def new_bucket(state: State) -> str:
+    name = f"bucket-{uuid.uuid4().hex}"
+    s3(state).create_bucket(Bucket=name)
+    return name
+
+
+def new_topic(state: State, partitions: int = 1) -> str:
+    name = f"topic-{uuid.uuid4().hex}"
+    create_topic(state, name, partitions)
+    return name
+
+
+def create_topic(state: State, name: str, partitions: int = 1) -> None:
+    admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{state.port('kafka')}"})
+    for created in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+        created.result()
+
+
+def produce(state: State, topic: str, values: list[bytes | None], partition: int = 0) -> None:
+    """Returns when the broker has them all."""
+    producer = Producer({"bootstrap.servers": f"127.0.0.1:{state.port('kafka')}", "linger.ms": 5})
+    errors = []
+    for value in values:
+        producer.produce(topic, value, partition=partition, on_delivery=lambda error, _: error and errors.append(error))
+    assert producer.flush(30) == 0
+    assert not errors
+
+
+def numbered(first: int, count: int) -> list[bytes | None]:
+    return [json.dumps({"n": number}).encode() for number in range(first, first + count)]
+
+
+class Connect:
+    """The worker's own REST API."""
+
+    def __init__(self, state: State) -> None:
+        self.url = f"http://127.0.0.1:{state.port('connect')}"
+
+    def put(self, name: str, configuration: dict[str, str]) -> None:
+        answer = requests.put(f"{self.url}/connectors/{name}/config", json=configuration, timeout=30)
+        assert answer.ok, answer.text
+
+    def delete(self, name: str) -> None:
+        requests.delete(f"{self.url}/connectors/{name}", timeout=30)
+
+    def states(self, name: str) -> list[str]:
+        """The connector's, then its tasks'; nothing while the worker does not know."""
+        try:
+            answer = requests.get(f"{self.url}/connectors/{name}/status", timeout=5)
+        except requests.ConnectionError:
+            return []
+        if not answer.ok:
+            return []
+        status = answer.json()
+        return [status["connector"]["state"], *(task["state"] for task in status["tasks"])]
+
+    def trace(self, name: str) -> str:
+        status = requests.get(f"{self.url}/connectors/{name}/status", timeout=5).json()
+        return "\n".join(part.get("trace", "") for part in (status["connector"], *status["tasks"]))
+
+    def await_running(self, name: str) -> None:
+        wait_until(lambda: self.states(name)[1:] == ["RUNNING"], f"{name} and its task RUNNING", SECONDS)
+
+
+def objects(state: State, bucket: str) -> dict[str, list[dict[str, Any]]]:
+    """Every object's lines, by key."""
+    client = s3(state)
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    return {
+        key: [json.loads(line) for line in client.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines()]
+        for key in keys
+    }

@@ -1,0 +1,190 @@
+"""The DAGs as a user runs them, on the whole lab: every record arrives, once, whatever happens on the way.
+
+The tests build on one another in the order they stand in: each run adds to the lake of the one before.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from confluent_kafka import Producer
+from pipeline_runs import STREAMS, Pipeline, folder_files, seeds_draws
+
+from lab.state import USER_ID
+
+FIRST, SECOND, REPLAYED = 400, 150, 100
+SILVER = {
+    "pin": "ind, unique_id, title, description, follower_count, poster_name, tag_list, is_image_or_video, image_src,"
+    " save_location, category",
+    "geo": "ind, country, to_json(coordinates) as coordinates, timestamp",
+    "user": "ind, user_name, age, date_joined",
+}
+
+
+@pytest.fixture(scope="module")
+def pipeline(lab) -> Pipeline:
+    return Pipeline(lab)
+
+
+@pytest.fixture(scope="module")
+def first_run(pipeline):
+    return pipeline.run("pinterest_pipeline", posts=FIRST)
+
+
+@pytest.fixture(scope="module")
+def second_run(pipeline, first_run):
+    return pipeline.run("pinterest_pipeline", posts=SECOND)
+
+
+def silver(pipeline: Pipeline, stream: str) -> list[tuple[str, ...]]:
+    return [tuple(row.values()) for row in pipeline.query(f"select {SILVER[stream]} from `{stream}` order by ind")]
+
+
+def test_the_first_run_reconciles(first_run):
+    first_run.assert_reconciled()
+    for stream in STREAMS:
+        assert first_run.entry("source", stream)["records_out"] == FIRST
+        assert first_run.entry("bronze", stream)["records_out"] == FIRST
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_lake_holds_what_the_ledger_says(pipeline, first_run, stream):
+    assert pipeline.count(f"`{stream}`") == first_run.entry("silver", stream)["stored"]
+
+
+def test_no_secret_is_in_the_log(pipeline, first_run):
+    secrets = json.loads(pipeline.lab.path("secrets.json").read_text())
+    key = pipeline.lab.path("client_machine", "client_key").read_text().splitlines()[2]
+
+    assert [name for name, value in secrets.items() if value in first_run.log] == []
+    assert key not in first_run.log
+
+
+def test_the_second_run_is_incremental(pipeline, first_run, second_run):
+    second_run.assert_reconciled()
+    distinct = len(set(seeds_draws(100, FIRST + SECOND)))
+    for stream in STREAMS:
+        assert second_run.entry("bronze", stream)["records_out"] == SECOND
+        assert pipeline.count(f"bronze_{stream}") == FIRST + SECOND
+        assert pipeline.count(f"`{stream}`") == distinct
+
+
+def test_the_second_run_changes_nothing_on_the_client(second_run):
+    assert "changed: " not in second_run.log
+    assert second_run.log.count("unchanged") >= 7
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_silver_holds_the_rows_that_the_seeds_would_have_posted(pipeline, second_run, stream):
+    drawn = set(seeds_draws(100, FIRST + SECOND))
+
+    assert {int(row["ind"]) for row in pipeline.query(f"select ind from `{stream}`")} == drawn
+
+
+def test_a_replay_changes_nothing_in_silver(pipeline, second_run):
+    before = {stream: silver(pipeline, stream) for stream in STREAMS}
+    files = folder_files(pipeline.lab.path("lake"))
+
+    run = pipeline.run("pinterest_batch", posts=REPLAYED, start="0")
+
+    run.assert_reconciled()
+    for stream in STREAMS:
+        assert run.entry("silver", stream)["duplicates"] == REPLAYED
+        assert silver(pipeline, stream) == before[stream]
+        new = folder_files(pipeline.lab.path("lake")) - files
+        assert [name for name in new if f"/{stream}/" in f"/{name}"] == []
+
+
+PIN = {"index": 1, "unique_id": "u", "title": "t", "description": "d", "poster_name": "p", "follower_count": "1k"}
+PIN |= {"tag_list": "a,b", "is_image_or_video": "image", "image_src": "s", "downloaded": 1}
+PIN |= {"save_location": "Local save in /data/art", "category": "art"}
+GEO = {"ind": 1, "timestamp": "2020-01-01 00:00:00", "latitude": 1.5, "longitude": 2.5, "country": "Albania"}
+USER = {"ind": 1, "first_name": "A", "last_name": "B", "age": 30, "date_joined": "2016-01-01 00:00:00"}
+
+POISON = {
+    "not json": ("pin", b"not json", "not_json_object"),
+    "array of rows": ("pin", json.dumps([PIN, PIN]).encode(), "array_of_rows"),
+    "a text": ("geo", b'"text"', "not_json_object"),
+    "nested once more": ("pin", json.dumps({"value": PIN}).encode(), "nested_value"),
+    "a pin row on the user topic": ("user", json.dumps(PIN).encode(), "wrong_stream"),
+    "no ind": ("user", json.dumps({k: v for k, v in USER.items() if k != "ind"}).encode(), "no_ind"),
+    "ind not a number": ("geo", json.dumps({**GEO, "ind": "seven"}).encode(), "ind_not_an_integer"),
+    "ind out of range": ("geo", json.dumps({**GEO, "ind": 2**40}).encode(), "ind_out_of_range"),
+}
+
+
+def test_poison_is_quarantined_and_the_rows_around_it_pass(pipeline, second_run):
+    producer = Producer({"bootstrap.servers": f"127.0.0.1:{pipeline.lab.port('kafka')}", "acks": "all"})
+    positions = {}
+    good = {"ind": 2_000_000, "first_name": "Good", "last_name": "Row", "age": 30}
+    rows = [
+        *((name, stream, value) for name, (stream, value, _) in POISON.items()),
+        ("unknown extra field", "user", json.dumps({**good, "date_joined": "2016-01-01 00:00:00", "new": 1}).encode()),
+        ("a text of 900 kB", "pin", json.dumps({**PIN, "index": 2_000_001, "description": "x" * 900_000}).encode()),
+    ]
+    for name, stream, value in rows:
+        producer.produce(
+            f"{USER_ID}.{stream}",
+            value,
+            key=name.encode(),
+            on_delivery=lambda error, message, name=name: positions.update(
+                {name: (message.topic(), message.partition(), message.offset()) if error is None else error}
+            ),
+        )
+    assert producer.flush(30) == 0
+
+    run = pipeline.run("pinterest_batch", posts=50)
+
+    run.assert_reconciled()
+    for name, (stream, _, reason) in POISON.items():
+        topic, partition, offset = positions[name]
+        found = pipeline.query(
+            f"select stream, reason from quarantine where topic = '{topic}' and partition = {partition}"
+            f" and offset = {offset}"
+        )
+        assert [(row["stream"], row["reason"]) for row in found] == [(stream, reason)], name
+    assert pipeline.query("select user_name from user where ind = 2000000") == [{"user_name": "Good Row"}]
+    assert pipeline.query("select length(description) as n from pin where ind = 2000001") == [{"n": "900000"}]
+
+
+def test_a_kill_in_mid_posting_loses_nothing(pipeline, second_run):
+    def posted_some() -> bool:
+        return any(
+            pipeline.document(key)["streams"]["pin"]["acknowledged"] > 0
+            for key in set(pipeline.keys("posting/pinterest_batch/")) - before
+            if key.endswith(".json")
+        )
+
+    before = set(pipeline.keys("posting/pinterest_batch/"))
+    drawn = pipeline.document("posting/seed-100.json")["next_draw"]
+
+    pipeline.run_and_kill("pinterest_batch", posted_some, "a batch is acknowledged", posts=4000, batch_size=20)
+    stopped_at = pipeline.document("posting/seed-100.json")["next_draw"]
+    run = pipeline.run("pinterest_batch", posts=100)
+
+    run.assert_reconciled()
+    assert drawn < stopped_at < drawn + 4000
+    expected = set(seeds_draws(100, stopped_at + 100))
+    for stream in STREAMS:
+        found = [int(row["ind"]) for row in pipeline.query(f"select ind from `{stream}` where ind <= 11000")]
+        assert len(found) == len(set(found))
+        assert set(found) == expected
+
+
+def test_a_kill_in_mid_load_loses_nothing(pipeline, second_run):
+    def load_runs() -> bool:
+        return "starting task_id=batch.lake_batch.job.load" in pipeline.lab.log("test-pinterest_batch").read_text()
+
+    bronze = {stream: pipeline.count(f"bronze_{stream}") for stream in STREAMS}
+
+    pipeline.run_and_kill("pinterest_batch", load_runs, "the load runs", posts=300)
+    run = pipeline.run("pinterest_batch", posts=60)
+
+    run.assert_reconciled()
+    for stream in STREAMS:
+        positions = pipeline.query(
+            f"select count(*) as n, count(distinct topic, partition, offset) as d from bronze_{stream}"
+        )[0]
+        assert positions["n"] == positions["d"]
+        assert int(positions["n"]) == bronze[stream] + 360

@@ -1,0 +1,107 @@
+"""What may not pass, and why; what looks odd and may."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pinterest_lake.records import parsed
+from pinterest_lake.refusals import split_valid
+from test_cleaning import GEO, PIN, USER
+
+LONG = "x" * 1_000_000
+
+REFUSED = [
+    ("pin", "not json at all", "not_json_object", "'not json at all'"),
+    ("pin", '"a text"', "not_json_object", "a text"),
+    ("pin", "null", "not_json_object", "null"),
+    ("pin", "7528", "not_json_object", "7528"),
+    ("pin", json.dumps([PIN, PIN]), "array_of_rows", "array"),
+    ("pin", json.dumps([]), "array_of_rows", "array"),
+    ("pin", json.dumps(["country"]), "array_of_rows", "array"),
+    ("pin", json.dumps(PIN)[:-20], "truncated_json", "last bracket"),
+    ("geo", json.dumps({"value": GEO}), "nested_value", "inside another object"),
+    ("pin", json.dumps({"value": {"value": PIN}}), "nested_value", "inside another object"),
+    ("user", json.dumps({"Data": USER}), "nested_value", "inside another object"),
+    ("user", json.dumps(PIN), "wrong_stream", "index"),
+    ("user", json.dumps(GEO), "wrong_stream", "country"),
+    ("geo", json.dumps(USER), "wrong_stream", "first_name"),
+    ("geo", json.dumps(PIN), "wrong_stream", "title"),
+    ("pin", json.dumps(GEO), "wrong_stream", "ind"),
+    ("pin", json.dumps(USER), "wrong_stream", "age"),
+    ("pin", json.dumps({**PIN, "index": None}), "no_ind", "index is missing"),
+    ("pin", json.dumps({name: value for name, value in PIN.items() if name != "index"}), "no_ind", "index"),
+    ("geo", json.dumps({name: value for name, value in GEO.items() if name != "ind"}), "no_ind", "ind"),
+    ("geo", "{}", "no_ind", "ind"),
+    ("pin", json.dumps({**PIN, "index": ["index"]}), "ind_not_an_integer", '["index"]'),
+    ("pin", json.dumps({**PIN, "index": "seven"}), "ind_not_an_integer", "'seven'"),
+    ("pin", json.dumps({**PIN, "index": "7528"}), "ind_not_an_integer", "'7528'"),
+    ("geo", json.dumps({**GEO, "ind": 7.5}), "ind_not_an_integer", "7.5"),
+    ("geo", json.dumps({**GEO, "ind": True}), "ind_not_an_integer", "true"),
+    ("user", json.dumps({**USER, "ind": {"a": 1}}), "ind_not_an_integer", '{"a":1}'),
+    ("user", json.dumps({**USER, "ind": -1}), "ind_out_of_range", "'-1'"),
+    ("user", json.dumps({**USER, "ind": 2**31}), "ind_out_of_range", "'2147483648'"),
+    ("user", json.dumps({**USER, "ind": 2**63}), "ind_out_of_range", "'9223372036854775808'"),
+    ("user", json.dumps({**USER, "ind": 10**50}), "ind_out_of_range", "'1000"),
+    ("user", json.dumps({**USER, "age": "old"}), "field_not_of_type", "age: 'old' is not INT"),
+    ("user", json.dumps({**USER, "age": 34.5}), "field_not_of_type", "age: '34.5' is not INT"),
+    ("user", json.dumps({**USER, "age": "old", "ind": -1}), "ind_out_of_range", "'-1'"),
+    ("user", json.dumps({**USER, "date_joined": "soon"}), "field_not_of_type", "date_joined: 'soon' is not a date"),
+    ("user", json.dumps({**USER, "first_name": {"is": "Tom"}}), "field_not_of_type", "first_name"),
+    ("geo", json.dumps({**GEO, "latitude": "north"}), "field_not_of_type", "latitude: 'north' is not DOUBLE"),
+    ("geo", json.dumps({**GEO, "timestamp": "2018-02-30 00:00:00"}), "field_not_of_type", "'2018-02-30 00:00:00'"),
+    ("geo", json.dumps({**GEO, "timestamp": "31/12/2018"}), "field_not_of_type", "'31/12/2018'"),
+    ("geo", json.dumps({**GEO, "timestamp": 1514764800}), "field_not_of_type", "1514764800"),
+    ("geo", json.dumps({**GEO, "country": ["Niger"]}), "field_not_of_type", "country"),
+    ("pin", json.dumps({**PIN, "title": {"text": "x"}}), "field_not_of_type", "title"),
+    ("pin", json.dumps({**PIN, "downloaded": "yes"}), "field_not_of_type", "downloaded: 'yes' is not INT"),
+]
+
+PASSED = [
+    ("pin", PIN, "as sent"),
+    ("pin", {**PIN, "colour": "red"}, "unknown extra field"),
+    ("pin", {**PIN, "value": {"a": 1}}, "extra field called value"),
+    ("pin", {**PIN, "age": "a word"}, "extra field of another stream"),
+    ("pin", {**PIN, "title": "{curly} things"}, "title that begins with a brace"),
+    ("pin", {**PIN, "title": '"description": {'}, "title that quotes JSON"),
+    ("pin", {**PIN, "description": LONG}, "a megabyte of text"),
+    ("pin", {"index": 5}, "nothing but a key"),
+    ("pin", {"index": 5, "title": 5, "category": True}, "texts that are numbers or truths"),
+    ("geo", {**GEO, "latitude": None, "longitude": None, "country": None, "timestamp": None}, "nulls"),
+    ("geo", {**GEO, "timestamp": "null"}, "no date"),
+    ("user", {**USER, "age": None, "date_joined": ""}, "no age, no date"),
+    ("user", {**USER, "index": 7}, "extra key of another stream"),
+]
+
+
+@pytest.fixture(scope="module")
+def split(spark):
+    """What becomes of every case: (stream, raw) to (reason, message), or None where it passes."""
+    outcomes = {}
+    cases = [(stream, raw) for stream, raw, *_ in REFUSED] + [(of, json.dumps(row)) for of, row, _ in PASSED]
+    for stream in ("pin", "geo", "user"):
+        lines = spark.createDataFrame([(raw,) for of, raw in cases if of == stream], "raw STRING")
+        valid, refused = split_valid(parsed(lines, stream), stream)
+        outcomes |= {(stream, row.raw): None for row in valid.select("raw").collect()}
+        outcomes |= {(stream, row.raw): (row.reason, row.message) for row in refused.collect()}
+    return outcomes
+
+
+@pytest.mark.parametrize(
+    ("stream", "raw", "reason", "names"), REFUSED, ids=[f"{case[0]}: {case[2]}: {case[1][:40]}" for case in REFUSED]
+)
+def test_refused(split, stream, raw, reason, names):
+    outcome = split[stream, raw]
+
+    assert outcome, "it passed"
+    assert outcome[0] == reason
+    assert names in outcome[1]
+
+
+@pytest.mark.parametrize(("stream", "row"), [case[:2] for case in PASSED], ids=[case[2] for case in PASSED])
+def test_passed(split, stream, row):
+    assert split[stream, json.dumps(row)] is None
+
+
+def test_every_line_is_on_one_side(split):
+    assert len(split) == len(REFUSED) + len(PASSED)

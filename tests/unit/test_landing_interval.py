@@ -1,0 +1,186 @@
+"""Which offsets a run accounts for, and where the next one starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from include import bucket_layout
+from include.landing import (
+    Interval,
+    LandingError,
+    LogOffsets,
+    PartitionInterval,
+    Place,
+    TopicInterval,
+    advance,
+    list_after,
+    parse_bookmark,
+    parse_log_offsets,
+    plan_interval,
+)
+
+TOPICS = {"pin": "u.pin", "geo": "u.geo", "user": "u.user"}
+
+
+def broker(**ends):
+    """Partition 0 of every topic; 500 records where nothing else is said."""
+    return {topic: {0: LogOffsets(earliest=0, end=ends.get(stream, 500))} for stream, topic in TOPICS.items()}
+
+
+def everything(first, last):
+    return {stream: {0: ((first, last + 1),)} for stream in TOPICS}
+
+
+def test_the_first_run_takes_all_there_is():
+    interval = plan_interval(TOPICS, broker(), {}, everything(0, 499))
+
+    assert {stream: topic.partitions[0].range for stream, topic in interval.topics.items()} == {
+        "pin": (0, 500),
+        "geo": (0, 500),
+        "user": (0, 500),
+    }
+
+
+def test_the_second_run_starts_at_the_bookmark():
+    bookmark = {topic: {"0": Place(next_offset=500, object="x")} for topic in TOPICS.values()}
+
+    interval = plan_interval(TOPICS, broker(pin=720, geo=700, user=700), bookmark, everything(500, 699))
+
+    assert interval.topics["pin"].partitions[0].range == (500, 720)
+    assert interval.topics["geo"].size == 200
+
+
+def test_what_a_killed_run_left_is_taken_in():
+    bookmark = {"u.pin": {"0": Place(next_offset=300, object="x")}}
+
+    interval = plan_interval(TOPICS, broker(), bookmark, everything(450, 499))
+
+    assert interval.topics["pin"].partitions[0].range == (300, 500)
+
+
+def test_a_resumed_run_goes_back_to_its_own_first_record():
+    bookmark = {topic: {"0": Place(next_offset=480, object="x")} for topic in TOPICS.values()}
+
+    interval = plan_interval(TOPICS, broker(), bookmark, everything(450, 499))
+
+    assert interval.topics["user"].partitions[0].range == (450, 500)
+
+
+def test_a_run_that_is_done_again_keeps_its_start():
+    bookmark = {topic: {"0": Place(next_offset=500, object="x")} for topic in TOPICS.values()}
+    earlier = plan_interval(TOPICS, broker(), {}, everything(0, 499))
+
+    again = plan_interval(TOPICS, broker(pin=510), bookmark, everything(490, 499), earlier=earlier)
+
+    assert again.topics["pin"].partitions[0].range == (0, 510)
+
+
+def test_without_a_bookmark_the_oldest_object_counts_when_kafka_has_forgotten():
+    offsets = {topic: {0: LogOffsets(earliest=400, end=500)} for topic in TOPICS.values()}
+
+    interval = plan_interval(
+        TOPICS, offsets, {}, everything(450, 499), oldest_in_bucket={("u.pin", 0): 120, ("u.geo", 0): 400}
+    )
+
+    assert interval.topics["pin"].partitions[0].range == (120, 500)
+    assert interval.topics["geo"].partitions[0].range == (400, 500)
+
+
+def test_a_topic_made_again_is_a_clear_error():
+    bookmark = {"u.geo": {"0": Place(next_offset=800, object="x")}}
+
+    with pytest.raises(LandingError, match=r"u\.geo partition 0 ends at offset 500, but offsets to 799"):
+        plan_interval(TOPICS, broker(), bookmark, everything(0, 499))
+
+
+def test_every_topic_that_is_missing_is_named():
+    offsets = broker()
+    del offsets["u.pin"], offsets["u.user"]
+
+    with pytest.raises(LandingError, match=r"u\.pin is not on the broker.*u\.user is not on the broker"):
+        plan_interval(TOPICS, offsets, {}, {})
+
+
+def test_broker_offsets_are_read_beside_other_output():
+    lines = ["WARN something", "earliest u.pin:0:5", "latest u.pin:0:12", "latest u.pin:1:0", "earliest u.pin:1:0", ""]
+
+    assert parse_log_offsets(lines) == {"u.pin": {0: LogOffsets(earliest=5, end=12), 1: LogOffsets(earliest=0, end=0)}}
+
+
+def test_a_partition_without_a_leader_is_an_error():
+    with pytest.raises(LandingError, match=r"u\.pin partition 3 has no leader"):
+        parse_log_offsets(["latest u.pin:3:"])
+
+
+@pytest.mark.parametrize(
+    ("start", "loaded", "after"),
+    [
+        pytest.param(1500, 1000, 999, id="from the last loaded object, which may have grown"),
+        pytest.param(1000, 1000, 999, id="the interval begins with that object"),
+        pytest.param(300, 1000, None, id="a run that goes back lists from the start"),
+        pytest.param(500, 0, None, id="the first object has none before it"),
+    ],
+)
+def test_where_a_listing_starts(start, loaded, after):
+    place = Place(next_offset=1500, object=bucket_layout.sink_object("u.pin", 2, loaded))
+    expected = None if after is None else f"topics/u.pin/partition=2/u.pin+2+{after:010d}.json"
+
+    assert list_after(PartitionInterval(start=start, stop=2000), "u.pin", 2, place) == expected
+
+
+@pytest.mark.parametrize(
+    "key", ["topics/u.pin/partition=2/notes.txt", "topics/u.geo/partition=2/u.geo+2+0000000009.json"]
+)
+def test_a_bookmark_that_names_a_foreign_object_is_not_followed(key):
+    place = Place(next_offset=10, object=key)
+
+    assert list_after(PartitionInterval(start=10, stop=20), "u.pin", 2, place) is None
+
+
+def test_the_bookmark_never_goes_back():
+    bookmark = parse_bookmark(
+        '{"u.pin": {"0": {"next_offset": 900, "object": "b"}, "1": {"next_offset": 5, "object": "a"}}}'
+    )
+    loaded = {
+        "u.pin": {"0": Place(next_offset=700, object="a"), "1": Place(next_offset=6, object="c")},
+        "u.geo": {"0": Place(next_offset=4, object="d")},
+    }
+
+    assert advance(bookmark, loaded) == {
+        "u.pin": {"0": Place(next_offset=900, object="b"), "1": Place(next_offset=6, object="c")},
+        "u.geo": {"0": Place(next_offset=4, object="d")},
+    }
+
+
+def test_an_interval_of_nothing_but_dead_letters_keeps_the_object():
+    bookmark = {"u.pin": {"0": Place(next_offset=10, object="a")}}
+
+    assert advance(bookmark, {"u.pin": {"0": Place(next_offset=12)}}) == {
+        "u.pin": {"0": Place(next_offset=12, object="a")}
+    }
+
+
+def test_the_interval_document_uses_the_words_from_and_to():
+    interval = Interval(
+        topics={"pin": TopicInterval(topic="u.pin", partitions={0: PartitionInterval(start=1, stop=4)})}
+    )
+    text = interval.model_dump_json(by_alias=True)
+
+    assert '"from":1,"to":4' in text
+    assert Interval.model_validate_json(text) == interval
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("topics/u.pin/partition=0/u.pin+0+0000000000.json", ("u.pin", 0, 0)),
+        ("topics/u.pin/partition=12/u.pin+12+12345678901.json", ("u.pin", 12, 12345678901)),
+        ("topics/u.pin/partition=0/u.geo+0+0000000000.json", None),
+        ("topics/u.pin/partition=0/u.pin+1+0000000000.json", None),
+        ("topics/u.pin/partition=0/u.pin+0+000.json", None),
+        ("topics/u.pin/partition=0/u.pin+0+0000000000.json.gz", None),
+        ("topics/u.pin/partition=0/README.txt", None),
+    ],
+)
+def test_names_of_the_sink(key, expected):
+    assert bucket_layout.parse_sink_object(key) == expected

@@ -1,0 +1,169 @@
+"""The verdict on hand-made runs: what was lost, doubled or not counted, and where."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from include.ledger import HOPS, Entry, Status, entries_json, parse_entries, reconcile
+from include.ledger_table import ledger_table
+from include.settings import STREAMS
+
+RUN = "manual__1"
+
+# One stream of a run of 100 posts: 2 refused by the API, 3 records of others on the topic, 4 dead letters,
+# 1 line written twice, 5 rows seen before, 6 rows invalid; 500 rows in the table, 498 of them with both partners.
+GOOD = {
+    "source": {"records_in": 100, "records_out": 100},
+    "api": {"records_in": 100, "records_out": 98, "refused": 2},
+    "topic": {"records_in": 98, "extra": 3, "records_out": 101},
+    "landed": {"records_in": 101, "extra": 1, "records_out": 97, "duplicates": 1, "quarantined": 4},
+    "bronze": {"records_in": 97, "records_out": 97},
+    "silver": {"records_in": 97, "records_out": 86, "duplicates": 5, "quarantined": 6, "stored": 500},
+    "gold": {"records_in": 500, "records_out": 498, "unmatched": 2},
+}
+
+
+def entry(hop, stream="pin", **counts):
+    return Entry(hop=hop, stream=stream, run_id=RUN, counted_by="hand", **{**GOOD[hop], **counts})
+
+
+def run_with(*changed, without=()):
+    """A good run of all streams; ``changed`` entries replace those of the same hop and stream."""
+    replaced = {(one.hop, one.stream): one for one in changed}
+    return [
+        replaced.get((hop, stream)) or entry(hop, stream)
+        for hop in HOPS
+        for stream in STREAMS
+        if (hop, stream) not in without
+    ]
+
+
+def test_a_run_that_balances_is_reconciled():
+    verdict = reconcile(run_with(), RUN)
+
+    assert verdict.reconciled
+    assert len(verdict.findings) == 7 * 3
+
+
+def test_a_lost_object_is_named_with_its_positions():
+    lost = entry("landed", "geo", records_out=90, positions=("p1@40-46",))
+
+    verdict = reconcile(run_with(lost), RUN)
+
+    found = verdict.finding("geo", "landed")
+    assert (found.status, found.records, found.positions) == (Status.LOST, 7, ("p1@40-46",))
+    assert str(found).startswith("geo at hop landed: lost at p1@40-46: 7 lost inside the hop")
+    assert verdict.finding("pin", "landed").status is Status.RECONCILED
+
+
+def test_a_doubled_record_is_named_with_its_position():
+    doubled = entry("bronze", "user", records_out=98, positions=("p0@12",))
+
+    verdict = reconcile(run_with(doubled), RUN)
+
+    found = verdict.finding("user", "bronze")
+    assert (found.status, found.records, found.positions) == (Status.DUPLICATED, 1, ("p0@12",))
+    assert verdict.status is Status.LOST  # one more than bronze handed on is one that silver did not get
+
+
+def test_loss_between_two_hops():
+    verdict = reconcile(run_with(entry("silver", records_in=90, records_out=79)), RUN)
+
+    found = verdict.finding("pin", "silver")
+    assert (found.status, found.records) == (Status.LOST, 7)
+    assert "97 handed on by bronze, 90 received" in found.explanation
+
+
+def test_gold_must_see_the_whole_table_and_not_only_the_run():
+    verdict = reconcile(run_with(entry("gold", records_in=499, records_out=497)), RUN)
+
+    found = verdict.finding("pin", "gold")
+    assert (found.status, found.records) == (Status.LOST, 1)
+    assert "500 rows in silver's table, 499 received" in found.explanation
+
+
+def test_a_hop_without_an_entry_is_unverified_and_so_is_the_input_of_the_next():
+    verdict = reconcile(run_with(without=[("topic", "geo")]), RUN)
+
+    assert verdict.status is Status.UNVERIFIED
+    assert [(f.hop, f.stream) for f in verdict.failures] == [("topic", "geo"), ("landed", "geo")]
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("records_in", None), ("records_out", None), ("duplicates", None), ("quarantined", None), ("unmatched", None)],
+)
+def test_a_count_that_could_not_be_taken_is_never_zero(name, count):
+    verdict = reconcile(run_with(entry("gold", "user", **{name: count})), RUN)
+
+    found = verdict.finding("user", "gold")
+    assert found.status is Status.UNVERIFIED
+    assert name in found.explanation
+
+
+def test_an_entry_of_another_run_does_not_count():
+    foreign = entry("api").model_copy(update={"run_id": "manual__0"})
+
+    verdict = reconcile(run_with(foreign), RUN)
+
+    assert verdict.finding("pin", "api").status is Status.UNVERIFIED
+    assert "manual__0" in verdict.finding("pin", "api").explanation
+
+
+def test_two_entries_for_one_place_are_trusted_no_more_than_none():
+    verdict = reconcile([*run_with(), entry("api")], RUN)
+
+    assert verdict.finding("pin", "api").status is Status.UNVERIFIED
+
+
+def test_a_loss_and_a_repeat_of_the_same_size_do_not_hide_each_other():
+    verdict = reconcile(run_with(entry("bronze", records_in=96, records_out=97)), RUN)
+
+    found = verdict.finding("pin", "bronze")
+    assert found.status is Status.LOST
+    assert "1 too many inside the hop" in found.explanation
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_no_single_change_of_a_count_passes(seed):
+    draw = random.Random(seed)
+    hop, stream = draw.choice(HOPS), draw.choice(STREAMS)
+    name = draw.choice(["records_in", "extra", "records_out", "duplicates", "quarantined", "refused", "unmatched"])
+    good = getattr(entry(hop, stream), name)
+    change = draw.choice([1, 7, -1]) if good else draw.choice([1, 7])
+
+    assert not reconcile(run_with(entry(hop, stream, **{name: good + change})), RUN).reconciled
+
+
+def test_no_entries_at_all_is_no_success():
+    assert reconcile([], RUN).status is Status.UNVERIFIED
+
+
+def test_entries_survive_the_bucket():
+    entries = run_with()
+
+    assert parse_entries(entries_json(entries)) == entries
+
+
+def test_a_negative_count_is_refused_by_name():
+    with pytest.raises(ValueError, match="records_out"):
+        entry("api", records_out=-1)
+
+
+def test_the_table_for_the_terminal_shows_every_hop_and_what_is_wrong():
+    from include.ledger import LedgerDocument
+
+    entries = run_with(entry("landed", "geo", records_out=90, positions=("p1@40-46",)), without=[("gold", "user")])
+    table = ledger_table(
+        LedgerDocument(
+            dag_id="d", run_id=RUN, written_at="now", verdict=reconcile(entries, RUN), entries=tuple(entries)
+        )
+    )
+
+    lines = [line.split() for line in table.splitlines()]
+    assert ["geo", "101", "1", "90", "1", "4", "·", "·", "lost", "7"] in lines
+    assert ["user", *["?"] * 7, "unverified"] in lines
+    assert "geo at hop landed: lost at p1@40-46" in table
+    assert table.endswith("verdict: unverified")

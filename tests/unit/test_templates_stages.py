@@ -1,0 +1,62 @@
+"""Stages and their scripts fit together: every script is there, renders, and is given the variables that it takes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+import pytest
+from airflow.sdk import DAG
+
+from include.settings import Settings
+from pinterest.defaults import TEMPLATES
+from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "dags"))
+
+from pinterest_stages.kafka_client import kafka_client
+from pinterest_stages.rest_proxy import rest_proxy
+from pinterest_stages.s3_sink import s3_sink
+from pinterest_stages.topics import topics
+
+DOWNLOAD = {"url": "http://127.0.0.1/x", "sha256": "ab" * 32}
+SETTINGS = Settings.model_validate(
+    {
+        "user_id": "0e36c8cd403d",
+        "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), DOWNLOAD),
+        "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
+    }
+)
+OF_THE_MACHINE = {"HOME", "PATH", "JAVA_HOME", "CLASSPATH", "KAFKA_HEAP_OPTS"}
+OF_THE_UPLOAD = {"URL", "SHA256", "HEADERS", "UPLOAD_URL"}
+
+with DAG("stages", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+    for stage in (kafka_client, topics, rest_proxy, s3_sink):
+        stage()
+
+SCRIPTS = [task for task in dag.tasks if isinstance(task, KafkaClientScriptOperator)]
+
+
+@pytest.mark.parametrize("task", SCRIPTS, ids=lambda task: task.task_id)
+def test_a_script_gets_the_variables_that_it_takes(task):
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined)
+    script = environment.get_template(task.script).render(settings=lambda: SETTINGS)
+    own = set(re.findall(r"^\s*([A-Z][A-Z0-9_]*)=", script, re.MULTILINE))
+    taken = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", script)) - own - OF_THE_MACHINE
+
+    given = set(task.environment)
+    if isinstance(task, KafkaClientUploadOperator):
+        given |= OF_THE_UPLOAD
+    assert taken == given
+
+
+def test_steps_stand_in_the_order_of_the_runbook():
+    before = {task.task_id: task.get_flat_relative_ids(upstream=True) for task in dag.tasks}
+
+    assert {"kafka_client.instance", "kafka_client.key_pair", "kafka_client.java"} <= before["kafka_client.kafka"]
+    assert "kafka_client.iam_auth" in before["kafka_client.classpath"] & before["kafka_client.client_properties"]
+    assert before["rest_proxy.start"] == {"rest_proxy.archive", "rest_proxy.properties"}
+    assert before["s3_sink.running"] == {f"s3_sink.{t}" for t in ("archive", "plugin", "workers", "connector")}
