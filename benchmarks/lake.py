@@ -100,7 +100,8 @@ def run_days(folder: Path, days: int, posts_a_day: int) -> dict[str, float]:
         make_posts(bucket, f"day-{day + 1:02d}", posts, first_offset=-(-first // PARTITIONS))
     measured = measure("days", bucket)
     for day in measured["days"]:
-        print(f"{posts_a_day:>9} {day['day']:<6} load+clean {day['load_clean']:.1f} s, analyses {day['analyses']:.1f} s")
+        steps = f"load+clean {day['load_clean']:.1f} s, analyses {day['analyses']:.1f} s"
+        print(f"{posts_a_day:>9} {day['day']:<6} {steps}", flush=True)
     first, last = measured["days"][0], measured["days"][-1]
     return {
         "first_day_load_clean_seconds": round(first["load_clean"], 1),
@@ -115,7 +116,7 @@ def measure(shape: str, folder: Path) -> dict:
     """Run one shape in a process of its own."""
     shutil.rmtree(folder / "lake", ignore_errors=True)
     command = [sys.executable, __file__, "--measure", shape, "--folder", str(folder)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{shape} failed:\n{done.stderr[-4000:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -152,9 +153,7 @@ def run_batch(lake, folder: Path, run: str) -> dict[str, float]:
     from pinterest_lake.manifest import read_manifest
 
     manifest = read_manifest(lake.spark, f"file://{folder}/landing/{run}/manifest.json")
-    steps = {"load": 0.0, "clean": 0.0}
-    for stream in manifest.topics:
-        steps["load"] += timed(lambda stream=stream: bronze.load(lake, manifest, stream, run))
+    steps = {"load": timed(lambda: bronze.load_all(lake, manifest, run)), "clean": 0.0}
     for stream, landed in manifest.topics.items():
         steps["clean"] += timed(lambda stream=stream, landed=landed: silver.refresh(lake, landed, stream, run))
     return steps
@@ -283,8 +282,8 @@ def peak_mb(spark) -> float:
     """The most memory the JVM has held, from the kernel; 0 where there is no /proc."""
     pid = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
     status = Path(f"/proc/{pid}/status")
-    held = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")] if status.exists() else [0]
-    return int(held[0]) / 1024
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def topic(stream: str) -> str:

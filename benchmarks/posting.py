@@ -4,8 +4,8 @@ Needs a running lab (``make lab``). All three run on the same stack, one after t
 are removed again. Prints a table and, as the last line, the same figures as JSON.
 
 - **seeds**: three ``LIMIT n,1`` queries and three requests of one record for every post, without the seeds' pauses.
-- **proxy**: requests of the same batch size, made beforehand, straight to the REST proxy over three connections; the
-  answers are read and not looked at.
+- **proxy**: requests of the same batch size, made beforehand, straight to the REST proxy over as many connections as
+  ours; the answers are read and not looked at.
 - **ours**: what the task ``posting.post`` does: source, REST API, REST proxy, every record's answer checked.
 """
 
@@ -25,7 +25,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import batched
+from itertools import batched, chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +46,7 @@ from include.settings import STREAMS, VARIABLE, Settings, Stream, parse_settings
 from include.source_tables import SOURCE_TABLES, SourceTables, source_engine  # noqa: E402
 
 SEED = 100
+CONNECTIONS_A_STREAM = 2
 TIMES_SEEDS = 50
 SHARE_OF_PROXY = 0.7
 
@@ -92,7 +93,7 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--posts", type=int, default=20_000, help="posts of a round, each three records")
+    parser.add_argument("--posts", type=int, default=50_000, help="posts of a round, each three records")
     parser.add_argument("--seeds-posts", type=int, default=150, help="posts of the seeds' loop")
     parser.add_argument("--batch-size", type=int, default=500, help="records a request")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of proxy and ours; the median counts")
@@ -189,9 +190,9 @@ def proxy_alone(stack: Stack, topics: Topics, bodies: dict[Stream, list[bytes]])
     address = urlsplit(stack.proxy_url)
     failures: list[str] = []
 
-    def send(stream: Stream) -> None:
+    def send(stream: Stream, lane: int) -> None:
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
-        for body in bodies[stream]:
+        for body in bodies[stream][lane::CONNECTIONS_A_STREAM]:
             connection.request("POST", f"/topics/{topics[stream]}", body, {"Content-Type": CONTENT_TYPE})
             answer = connection.getresponse()
             said = answer.read()
@@ -200,7 +201,8 @@ def proxy_alone(stack: Stack, topics: Topics, bodies: dict[Stream, list[bytes]])
                 break
         connection.close()
 
-    threads = [threading.Thread(target=send, args=(stream,)) for stream in STREAMS]
+    lanes = [(stream, lane) for stream in STREAMS for lane in range(CONNECTIONS_A_STREAM)]
+    threads = [threading.Thread(target=send, args=lane) for lane in lanes]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -213,21 +215,24 @@ def ours(stack: Stack, topics: Topics, arguments: argparse.Namespace) -> None:
     stop = threading.Event()
     progress = PostingProgress(dag_id="bench", run_id="bench", seed=SEED, first_draw=0, posts=arguments.posts)
     senders = {
-        stream: RecordSender(
-            stream,
-            invoke_url=stack.invoke_url,
-            topic=topics[stream],
-            api_key=stack.api_key,
-            policy=RetryPolicy(),
-            stop=stop,
-        )
+        stream: [
+            RecordSender(
+                stream,
+                invoke_url=stack.invoke_url,
+                topic=topics[stream],
+                api_key=stack.api_key,
+                policy=RetryPolicy(),
+                stop=stop,
+            )
+            for _ in range(CONNECTIONS_A_STREAM)
+        ]
         for stream in STREAMS
     }
     with SourceTables(stack.engine(), connection_id="pinterest_source") as source:
         Posting(progress, source=source, senders=senders, batch_size=arguments.batch_size, paced=False, stop=stop).run(
             lambda progress, refused: None
         )
-    for sender in senders.values():
+    for sender in chain.from_iterable(senders.values()):
         sender.close()
 
 

@@ -16,15 +16,14 @@ HIGHEST_IND = 11_000
 
 
 class Draw(NamedTuple):
-    """One post: its place in the sequence (from 0), the seconds to wait before it, the key of its three rows."""
+    """One post: the seconds to wait before it, and the key of its three rows."""
 
-    number: int
     pause: int
     ind: int
 
 
 def draws(seed: int, *, first: int = 0, count: int | None = None) -> Iterator[Draw]:
-    """The draws of ``seed`` from number ``first`` on; without ``count`` there is no end.
+    """The draws of ``seed`` from number ``first`` (the very first is 0) on; without ``count`` there is no end.
 
     Earlier draws are made and dropped, about a second for a million of them.
     """
@@ -33,7 +32,5 @@ def draws(seed: int, *, first: int = 0, count: int | None = None) -> Iterator[Dr
 
 def _sequence(seed: int) -> Iterator[Draw]:
     generator = random.Random(seed)  # noqa: S311 - a repeatable sequence is the point
-    number = 0
     while True:
-        yield Draw(number, generator.randrange(0, 2), generator.randint(0, HIGHEST_IND))
-        number += 1
+        yield Draw(generator.randrange(0, 2), generator.randint(0, HIGHEST_IND))

@@ -9,7 +9,7 @@ from itertools import batched
 from queue import Queue
 from typing import NamedTuple, Protocol
 
-from include.emulation import Draw, draws
+from include.emulation import draws
 from include.posting_progress import PostingProgress, RefusedRow, Settled
 from include.record_sender import PostingStoppedError, SourceRow
 from include.settings import STREAMS, Stream
@@ -28,18 +28,19 @@ class Sender(Protocol):
 
 
 class Piece(NamedTuple):
-    """What one request carries: the draws due, those with a row, and those without."""
+    """What one request carries: the draws that are due, the rows of those that have one, and the others."""
 
-    due: list[int]
+    draws: list[int]
     rows: list[SourceRow]
-    missing: dict[int, RefusedRow]
+    missing: list[RefusedRow]
 
 
 class Posting:
     """Posts what is left of a run, and keeps its progress.
 
-    Each stream has a thread and at most one request under way, so its records keep their order; one more thread
-    reads the source. Whatever ends the run, ``save`` gets the last word on what is posted.
+    A stream has as many requests under way as it has senders, each in a thread; one more thread reads the source.
+    Requests of a stream may overtake each other, which no reader can tell: within a run, records of one key are equal.
+    Whatever ends the run, ``save`` gets the last word on what is posted.
 
     :param progress: where the run stands; changed as records are settled
     :param paced: wait before every post as long as the seeds do, and send it by itself
@@ -51,7 +52,7 @@ class Posting:
         progress: PostingProgress,
         *,
         source: SourceTables,
-        senders: Mapping[Stream, Sender],
+        senders: Mapping[Stream, Sequence[Sender]],
         batch_size: int,
         paced: bool,
         stop: threading.Event,
@@ -64,7 +65,7 @@ class Posting:
         self._stop = stop
         self._lock = threading.Lock()
         self._refused: list[RefusedRow] = []
-        self._queues: dict[Stream, Queue[Piece | None]] = {stream: Queue(READ_AHEAD) for stream in STREAMS}
+        self._queues: dict[Stream, Queue[list[SourceRow] | None]] = {stream: Queue(READ_AHEAD) for stream in STREAMS}
 
     def run(self, save: Save, *, save_every: float = 2.0) -> None:
         """Post everything that is due. Raises what went wrong first, or PostingStoppedError.
@@ -74,8 +75,14 @@ class Posting:
         """
         work: list[Future[None]] = []
         try:
-            with ThreadPoolExecutor(max_workers=1 + len(STREAMS), thread_name_prefix="posting") as pool:
-                work += [pool.submit(self._read), *(pool.submit(self._send, stream) for stream in STREAMS)]
+            threads = 1 + sum(map(len, self._senders.values()))
+            with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="posting") as pool:
+                work.append(pool.submit(self._read))
+                work += [
+                    pool.submit(self._send, stream, sender)
+                    for stream, senders in self._senders.items()
+                    for sender in senders
+                ]
                 try:
                     while wait(work, timeout=save_every).not_done:
                         self.save(save)
@@ -103,72 +110,71 @@ class Posting:
 
     def _read(self) -> None:
         try:
-            for piece_of in self._pieces():
-                for stream, piece in piece_of.items():
-                    self._queues[stream].put(piece)
+            for pieces in self._pieces():
+                for stream, piece in pieces.items():
+                    with self._lock:
+                        self._progress.hand_out(stream, piece.draws, piece.missing)
+                        self._refused += piece.missing
+                    self._queues[stream].put(piece.rows)
                 if self._stop.is_set():
                     return
         except BaseException:
             self._stop.set()
             raise
         finally:
-            for queue in self._queues.values():
-                queue.put(None)
+            for stream, senders in self._senders.items():
+                for _ in senders:
+                    self._queues[stream].put(None)
 
     def _pieces(self) -> Iterator[dict[Stream, Piece]]:
         """What is due, read in batches, in pieces of one batch or, where it is paced, of one post."""
-        for batch in batched(self._posts_left(), self._batch_size):
-            due = {stream: self._due(stream, batch) for stream in STREAMS}
-            values = {
-                stream: self._source.read(stream, [post.ind for post in batch if post.number in due[stream]])
-                for stream in STREAMS
-            }
-            for posts in batched(batch, 1 if self._paced else self._batch_size):
-                wanted = {stream: [post for post in posts if post.number in due[stream]] for stream in STREAMS}
+        first = self._progress.next_draw - self._progress.first_draw
+        left = draws(self._progress.seed, first=self._progress.next_draw, count=self._progress.posts - first)
+        for batch in batched(left, self._batch_size):
+            posts = range(first, first + len(batch))
+            inds = dict(zip(posts, (draw.ind for draw in batch), strict=True))
+            due = {stream: self._due(stream, posts) for stream in STREAMS}
+            values = {stream: self._source.read(stream, [inds[post] for post in due[stream]]) for stream in STREAMS}
+            for some in [range(post, post + 1) for post in posts] if self._paced else [posts]:
+                wanted = {stream: [post for post in due[stream] if post in some] for stream in STREAMS}
                 if self._paced and any(wanted.values()):
-                    self._stop.wait(posts[0].pause)
-                yield {stream: _piece(stream, wanted[stream], values[stream]) for stream in STREAMS if wanted[stream]}
+                    self._stop.wait(batch[some.start - first].pause)
+                yield {
+                    stream: _piece(stream, wanted[stream], inds, values[stream]) for stream in STREAMS if wanted[stream]
+                }
+            first = posts.stop
 
-    def _posts_left(self) -> Iterator[Draw]:
-        """The draws from the first one that is not posted on every stream, numbered from the run's own first."""
-        first_draw, begin = self._progress.first_draw, self._progress.next_draw
-        for draw in draws(self._progress.seed, first=begin, count=first_draw + self._progress.posts - begin):
-            yield draw._replace(number=draw.number - first_draw)
-
-    def _due(self, stream: Stream, batch: Sequence[Draw]) -> frozenset[int]:
+    def _due(self, stream: Stream, posts: range) -> list[int]:
         with self._lock:
-            return frozenset(self._progress.streams[stream].due(batch[0].number, batch[-1].number + 1))
+            return self._progress.streams[stream].due(posts.start, posts.stop)
 
-    def _send(self, stream: Stream) -> None:
+    def _send(self, stream: Stream, sender: Sender) -> None:
         """Send until there is no more. After a failure, its own or another's, only empty the queue for the reader."""
         failure: BaseException | None = None
-        while (piece := self._queues[stream].get()) is not None:
-            if self._stop.is_set():
+        while (rows := self._queues[stream].get()) is not None:
+            if self._stop.is_set() or not rows:
                 continue
-            settled = Settled(missing=piece.missing)
+            settled = Settled()
             try:
-                if piece.rows:
-                    self._senders[stream].send(piece.rows, settled)
+                sender.send(rows, settled)
             except PostingStoppedError:
                 pass
             except BaseException as error:
                 failure = error
                 self._stop.set()
             with self._lock:
-                self._progress.settle(stream, due=piece.due, settled=settled)
-                self._refused += [*settled.missing.values(), *settled.refused.values()]
+                self._progress.settle(stream, settled)
+                self._refused += settled.refused.values()
         if failure is not None:
             raise failure
 
 
-def _piece(stream: Stream, posts: Sequence[Draw], values: Mapping[int, bytes]) -> Piece:
-    rows = [SourceRow(post.number, post.ind, values[post.ind]) for post in posts if post.ind in values]
+def _piece(stream: Stream, draws: list[int], inds: Mapping[int, int], values: Mapping[int, bytes]) -> Piece:
+    rows = [SourceRow(draw, inds[draw], values[inds[draw]]) for draw in draws if inds[draw] in values]
     table = SOURCE_TABLES[stream]
-    missing = {
-        post.number: RefusedRow(
-            stream, post.number, post.ind, NO_SOURCE_ROW, f"{table.name} has no row with {table.key}={post.ind}", None
-        )
-        for post in posts
-        if post.ind not in values
-    }
-    return Piece([post.number for post in posts], rows, missing)
+    missing = [
+        RefusedRow(stream, draw, inds[draw], NO_SOURCE_ROW, f"{table.name} has no row {table.key}={inds[draw]}", None)
+        for draw in draws
+        if inds[draw] not in values
+    ]
+    return Piece(draws, rows, missing)

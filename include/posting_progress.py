@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from include.offset_ranges import Range, merge
+from include.offset_ranges import Range, merge, ranges_of
 from include.settings import STREAMS, Stream
 
 REFUSALS_SHOWN = 100
@@ -55,21 +55,20 @@ class RefusedRow:
 
 @dataclass
 class Settled:
-    """What became of the records that were due, by draw; those in none of the three are still open."""
+    """What became of the records that were due, by draw; those in neither are still open."""
 
     acknowledged: dict[int, tuple[int, int]] = field(default_factory=dict)  # draw -> partition, offset
     refused: dict[int, RefusedRow] = field(default_factory=dict)
-    missing: dict[int, RefusedRow] = field(default_factory=dict)
 
     def __contains__(self, draw: int) -> bool:
-        return draw in self.acknowledged or draw in self.refused or draw in self.missing
+        return draw in self.acknowledged or draw in self.refused
 
 
 class StreamProgress(BaseModel):
-    """Counts of one stream. All draws below ``drawn`` are dealt with, but for those in ``unsettled``.
+    """Counts of one stream. All draws below ``drawn`` were handed out, and those in ``unsettled`` have no outcome yet.
 
-    ``drawn``, ``unsettled`` count from the run's first draw. ``read`` rows came from the source, ``missing`` keys had
-    no row there; every row read is acknowledged, refused or unsettled.
+    ``drawn`` and ``unsettled`` count from the run's first draw. ``read`` rows came from the source, ``missing`` keys
+    had no row there; every row read is acknowledged, refused or unsettled.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -88,11 +87,17 @@ class StreamProgress(BaseModel):
         open_before = [number for number in self.unsettled if first <= number < end]
         return open_before + list(range(max(first, self.drawn), end))
 
+    def show(self, refused: Iterable[RefusedRow]) -> None:
+        for row in refused:
+            if len(self.refusals) < REFUSALS_SHOWN:
+                self.refusals.append(Refusal(ind=row.ind, code=row.code, message=row.message))
+
 
 class PostingProgress(BaseModel):
     """Progress of one run, stored as a JSON object in the bucket after every few requests and at the end.
 
-    Draws are numbered from the run's own first one, which is number ``first_draw`` of the seed's sequence.
+    Draws are numbered from the run's own first one, which is number ``first_draw`` of the seed's sequence. The first
+    ``drawn`` of the ``posts`` have an outcome on every stream.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -129,28 +134,35 @@ class PostingProgress(BaseModel):
     @property
     def next_draw(self) -> int:
         """The number of the seed's first draw that this run has not posted on every stream."""
-        unsettled = [number for progress in self.streams.values() for number in progress.unsettled]
-        return self.first_draw + min([self.drawn, *unsettled])
+        return self.first_draw + self.drawn
 
     @property
     def complete(self) -> bool:
         return self.next_draw == self.first_draw + self.posts
 
-    def settle(self, stream: Stream, *, due: Sequence[int], settled: Settled) -> None:
-        """Record what became of the draws ``due``, the first ones due of this stream. Those still open stay due."""
+    def hand_out(self, stream: Stream, draws: Sequence[int], missing: Sequence[RefusedRow]) -> None:
+        """Record that draws were read and are about to be posted, and which of them the source has no row for."""
         progress = self.streams[stream]
-        open_before = set(progress.unsettled)
-        progress.read += len(due) - len(open_before.intersection(due)) - len(settled.missing)
-        progress.missing += len(settled.missing)
+        again = set(progress.unsettled).intersection(draws)
+        progress.read += len(draws) - len(again) - len(missing)
+        progress.missing += len(missing)
+        progress.unsettled = sorted({*progress.unsettled, *draws} - {row.draw for row in missing})
+        progress.drawn = max(progress.drawn, max(draws) + 1)
+        progress.show(missing)
+        self._count_drawn()
+
+    def settle(self, stream: Stream, settled: Settled) -> None:
+        """Record what became of draws that were handed out."""
+        progress = self.streams[stream]
         progress.acknowledged += len(settled.acknowledged)
         progress.refused += len(settled.refused)
-        progress.unsettled = sorted(draw for draw in open_before.union(due) if draw not in settled)
-        progress.drawn = max(progress.drawn, *(draw + 1 for draw in due))
-        for row in (*settled.missing.values(), *settled.refused.values()):
-            if len(progress.refusals) < REFUSALS_SHOWN:
-                progress.refusals.append(Refusal(ind=row.ind, code=row.code, message=row.message))
+        progress.unsettled = sorted(set(progress.unsettled) - settled.acknowledged.keys() - settled.refused.keys())
         progress.ranges = _with_positions(progress.ranges, settled.acknowledged.values())
-        self.drawn = min(stream_progress.drawn for stream_progress in self.streams.values())
+        progress.show(settled.refused.values())
+        self._count_drawn()
+
+    def _count_drawn(self) -> None:
+        self.drawn = min(min([progress.drawn, *progress.unsettled]) for progress in self.streams.values())
 
 
 def _with_positions(ranges: list[OffsetRange], positions: Iterable[tuple[int, int]]) -> list[OffsetRange]:
@@ -158,8 +170,11 @@ def _with_positions(ranges: list[OffsetRange], positions: Iterable[tuple[int, in
     by_partition: dict[int, list[Range]] = {}
     for item in ranges:
         by_partition.setdefault(item.partition, []).append((item.first, item.last + 1))
+    offsets: dict[int, list[int]] = {}
     for partition, offset in positions:
-        by_partition.setdefault(partition, []).append((offset, offset + 1))
+        offsets.setdefault(partition, []).append(offset)
+    for partition, added in offsets.items():
+        by_partition.setdefault(partition, []).extend(ranges_of(sorted(added)))
     return [
         OffsetRange(partition=partition, first=start, last=stop - 1, count=stop - start)
         for partition in sorted(by_partition)

@@ -98,9 +98,17 @@ class RecordSender:
         self._session.headers.update(
             {"Content-Type": CONTENT_TYPE, "Accept": "application/vnd.kafka.v2+json", "x-api-key": api_key}
         )
+        self._take_environment_once()
 
     def close(self) -> None:
         self._session.close()
+
+    def _take_environment_once(self) -> None:
+        """Proxies and certificates as the environment has them now: ``requests`` looks them up for every request."""
+        found = self._session.merge_environment_settings(self._url, {}, stream=None, verify=None, cert=None)
+        self._session.proxies = dict(found["proxies"])
+        self._session.verify = found["verify"]
+        self._session.trust_env = False
 
     def send(self, rows: Sequence[SourceRow], settled: Settled) -> None:
         """Post the rows and note in ``settled`` what became of each, as soon as it is known.

@@ -158,8 +158,6 @@ def settings(state: State) -> dict[str, Any]:
             "rotate_ms": 2000,
             "properties": {
                 "store.url": f"http://{HOST}:{state.port('aws')}",
-                "aws.access.key.id": state.secret("aws_access_key_id"),
-                "aws.secret.access.key": state.secret("aws_secret_access_key"),
             },
         },
         "rest_proxy": {"listen_host": HOST, "port": rest_proxy, "url": f"http://{HOST}:{rest_proxy}"},

@@ -56,6 +56,8 @@ def environment(state: State) -> dict[str, str]:
     folder = state.path("ministack")
     return {
         "BIND_HOST": HOST,
+        "AWS_ACCESS_KEY_ID": state.secret("aws_access_key_id"),
+        "AWS_SECRET_ACCESS_KEY": state.secret("aws_secret_access_key"),
         "GATEWAY_PORT": str(state.port("aws")),
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder / "services"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lab import database, kafka
 from lab.progress import Work
 from lab.readiness import Answers, health, listens
-from lab.state import CHECKOUT, State
+from lab.state import CHECKOUT, REGION, State
 
 
 def nothing_to_prepare(state: State, work: Work) -> None:
@@ -35,8 +35,17 @@ class Service:
     prepare: Callable[[State, Work], None] = nothing_to_prepare
     complete: Callable[[State, Work], None] = nothing_to_add
     after: tuple[str, ...] = ()
-    seconds_to_start: float = 120
+    seconds_to_start: float = 180
     seconds_to_stop: int = 15
+
+
+def worker_role(state: State) -> dict[str, str]:
+    """What the connector's role gives it on AWS: the SDK's default chain finds these, no configuration holds them."""
+    return {
+        "AWS_ACCESS_KEY_ID": state.secret("aws_access_key_id"),
+        "AWS_SECRET_ACCESS_KEY": state.secret("aws_secret_access_key"),
+        "AWS_REGION": REGION,
+    }
 
 
 def services(state: State) -> list[Service]:
@@ -64,6 +73,7 @@ def services(state: State) -> list[Service]:
             kafka.connect_command(state),
             ("connect",),
             lambda state, pid: listens(pid, state.port("connect")) and kafka.connect_answers(state),
+            worker_role(state),
             prepare=kafka.prepare_connect,
             after=("kafka",),
         ),

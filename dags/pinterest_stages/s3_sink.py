@@ -69,7 +69,7 @@ def s3_sink() -> None:
             "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
             "GROUP": "connect-{{ settings().connector }}",
             "TOPICS": "{{ settings().topics.values() | join(' ') }}",
-            "WAIT_SECONDS": "300",
+            "WAIT_SECONDS": "180",
         },
     )
 

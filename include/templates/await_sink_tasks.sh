@@ -31,7 +31,7 @@ while :; do
   fi
   if [ "$(date +%s)" -ge "$deadline" ]; then
     echo "$described" | tail -n 5 >&2
-    echo "After $WAIT_SECONDS s no task of the connector reads$missing (consumer group $GROUP)" >&2
+    echo "After $WAIT_SECONDS s no task of the connector reads$missing (consumer group $GROUP); the connector's state and log say why" >&2
     exit 1
   fi
   sleep 3

@@ -150,7 +150,8 @@ class JobsApi:
         run, task = self._find(arguments)
         if task is not None:
             return self._view(run, [task]) | self._task_view(run, task)
-        if run.terminal and run.looks < LOOKS_BEFORE_END and now() - run.start_time < HELD_MS:
+        ended = run.terminal and run.state != "SKIPPED"
+        if ended and run.looks < LOOKS_BEFORE_END and now() - run.start_time < HELD_MS:
             view = self._view(run, run.tasks) | {"state": state_view("RUNNING", "", ""), "end_time": 0}
         else:
             view = self._view(run, run.attempts if flag(arguments, "include_history") else run.tasks)

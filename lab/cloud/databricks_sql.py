@@ -1,4 +1,4 @@
-"""SQL Statement Execution API 2.0: inline JSON arrays from the one warehouse, ``lab``."""
+"""SQL Statement Execution API 2.0: inline JSON arrays from the one warehouse, ``lab``; no parameters."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ class SqlApi:
         for name, only in (("disposition", "INLINE"), ("format", "JSON_ARRAY")):
             if arguments.get(name, only) != only:
                 raise invalid(f"{name}: {arguments[name]!r}: the lab answers {only} only")
+        if arguments.get("parameters"):
+            raise invalid("parameters: Delta's SQL parser binds none outside Databricks; write the values as literals")
         wait = seconds_to_wait(arguments.get("wait_timeout", "10s"))
         statement_id = str(uuid.uuid4())
         request = {
@@ -43,7 +45,6 @@ class SqlApi:
             "statement": required(arguments, "statement"),
             "catalog": arguments.get("catalog"),
             "schema": arguments.get("schema"),
-            "parameters": arguments.get("parameters") or [],
             "row_limit": number(arguments, "row_limit") if arguments.get("row_limit") else None,
         }
         try:

@@ -76,6 +76,8 @@ class Reader:
         records: list[Record] = []
         at = self.expect(OBJECT, 0, "an object")
         seen = False
+        if self.text.startswith("}", at):
+            raise unprocessable("records may not be empty")
         while True:
             name, at = self.field(at)
             if name == "records":
@@ -138,8 +140,6 @@ class Reader:
     def field(self, at: int) -> tuple[str, int]:
         match = FIELD.match(self.text, at)
         if not match:
-            if self.text.startswith("}", at):
-                raise unprocessable("records may not be empty")
             raise ValueError(f"expected a field's name at character {at}")
         return match[1], match.end()
 

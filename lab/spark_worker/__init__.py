@@ -14,5 +14,6 @@ Known differences:
   first; after a minute the run is given up as canceled;
 - the value of a cell's last expression is not shown; ``%pip``, ``%sh``, ``%fs``, ``dbutils.notebook.run`` and task
   values fail;
+- ``spark.sql(text, args=…)`` binds nothing: Delta 4.4's parser drops the arguments on Spark 4.1;
 - one catalog, ``spark_catalog``: no ``USE CATALOG``, ``GRANT``, volumes or ``read_files``.
 """

@@ -1,7 +1,7 @@
 """The worker's API, for the Databricks stand-in. Loopback, and with the stand-in's own token: it runs any code.
 
-- ``POST /notebooks {id, path, parameters, log}``, ``POST /statements {id, statement, catalog, schema, parameters,
-  row_limit}``: start; the same id again is the same work.
+- ``POST /notebooks {id, path, parameters, log}``, ``POST /statements {id, statement, catalog, schema, row_limit}``:
+  start; the same id again is the same work.
 - ``GET /work/{id}?wait=seconds&beyond=state``: the result, after ``wait`` seconds at the latest, earlier once the state
   is no longer ``beyond``. ``POST /work/{id}/cancel``: returns at once.
 - ``GET /_lab/health`` needs no token.

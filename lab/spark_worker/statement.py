@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -23,16 +20,6 @@ NAMES = {
     "TIMESTAMP_NTZ": "TIMESTAMP",
     "VOID": "NULL",
 }
-READERS: dict[str, Callable[[str], Any]] = {
-    "STRING": str,
-    "INT": int,
-    "BIGINT": int,
-    "DOUBLE": float,
-    "DECIMAL": Decimal,
-    "BOOLEAN": lambda text: {"true": True, "false": False}.get(text.lower()),
-    "DATE": date.fromisoformat,
-    "TIMESTAMP": datetime.fromisoformat,
-}
 
 
 class StatementError(Exception):
@@ -40,7 +27,7 @@ class StatementError(Exception):
 
 
 class Statement(Work):
-    """``parameters``: named markers (``:name``) and their values, as the API takes them."""
+    """``schema`` is where names without one are found; ``row_limit`` cuts the result."""
 
     def __init__(
         self,
@@ -49,14 +36,12 @@ class Statement(Work):
         statement: str,
         catalog: str | None,
         schema: str | None,
-        parameters: list[dict[str, str | None]],
         row_limit: int | None,
     ) -> None:
         super().__init__(id, base)
         self._statement = statement
         self._catalog = catalog or CATALOG
         self._schema = schema
-        self._parameters = parameters
         self._row_limit = row_limit
         self._columns: list[dict[str, Any]] = []
         self._rows: list[list[str | None]] = []
@@ -68,8 +53,7 @@ class Statement(Work):
             raise StatementError(f"[NO_SUCH_CATALOG_EXCEPTION] Catalog '{self._catalog}': the lab has {CATALOG} only")
         if self._schema:
             session.sql(f"USE `{self._schema.replace('`', '``')}`")
-        arguments = {parameter["name"]: _argument(parameter) for parameter in self._parameters}
-        frame = session.sql(self._statement.strip().removesuffix(";"), args=arguments or None)
+        frame = session.sql(self._statement.strip().removesuffix(";"))
         self._columns = [_column(position, field) for position, field in enumerate(frame.schema)]
         self._collect(frame)
 
@@ -100,18 +84,6 @@ class Statement(Work):
             "truncated": self._truncated,
             **(self._error or {}),
         }
-
-
-def _argument(parameter: dict[str, str | None]) -> Any:
-    """The parameter's value as Python has it: markers take literals, not expressions."""
-    name, value, kind = parameter["name"], parameter.get("value"), (parameter.get("type") or "STRING").upper()
-    read = READERS.get(kind.partition("(")[0])
-    if read is None:
-        raise StatementError(f"Parameter {name}: type {kind} is not one of {', '.join(READERS)}")
-    try:
-        return None if value is None else read(value)
-    except (ValueError, ArithmeticError) as error:
-        raise StatementError(f"Parameter {name}: {value!r} is not of type {kind}") from error
 
 
 def _column(position: int, field: T.StructField) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Work(ABC):
             state = CANCELED if self._cancel else FAILED
             if state == FAILED:
                 self.failed(error)
+                self._forget_storage_without_keys(error)
         self._become(state)
 
     def _work(self) -> None:
@@ -86,6 +87,11 @@ class Work(ABC):
             self._session._jvm.SparkSession.setActiveSession(self._session._jsparkSession)
             self._become(RUNNING)
             self.execute(self._session)
+
+    def _forget_storage_without_keys(self, error: BaseException) -> None:
+        """Hadoop keeps one client per bucket: opened by work that had no keys, it would fail all that comes after."""
+        if "NoAwsCredentialsException" in str(error):
+            self._base._jvm.org.apache.hadoop.fs.FileSystem.closeAll()
 
     def _become(self, state: str) -> None:
         with self._changed:

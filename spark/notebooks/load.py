@@ -7,14 +7,14 @@
 # COMMAND ----------
 import json
 
-from pinterest_lake.bronze import bookmark, load
+from pinterest_lake.bronze import bookmark, load_all
 from pinterest_lake.job import Job
 
 job = Job.of_notebook(spark, dbutils)
 job.lake.create()
 
 # COMMAND ----------
-counts = {stream: load(job.lake, job.manifest, stream, job.run_id) for stream in job.manifest.topics}
+counts = load_all(job.lake, job.manifest, job.run_id)
 
 # COMMAND ----------
 quarantined = {stream: count.pop("quarantined") for stream, count in counts.items()}

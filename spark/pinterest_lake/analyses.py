@@ -36,9 +36,7 @@ def posts_of(pin: DataFrame, geo: DataFrame, user: DataFrame) -> DataFrame:
     """One row a pin, with what the analyses need of its place, time and user; ``has_geo`` and ``has_user`` say
     whether its partners are there."""
     places = geo.select("ind", "country", F.year("timestamp").alias("post_year"), F.lit(True).alias("_geo"))
-    users = user.select(
-        "ind", age_group("age"), F.year("date_joined").alias("join_year"), F.lit(True).alias("_user")
-    )
+    users = user.select("ind", age_group("age"), F.year("date_joined").alias("join_year"), F.lit(True).alias("_user"))
     return (
         pin.select("ind", "category", "poster_name", "follower_count")
         .join(places, "ind", "left")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
@@ -15,6 +17,12 @@ from pinterest_lake.tables import Lake, bronze
 
 POSITION = ("topic", "partition", "offset")
 OBJECTS = "file STRING, object STRING, first BIGINT, last BIGINT"
+
+
+def load_all(lake: Lake, manifest: Manifest, run_id: str) -> dict[str, dict[str, Any]]:
+    """Load every stream of the manifest, side by side; counts by stream."""
+    with ThreadPoolExecutor(len(manifest.topics)) as pool:
+        return dict(pool.map(lambda stream: (stream, load(lake, manifest, stream, run_id)), manifest.topics))
 
 
 def load(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> dict[str, Any]:
@@ -95,7 +103,7 @@ def _may_repeat(landed: Landed) -> bool:
         objects = sorted(interval.objects, key=lambda landed: landed.first_offset)
         if any(landed.lines != landed.last_offset - landed.first_offset + 1 for landed in objects):
             return True
-        if any(one.last_offset >= other.first_offset for one, other in zip(objects, objects[1:], strict=False)):
+        if any(one.last_offset >= other.first_offset for one, other in pairwise(objects)):
             return True
     return False
 
@@ -117,9 +125,7 @@ def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored
     """
     count = 0
     lines = {row.object: row.lines for row in stored}
-    suspects = tuple(
-        landed for landed in manifest.topics[stream].objects if lines.get(landed.key, 0) != landed.lines
-    )
+    suspects = tuple(landed for landed in manifest.topics[stream].objects if lines.get(landed.key, 0) != landed.lines)
     if suspects:
         broken = positioned(_lines(lake, manifest, suspects), stream).where(F.col("offset").isNull()).persist()
         count += broken.count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -10,6 +11,8 @@ from pyspark.sql import DataFrame
 from pinterest_lake.analyses import ANALYSES, Facts, posts_of
 from pinterest_lake.schemas import STREAMS
 from pinterest_lake.tables import Lake
+
+SIDE_BY_SIDE = 4  # an analysis waits for commits more than it computes
 
 
 def refresh(lake: Lake) -> dict[str, Any]:
@@ -19,7 +22,9 @@ def refresh(lake: Lake) -> dict[str, Any]:
     posts = posts_of(pin, geo, user).persist()
     try:
         joined = posts.where("has_geo AND has_user").count()
-        tables = {analysis.__name__: _write(lake, analysis, Facts(posts, user)) for analysis in ANALYSES}
+        facts = Facts(posts, user)
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            tables = dict(pool.map(lambda analysis: (analysis.__name__, _write(lake, analysis, facts)), ANALYSES))
     finally:
         posts.unpersist()
     rows = {stream: lake.table(stream).count() for stream in STREAMS}

@@ -69,9 +69,7 @@ def holds_container(source: Source) -> Column:
     """True where a text field is a JSON object or array. A title may well begin with a bracket, so the line itself is
     asked, but only then."""
     looks_like_one = any_of(F.col(name).startswith(bracket) for name in source.texts for bracket in "{[")
-    return F.coalesce(looks_like_one, F.lit(False)) & F.col("raw").rlike(
-        rf'"({"|".join(source.texts)})"\s*:\s*[\[{{]'
-    )
+    return F.coalesce(looks_like_one, F.lit(False)) & F.col("raw").rlike(rf'"({"|".join(source.texts)})"\s*:\s*[\[{{]')
 
 
 def is_bad_datetime(name: str) -> Column:

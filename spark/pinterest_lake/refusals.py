@@ -78,7 +78,7 @@ def _wrong_fields(source: Source) -> Column:
     return F.concat_ws(
         "; ",
         *(
-            F.when(_said(name).isNotNull() & is_wrong, F.concat(F.lit(f"{name}: "), _shown(_said(name)), F.lit(f" is {what}")))
+            F.when(is_wrong, F.concat(F.lit(f"{name}: "), _shown(_said(name)), F.lit(f" is {what}")))
             for name, (is_wrong, what) in wrong.items()
         ),
     )

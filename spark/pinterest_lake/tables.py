@@ -64,7 +64,7 @@ class Lake:
         return _metrics(merge.whenNotMatchedInsertAll().execute()).num_inserted_rows
 
     def upsert(self, table: str, rows: DataFrame, on: str, when: str) -> tuple[int, int]:
-        """Add or replace rows; a stored row is replaced only ``when`` still holds. Says how many were added, replaced."""
+        """Add or replace rows; ``when`` says which stored rows may be. Says how many were added and replaced."""
         merge = DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
         metrics = _metrics(merge.whenMatchedUpdateAll(when).whenNotMatchedInsertAll().execute())
         return metrics.num_inserted_rows, metrics.num_updated_rows
@@ -72,5 +72,5 @@ class Lake:
 
 def _metrics(result: DataFrame) -> Row:
     metrics = result.first()
-    assert metrics is not None, "Delta answers every MERGE with one row of metrics"  # noqa: S101
+    assert metrics is not None, "Delta answers every MERGE with one row of metrics"
     return metrics

@@ -23,13 +23,12 @@ from lab.services import services
 from lab.state import State
 from lab.supervision import Supervisor
 
-SERVICES = ("kafka", "aws", "connect")
 SECONDS = 90
 
 
 @contextmanager
-def supervised(state: State) -> Iterator[Supervisor]:
-    table = [service for service in services(state) if service.name in SERVICES]
+def supervised(state: State, *names: str) -> Iterator[Supervisor]:
+    table = [service for service in services(state) if service.name in names]
     supervisor = Supervisor(state)
     supervisor.configure([lifecycle.program(service) for service in table])
     supervisor.start_daemon()
@@ -50,8 +49,10 @@ def supervised(state: State) -> Iterator[Supervisor]:
 
 
 def kill(supervisor: Supervisor, service: str) -> None:
-    """SIGKILL; the supervisor starts it again."""
-    os.kill(supervisor.process(service).pid, signal.SIGKILL)
+    """SIGKILL. Returns when the supervisor has started another process in its place."""
+    pid = supervisor.process(service).pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: supervisor.process(service).pid not in (0, pid), f"{service} started again")
 
 
 def s3(state: State) -> Any:
@@ -80,6 +81,7 @@ def create_topic(state: State, name: str, partitions: int = 1) -> None:
     admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{state.port('kafka')}"})
     for created in admin.create_topics([NewTopic(name, partitions, 1)]).values():
         created.result()
+    wait_until(lambda: name in admin.list_topics(timeout=10).topics, f"the broker knows {name}")
 
 
 def produce(state: State, topic: str, values: list[bytes | None], partition: int = 0) -> None:
@@ -88,7 +90,7 @@ def produce(state: State, topic: str, values: list[bytes | None], partition: int
     errors = []
     for value in values:
         producer.produce(topic, value, partition=partition, on_delivery=lambda error, _: error and errors.append(error))
-    assert producer.flush(30) == 0
+    assert producer.flush(SECONDS) == 0
     assert not errors
 
 
@@ -119,6 +121,12 @@ class Connect:
             return []
         status = answer.json()
         return [status["connector"]["state"], *(task["state"] for task in status["tasks"])]
+
+    def configuration(self, name: str) -> dict[str, str]:
+        return requests.get(f"{self.url}/connectors/{name}/config", timeout=5).json()
+
+    def plugins(self) -> list[dict[str, str]]:
+        return requests.get(f"{self.url}/connector-plugins", timeout=5).json()
 
     def trace(self, name: str) -> str:
         status = requests.get(f"{self.url}/connectors/{name}/status", timeout=5).json()

@@ -20,7 +20,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import DatabricksError
 from databricks.sdk.errors import NotFound
 from databricks.sdk.service.jobs import NotebookTask, SubmitTask
-from databricks.sdk.service.sql import StatementParameterListItem, StatementState
+from databricks.sdk.service.sql import StatementState
 from databricks.sdk.service.workspace import ImportFormat, Language, ObjectType
 from databricks_parts import notebook, results, task
 from lab_parts import wait_until
@@ -76,7 +76,9 @@ def client(databricks):
 
 
 class TaskInstance:
-    """As much of Airflow's as the operators use: XComs."""
+    """As much of Airflow's as the operators use."""
+
+    dag_id, task_id, run_id, try_number, map_index = "dag", "task", "run", 1, -1
 
     def __init__(self) -> None:
         self.xcoms = {}
@@ -434,9 +436,8 @@ def test_statements_through_the_sdk(client):
         warehouse_id=next(iter(client.warehouses.list())).id,
         statement="""
             SELECT 1 AS i, 'text' AS s, NULL AS n, true AS b, 1.50 AS d, DATE '2020-02-29' AS day,
-                   TIMESTAMP '2020-02-29 12:30:00' AS t, array(1, 2) AS a, :given + 1 AS i
+                   TIMESTAMP '2020-02-29 12:30:00' AS t, array(1, 2) AS a, 8 AS i
         """,
-        parameters=[StatementParameterListItem(name="given", value="7", type="INT")],
     )
 
     assert answer.status.state == StatementState.SUCCEEDED
@@ -476,7 +477,7 @@ def test_a_statement_goes_on_after_its_wait_and_can_be_canceled(client):
         ("SELECT nothing", None, "UNRESOLVED_COLUMN"),
         ("SELEC 1", None, "PARSE_SYNTAX_ERROR"),
         ("SELECT 1", "no_such_schema", "SCHEMA_NOT_FOUND"),
-        ("SELECT repeat('x', 1000000) FROM range(30)", None, "byte limit exceeded"),
+        ("SELECT repeat(id, 1000000) FROM range(40)", None, "byte limit exceeded"),
     ],
 )
 def test_a_statement_that_cannot_be_answered_fails_with_the_reason(client, statement, schema, message):

@@ -42,7 +42,7 @@ def state(tmp_path_factory) -> State:
 
 @pytest.fixture(scope="module")
 def supervisor(state) -> Iterator[Supervisor]:
-    with supervised(state) as supervisor:
+    with supervised(state, "kafka", "aws", "connect") as supervisor:
         yield supervisor
 
 
@@ -350,24 +350,22 @@ def test_a_choice_that_the_sink_does_not_have_is_refused(connect, name, value):
 
 def test_nothing_is_lost_when_the_worker_is_killed_in_mid_flight(state, sink, bucket, supervisor, flaky_s3):
     """Killed while it reads, writes and commits, more than once. Objects may be written again, under the same names."""
-    count = 3000
+    count = 2000
     topic = new_topic(state)
     sink(topic, flush__size="50", rotate__schedule__interval__ms="1000", timezone="UTC", store__url=flaky_s3.url)
-    for number in range(3):
-        produce(state, topic, numbered(number * count // 3, count // 3))
+    for number in range(2):
+        produce(state, topic, numbered(number * count // 2, count // 2))
         seen = len(flaky_s3.puts)
         wait_until(lambda seen=seen: len(flaky_s3.puts) > seen + 3, "objects are being written", SECONDS)
         kill(supervisor, "connect")
     assert_whole(topic, await_offsets(state, bucket, count), count)
 
 
-def test_nothing_is_lost_when_the_broker_or_s3_is_killed(state, sink, bucket, supervisor, flaky_s3):
+def test_nothing_is_lost_when_the_broker_or_s3_is_killed(state, sink, bucket, supervisor):
     topic = new_topic(state)
-    sink(topic, flush__size="50", store__url=f"http://127.0.0.1:{state.port('aws')}")
+    sink(topic, flush__size="50")
     produce(state, topic, numbered(0, 500))
     kill(supervisor, "aws")
-    wait_until(lambda: supervisor.process("aws").state == "RUNNING", "S3 is back", SECONDS)
     kill(supervisor, "kafka")
-    wait_until(lambda: supervisor.process("kafka").state == "RUNNING", "the broker is back", SECONDS)
     produce(state, topic, numbered(500, 500))
     assert_whole(topic, await_offsets(state, bucket, 1000), 1000)

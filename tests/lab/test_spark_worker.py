@@ -143,6 +143,17 @@ def test_secrets_are_given_to_the_notebook_and_hidden_in_what_it_shows(spark_wor
     assert value not in log + json.dumps(result)
 
 
+def test_a_notebook_without_keys_spoils_no_later_one(spark_worker):
+    read = "spark.read.text('s3a://bucket/absent').collect()"
+    keys = "for name in ('access.key', 'secret.key'):\n    spark.conf.set(f'fs.s3a.bucket.bucket.{name}', 'given')"
+    no_waiting = "spark.conf.set('fs.s3a.attempts.maximum', '1')\nspark.conf.set('fs.s3a.retry.limit', '0')"
+    without = spark_worker.run(spark_worker.write("/keys/without", no_waiting, read))
+    given = spark_worker.run(spark_worker.write("/keys/given", no_waiting, keys, read))
+
+    assert "NoAwsCredentialsException" in without["error"]
+    assert "NoAwsCredentialsException" not in given["error"]
+
+
 def test_each_notebook_logs_what_it_and_its_threads_print(spark_worker):
     path = spark_worker.write(
         "/logs/one",

@@ -92,7 +92,7 @@ class Bucket:
                     "objects": [
                         landed
                         for landed in objects
-                        if landed["last_offset"] >= start and landed["first_offset"] < end or not landed["lines"]
+                        if not landed["lines"] or (landed["last_offset"] >= start and landed["first_offset"] < end)
                     ],
                 }
             topics[stream] = {"topic": topic, "partitions": partitions}

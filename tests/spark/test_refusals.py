@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from test_cleaning import GEO, PIN, USER
+
 from pinterest_lake.records import parsed
 from pinterest_lake.refusals import split_valid
-from test_cleaning import GEO, PIN, USER
 
 LONG = "x" * 1_000_000
 

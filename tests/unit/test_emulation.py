@@ -33,11 +33,10 @@ def test_goes_on_from_any_draw(first):
     whole = list(draws(100, count=first + 5))
 
     assert list(draws(100, first=first, count=5)) == whole[first:]
-    assert [draw.number for draw in draws(100, first=first, count=5)] == list(range(first, first + 5))
 
 
 def test_has_no_end_without_a_count():
-    assert next(islice(draws(100), 20_000, None)).number == 20_000
+    assert next(islice(draws(100), 20_000, None)) == next(draws(100, first=20_000))
 
 
 def test_leaves_the_global_generator_alone():

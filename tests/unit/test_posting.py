@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
+from itertools import chain
 
 import pytest
 from fake_rest_api import API_KEY, FakeRestApi, Fault
@@ -72,21 +73,30 @@ def order(posts=50, seed=100, first_draw=0) -> PostingProgress:
     return PostingProgress(dag_id="pinterest_batch", run_id="r1", seed=seed, first_draw=first_draw, posts=posts)
 
 
-def post(api, progress, *, source=None, saved=None, stop=None, batch_size=10, paced=False, save_every=2.0) -> Saved:
+def post(
+    api, progress, *, source=None, saved=None, stop=None, batch_size=10, paced=False, save_every=2.0, connections=1
+) -> Saved:
     stop = stop or threading.Event()
     saved = saved or Saved()
-    senders = {
-        stream: RecordSender(stream, invoke_url=api.url, topic=TOPICS[stream], api_key=API_KEY, policy=QUICK, stop=stop)
-        for stream in STREAMS
-    }
+    senders = new_senders(api, stop, connections)
     try:
         Posting(
             progress, source=source or Source(), senders=senders, batch_size=batch_size, paced=paced, stop=stop
         ).run(saved, save_every=save_every)
     finally:
-        for sender in senders.values():
+        for sender in chain.from_iterable(senders.values()):
             sender.close()
     return saved
+
+
+def new_senders(api, stop, connections=1) -> dict[str, list[RecordSender]]:
+    return {
+        stream: [
+            RecordSender(stream, invoke_url=api.url, topic=TOPICS[stream], api_key=API_KEY, policy=QUICK, stop=stop)
+            for _ in range(connections)
+        ]
+        for stream in STREAMS
+    }
 
 
 def test_the_three_rows_of_every_draw_are_posted_in_order(api):
@@ -131,6 +141,18 @@ def test_the_three_streams_are_under_way_at_once(api):
     assert not all_here.broken
 
 
+def test_a_stream_has_as_many_requests_under_way_as_it_has_connections(api):
+    all_here = threading.Barrier(6)
+    api.before = lambda request: all_here.wait(10) if len(request.records) == 10 else None
+
+    saved = post(api, order(posts=25), batch_size=10, connections=2)
+
+    assert not all_here.broken
+    assert saved.load().complete
+    for stream in STREAMS:
+        assert Counter(api.keys(TOPICS[stream])) == Counter(seeds_keys(100, 0, 25))
+
+
 def test_the_next_batch_is_read_while_one_is_sent(api):
     source = Source()
     seen = []
@@ -153,7 +175,7 @@ def test_a_row_that_the_source_does_not_hold_is_accounted_for(api):
     assert {(row.stream, row.ind, row.code) for row in saved.refused} == {
         (stream, key, "no_source_row") for stream in STREAMS for key in (keys[3], keys[7])
     }
-    assert "user_data has no row with ind=" in next(row.message for row in saved.refused if row.stream == "user")
+    assert "user_data has no row ind=" in next(row.message for row in saved.refused if row.stream == "user")
 
 
 def test_refused_rows_are_kept_whole_and_the_others_pass(api):
@@ -168,7 +190,8 @@ def test_refused_rows_are_kept_whole_and_the_others_pass(api):
     assert {one.refused for one in saved.load().streams.values()} == {1}
 
 
-def test_a_run_that_failed_goes_on_without_repeating_a_record(api):
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_run_that_failed_goes_on_without_repeating_a_record(api, connections):
     keys = seeds_keys(100, 0, 100)
     api.fault_for = lambda request: (
         Fault(status=403) if request.path.endswith(".geo") and len(api.requests) > 8 else None
@@ -176,13 +199,13 @@ def test_a_run_that_failed_goes_on_without_repeating_a_record(api):
     api.record_error = lambda request, record: (50003, "no leader") if record["key"] == keys[15] else None
     saved = Saved()
     with pytest.raises(PostingError):
-        post(api, order(posts=100), saved=saved)
+        post(api, order(posts=100), saved=saved, connections=connections)
     assert not saved.load().complete
     assert api.topics
 
     api.fault_for = lambda request: None
     api.record_error = lambda request, record: None
-    again = post(api, saved.load())
+    again = post(api, saved.load(), connections=connections)
 
     for stream in STREAMS:
         assert sorted(api.keys(TOPICS[stream])) == sorted(keys)
@@ -262,12 +285,7 @@ def test_refused_rows_are_handed_over_again_if_they_could_not_be_saved(api):
     posting = Posting(
         progress,
         source=Source(),
-        senders={
-            stream: RecordSender(
-                stream, invoke_url=api.url, topic=TOPICS[stream], api_key=API_KEY, policy=QUICK, stop=threading.Event()
-            )
-            for stream in STREAMS
-        },
+        senders=new_senders(api, threading.Event()),
         batch_size=5,
         paced=False,
         stop=threading.Event(),

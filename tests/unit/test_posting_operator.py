@@ -92,7 +92,7 @@ def post(api, bucket, tmp_path, monkeypatch):
     def run(run_id="manual__2026-01-01T00:00:00+00:00", **params):
         operator = PostRecordsOperator(
             task_id="post",
-            **{"posts": "10", "seed": "100", "start": "continue", "pace": "none", "batch_size": "4", **params},
+            **{"posts": "10", "seed": "100", "start": "continue", "pace": "none", "batch_size": "500", **params},
             topics={stream: f"0e36c8cd403d.{stream}" for stream in STREAMS},
             bucket=BUCKET,
             api_name="0e36c8cd403d",
@@ -148,11 +148,11 @@ def test_a_run_may_begin_at_any_draw(post, api):
 def test_a_retry_goes_on_and_every_record_is_posted_once(post, api, bucket):
     api.fault_for = lambda request: Fault(status=403) if len(api.requests) > 4 else None
     with pytest.raises(PostingError, match="403"):
-        post(run_id="r", posts=16)
+        post(run_id="r", posts=16, batch_size=4)
     assert bucket.json("posting/pinterest_batch/r.json")["drawn"] < 16
 
     api.fault_for = lambda request: None
-    outcome = post(run_id="r", posts=16)
+    outcome = post(run_id="r", posts=16, batch_size=4)
 
     assert outcome["pin"]["acknowledged"] == 16
     for stream in STREAMS:
@@ -193,9 +193,9 @@ def test_refused_rows_are_kept_whole_beside_the_progress_once(post, api, bucket)
     api.record_error = lambda request, record: (42201, "no") if record["key"] == SEED_100[1] else None
     api.fault_for = lambda request: Fault(status=403) if len(api.requests) > 5 else None
     with pytest.raises(PostingError):
-        post(run_id="r")
+        post(run_id="r", batch_size=4)
     api.fault_for = lambda request: None
-    post(run_id="r")
+    post(run_id="r", batch_size=4)
 
     lines = [json.loads(line) for line in bucket.objects["posting/pinterest_batch/r.refused.jsonl"].splitlines()]
     assert sorted((line["stream"], line["draw"], line["ind"], line["code"]) for line in lines) == [

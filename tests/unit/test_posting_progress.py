@@ -15,6 +15,11 @@ def new(**fields) -> PostingProgress:
     )
 
 
+def settle(progress, stream, *, due, settled, missing=()) -> None:
+    progress.hand_out(stream, list(due), list(missing))
+    progress.settle(stream, settled)
+
+
 def refusal(draw: int, code: str = "42201") -> RefusedRow:
     return RefusedRow("pin", draw, 1000 + draw, code, "why", {"index": 1000 + draw})
 
@@ -29,17 +34,17 @@ def ranges(progress: PostingProgress) -> list[tuple[int, int, int, int]]:
 
 def test_neighbouring_offsets_are_one_range_whatever_their_order():
     progress = new()
-    progress.settle("pin", due=range(3), settled=Settled(acknowledged={0: (0, 12), 1: (1, 7), 2: (0, 13)}))
-    progress.settle("pin", due=range(3, 6), settled=Settled(acknowledged={3: (0, 16), 4: (0, 15), 5: (1, 8)}))
+    settle(progress, "pin", due=range(3), settled=Settled(acknowledged={0: (0, 12), 1: (1, 7), 2: (0, 13)}))
+    settle(progress, "pin", due=range(3, 6), settled=Settled(acknowledged={3: (0, 16), 4: (0, 15), 5: (1, 8)}))
     assert ranges(progress) == [(0, 12, 13, 2), (0, 15, 16, 2), (1, 7, 8, 2)]
 
-    progress.settle("pin", due=[6], settled=Settled(acknowledged={6: (0, 14)}))
+    settle(progress, "pin", due=[6], settled=Settled(acknowledged={6: (0, 14)}))
     assert ranges(progress) == [(0, 12, 16, 5), (1, 7, 8, 2)]
 
 
 def test_a_record_without_an_outcome_stays_due():
     progress = new()
-    progress.settle("pin", due=range(5), settled=acknowledged(0, 1, 3))
+    settle(progress, "pin", due=range(5), settled=acknowledged(0, 1, 3))
 
     assert progress.streams["pin"].due(0, 8) == [2, 4, 5, 6, 7]
     assert progress.streams["pin"].drawn == 5
@@ -48,8 +53,8 @@ def test_a_record_without_an_outcome_stays_due():
 
 def test_what_was_read_before_is_not_counted_again():
     progress = new()
-    progress.settle("pin", due=range(5), settled=acknowledged(0, 1, 3))
-    progress.settle("pin", due=[2, 4, 5], settled=acknowledged(2, 4, 5, first_offset=3))
+    settle(progress, "pin", due=range(5), settled=acknowledged(0, 1, 3))
+    settle(progress, "pin", due=[2, 4, 5], settled=acknowledged(2, 4, 5, first_offset=3))
 
     pin = progress.streams["pin"]
     assert (pin.drawn, pin.read, pin.acknowledged, pin.unsettled) == (6, 6, 6, [])
@@ -58,19 +63,19 @@ def test_what_was_read_before_is_not_counted_again():
 def test_a_run_is_as_far_as_its_slowest_stream():
     progress = new()
     for stream, posts in (("pin", 10), ("geo", 10), ("user", 6)):
-        progress.settle(stream, due=range(posts), settled=acknowledged(*range(posts)))
+        settle(progress, stream, due=range(posts), settled=acknowledged(*range(posts)))
     assert (progress.drawn, progress.next_draw, progress.complete) == (6, 46, False)
 
-    progress.settle("user", due=range(6, 10), settled=acknowledged(6, 7, 9))
-    assert (progress.drawn, progress.next_draw, progress.complete) == (10, 48, False)
+    settle(progress, "user", due=range(6, 10), settled=acknowledged(6, 7, 9))
+    assert (progress.drawn, progress.next_draw, progress.complete) == (8, 48, False)
 
-    progress.settle("user", due=[8], settled=acknowledged(8))
+    settle(progress, "user", due=[8], settled=acknowledged(8))
     assert (progress.next_draw, progress.complete) == (50, True)
 
 
 def test_at_most_a_hundred_refusals_are_shown_and_all_are_counted():
     progress = new(posts=300)
-    progress.settle("pin", due=range(300), settled=Settled(refused={draw: refusal(draw) for draw in range(300)}))
+    settle(progress, "pin", due=range(300), settled=Settled(refused={draw: refusal(draw) for draw in range(300)}))
 
     assert progress.streams["pin"].refused == 300
     assert len(progress.streams["pin"].refusals) == 100
@@ -79,7 +84,7 @@ def test_at_most_a_hundred_refusals_are_shown_and_all_are_counted():
 
 def test_it_survives_being_stored():
     progress = new()
-    progress.settle("pin", due=range(4), settled=Settled(acknowledged={0: (2, 5)}, refused={1: refusal(1)}))
+    settle(progress, "pin", due=range(4), settled=Settled(acknowledged={0: (2, 5)}, refused={1: refusal(1)}))
 
     assert PostingProgress.parse(progress.model_dump_json(), source="s3://b/k") == progress
 
@@ -98,12 +103,16 @@ def test_a_run_does_not_go_on_with_another_order(order):
 
 def test_both_hops_balance_with_missing_and_refused_rows():
     progress = new(posts=4)
-    gone = {3: RefusedRow("pin", 3, 1003, "no_source_row", "no row", None)}
-    progress.settle(
-        "pin", due=range(4), settled=Settled(acknowledged={0: (2, 9), 1: (0, 4)}, refused={2: refusal(2)}, missing=gone)
+    gone = [RefusedRow("pin", 3, 1003, "no_source_row", "no row", None)]
+    settle(
+        progress,
+        "pin",
+        due=range(4),
+        settled=Settled(acknowledged={0: (2, 9), 1: (0, 4)}, refused={2: refusal(2)}),
+        missing=gone,
     )
     for stream in ("geo", "user"):
-        progress.settle(stream, due=range(4), settled=acknowledged(*range(4)))
+        settle(progress, stream, due=range(4), settled=acknowledged(*range(4)))
 
     entries = posting_entries(progress)
     source, api = entries["source"][0], entries["api"][0]
@@ -117,7 +126,7 @@ def test_both_hops_balance_with_missing_and_refused_rows():
 def test_an_open_record_is_a_loss_at_the_api():
     progress = new(posts=4)
     for stream in ("pin", "geo", "user"):
-        progress.settle(stream, due=range(4), settled=acknowledged(*range(4 if stream != "geo" else 3)))
+        settle(progress, stream, due=range(4), settled=acknowledged(*range(4 if stream != "geo" else 3)))
 
     entries = posting_entries(progress)
     verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops=("source", "api"))

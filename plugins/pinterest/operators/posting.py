@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -19,6 +20,7 @@ from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.posting_store import PostingStore
 
 DEFAULT_SENDING = RetryPolicy()
+CONNECTIONS_A_STREAM = 2
 
 
 class PostRecordsOperator(BaseOperator):
@@ -138,22 +140,25 @@ class PostRecordsOperator(BaseOperator):
                 )
                 posting.run(save)
         finally:
-            for sender in senders.values():
+            for sender in chain.from_iterable(senders.values()):
                 sender.close()
 
-    def _senders(self, stop: threading.Event) -> dict[Stream, RecordSender]:
+    def _senders(self, stop: threading.Event) -> dict[Stream, list[RecordSender]]:
         api = ApiGatewayHook(aws_conn_id=self.aws_conn_id)
         invoke_url = api.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format)
         api_key = api.kept_api_key(self.api_key_parameter)
         return {
-            stream: RecordSender(
-                stream,
-                invoke_url=invoke_url,
-                topic=self.topics[stream],
-                api_key=api_key,
-                policy=self.sending,
-                stop=stop,
-            )
+            stream: [
+                RecordSender(
+                    stream,
+                    invoke_url=invoke_url,
+                    topic=self.topics[stream],
+                    api_key=api_key,
+                    policy=self.sending,
+                    stop=stop,
+                )
+                for _ in range(CONNECTIONS_A_STREAM)
+            ]
             for stream in STREAMS
         }
 

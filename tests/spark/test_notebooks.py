@@ -1,0 +1,109 @@
+"""The notebooks as the job runs them: widgets in, JSON out, the cleaning tasks side by side, a session each."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from test_cleaning import PIN
+
+NOTEBOOKS = Path(__file__).parents[2] / "spark" / "notebooks"
+NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses")
+
+
+class Exit(BaseException):
+    pass
+
+
+def dbutils(parameters):
+    defaults = {}
+
+    def leave(value):
+        raise Exit(value)
+
+    return SimpleNamespace(
+        widgets=SimpleNamespace(
+            text=lambda name, default="": defaults.setdefault(name, default),
+            get=lambda name: parameters.get(name, defaults[name]),
+        ),
+        notebook=SimpleNamespace(exit=leave),
+    )
+
+
+def run_notebook(spark, name, **parameters):
+    source = (NOTEBOOKS / f"{name}.py").read_text()
+    try:
+        exec(compile(source, name, "exec"), {"spark": spark.newSession(), "dbutils": dbutils(parameters)})
+    except Exit as exit:
+        return json.loads(str(exit))
+    raise AssertionError(f"{name} left nothing")
+
+
+def test_a_run_of_all_notebooks(spark, bucket, real_rows):
+    for stream, rows in real_rows.items():
+        bucket.put(stream, rows[:40])
+    bucket.put("user", [PIN], partition=1)
+    bucket.put("geo", [{"value": {}}], partition=1)
+    bucket.put("pin", [{"index": "x"}], partition=1)
+    bucket.dead_letter("geo", b"poison", offset=40)
+    parameters = {
+        "manifest": bucket.manifest({"geo": {0: (0, 41)}}),
+        "run_id": "manual__2026-01-02T03:04:05+00:00",
+        "catalog": "spark_catalog",
+        "schema": "notebooks",
+        "user_id": "0e36c8cd403d",
+        "storage": "instance_profile",
+        "secret_scope": "",
+        "credentials_table": "",
+    }
+    try:
+        loaded = run_notebook(spark, "load", **parameters)
+        with ThreadPoolExecutor(3) as pool:
+            cleaned = list(pool.map(lambda name: run_notebook(spark, name, **parameters), NAMES[1:4]))
+        analysed = run_notebook(spark, "analyses", **parameters)
+        quarantine = spark.table("spark_catalog.notebooks.quarantine").groupBy("stream").count().collect()
+    finally:
+        spark.sql("DROP SCHEMA IF EXISTS spark_catalog.notebooks CASCADE")
+
+    assert set(loaded) == {"bronze", "quarantined", "bookmark"}
+    assert loaded["bronze"]["pin"] == {
+        "records_in": 41,
+        "inserted": 41,
+        "already_stored": 0,
+        "first": "p0@0 p1@0",
+        "last": "p0@39 p1@0",
+    }
+    assert loaded["quarantined"] == {"pin": 0, "geo": 1, "user": 0}
+    assert loaded["bookmark"]["0e36c8cd403d.geo"]["0"]["next_offset"] == 41
+    expected = {"records_in": 41, "inserted": 40, "updated": 0, "duplicates": 0, "quarantined": 1, "rows": 40}
+    assert cleaned == [{"silver": {stream: expected}} for stream in ("pin", "geo", "user")]
+    assert analysed["gold"] == {"rows": {"pin": 40, "geo": 40, "user": 40}, "joined": 40}
+    assert len(analysed["tables"]) == 9
+    assert {row.stream: row["count"] for row in quarantine} == {"pin": 1, "geo": 2, "user": 1}
+
+
+@pytest.mark.parametrize("missing", ["manifest", "run_id"])
+def test_a_missing_parameter_is_named(spark, missing):
+    parameters = {"manifest": "s3a://bucket/landing/dag/run/manifest.json", "run_id": "run"} | {missing: ""}
+
+    with pytest.raises(ValueError, match=f"parameter {missing} is empty"):
+        run_notebook(spark, "load", **parameters)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.py")), ids=lambda path: path.stem)
+def test_notebooks_are_thin_and_in_source_format(path):
+    text = path.read_text()
+
+    assert text.startswith("# Databricks notebook source\n# MAGIC %md\n# MAGIC # ")
+    assert len(text.splitlines()) < 30
+    assert not re.search(r"USE CATALOG|GRANT|read_files|VOLUME", text)
+    assert [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.If, ast.For))] == []
+
+
+def test_every_notebook_of_the_job_is_there():
+    assert {path.stem for path in NOTEBOOKS.glob("*.py")} == set(NAMES)
