@@ -20,6 +20,8 @@ DAG = "pinterest_pipeline"
 REPORTS = f"reports/{DAG}/"
 TARGET = CHECKOUT / "build" / "report"
 TASK_STARTS = re.compile(r"\[DAG TEST\] starting task_id=(\S+)")
+TASK_FAILS = "Task failed with exception"
+EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Failed\w*): ")
 SILENCE = 15
 SUMS = ("records_in", "extra", "records_out", "duplicates", "quarantined", "refused", "unmatched")
 
@@ -29,11 +31,12 @@ def run(state: State, reporter: Reporter) -> int:
     lifecycle.up(state, reporter)
     before = run_ids(state)
     reporter.say(f"running {DAG}; its log: {state.log('demo')}")
-    exit_code = run_dag(state, reporter)
+    exit_code, failures = run_dag(state, reporter)
     new = run_ids(state) - before
     if not new:
+        reason = told(failures) or tail(state.log("demo"))
         raise StepError(
-            f"{DAG} ended with exit code {exit_code} before it wrote a report\n{tail(state.log('demo'))}",
+            f"{DAG} ended with exit code {exit_code} before it wrote a report\n{reason}",
             f"Read {state.log('demo')}; then run `make demo` again: what is done is kept, posting goes on.",
         )
     ledger = fetch_report(state, max(new))
@@ -41,12 +44,15 @@ def run(state: State, reporter: Reporter) -> int:
     print(ledger_table(ledger))
     print(f"\nverdict  {verdict}\nreport   {TARGET / 'index.html'}\nledger   {TARGET / 'ledger.json'}")
     if exit_code:
-        print(f"the run failed; its log: {state.log('demo')}")
+        print(f"\nThe run failed; its log: {state.log('demo')}\n{told(failures)}")
     return 0 if exit_code == 0 and verdict == "reconciled" else 1
 
 
-def run_dag(state: State, reporter: Reporter) -> int:
-    """Run the DAG in a process of its own, which ends when we end, and name each task as it starts."""
+def run_dag(state: State, reporter: Reporter) -> tuple[int, dict[str, str]]:
+    """Run the DAG in a process of its own, which ends when we end, and name each task as it starts.
+
+    Returns the exit code, and by task the error of those whose last try failed.
+    """
     log = state.log("demo")
     with log.open("w") as file:
         process = subprocess.Popen(
@@ -58,24 +64,36 @@ def run_dag(state: State, reporter: Reporter) -> int:
             start_new_session=True,
         )
     try:
-        follow(process, log, reporter)
+        failures = follow(process, log, reporter)
     finally:
         end_group(process)
-    return process.returncode
+    return process.returncode, failures
 
 
-def follow(process: subprocess.Popen[bytes], log: Path, reporter: Reporter) -> None:
-    """Say which task runs, and from time to time that it still does."""
+def told(failures: dict[str, str]) -> str:
+    return "\n".join(f"  {task}: {error[:500]}" for task, error in failures.items())
+
+
+def follow(process: subprocess.Popen[bytes], log: Path, reporter: Reporter) -> dict[str, str]:
+    """Say which task runs, and from time to time that it still does. Returns the errors of the failed tasks."""
     task, since, said = "starting Airflow", time.monotonic(), time.monotonic()
+    failures: dict[str, str] = {}
     with log.open() as lines:
         while True:
             ended = process.poll() is not None
             for line in lines:
-                if (found := TASK_STARTS.search(line)) and found[1] != task:
-                    task, since, said = found[1], time.monotonic(), time.monotonic()
-                    reporter.say(task)
+                if found := TASK_STARTS.search(line):
+                    failures.pop(found[1], None)
+                    if found[1] != task:
+                        task, since, said = found[1], time.monotonic(), time.monotonic()
+                        reporter.say(task)
+                elif TASK_FAILS in line:
+                    failures[task] = "see the log"
+                    reporter.say(f"{task}: failed")
+                elif task in failures and EXCEPTION.match(line):
+                    failures[task] = line.strip()
             if ended:
-                return
+                return failures
             if time.monotonic() - said > SILENCE:
                 said = time.monotonic()
                 reporter.say(f"{task}: working ({said - since:.0f} s)")

@@ -42,7 +42,7 @@ class Worker:
         """The work's view, once its state is another than ``beyond`` or ``wait`` seconds have passed."""
         while True:
             try:
-                view = await self._call("GET", f"/work/{id}?wait={wait}&beyond={beyond}")
+                view = await self._call("GET", f"/executions/{id}?wait={wait}&beyond={beyond}")
             except aiohttp.ClientConnectorError as error:
                 raise self._lost() from error
             except (aiohttp.ClientError, TimeoutError):
@@ -54,7 +54,7 @@ class Worker:
 
     async def cancel(self, id: str) -> None:
         try:
-            await self._call("POST", f"/work/{id}/cancel")
+            await self._call("POST", f"/executions/{id}/cancel")
         except (aiohttp.ClientError, TimeoutError):
             return  # a worker that is gone has nothing left to cancel
 

@@ -54,8 +54,9 @@ class Worker:
         await self._patiently("DELETE", f"/connectors/{quote(name, safe='')}")
 
     async def plugin_classes(self) -> set[str]:
+        """Empty while the worker starts: it answers 404 before its resources are there."""
         found = await self._patiently("GET", "/connector-plugins")
-        return {plugin["class"] for plugin in found}
+        return {plugin["class"] for plugin in found or []}
 
     async def statuses(self) -> dict[str, dict[str, Any]]:
         """Every connector's status by name. Raises NotReadyError."""
@@ -80,20 +81,24 @@ class Worker:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON; None for 404 and where there is no content."""
+        """The answer's JSON; None where there is no content, or no such connector.
+
+        A worker that is starting answers 404 as well, but not in the shape of its errors.
+        """
         if self._session is None:
             self._session = ClientSession(timeout=ClientTimeout(total=CALL_SECONDS), trust_env=False)
         try:
             async with self._session.request(method, f"{self._url}{path}", json=body) as answer:
-                if answer.status == 404:
-                    return None
                 content = await answer.json(content_type=None) if answer.status != 204 else None
         except (ClientError, TimeoutError, ValueError) as error:
             raise NotReadyError(f"{type(error).__name__} {error}") from error
-        if answer.status == 409 or answer.status >= 500:
+        is_own_error = isinstance(content, dict) and "error_code" in content
+        if answer.status == 404 and is_own_error:
+            return None
+        if answer.status in (404, 409) or answer.status >= 500:
             raise NotReadyError(f"{answer.status} {content}")
         if answer.status >= 400:
-            raise RefusedError(content.get("message", str(content)))
+            raise RefusedError(content["message"] if is_own_error else str(content))
         return content
 
 

@@ -2,8 +2,8 @@
 
 - ``POST /notebooks {id, path, parameters, log}``, ``POST /statements {id, statement, catalog, schema, row_limit}``:
   start; the same id again is the same work.
-- ``GET /work/{id}?wait=seconds&beyond=state``: the result, after ``wait`` seconds at the latest, earlier once the state
-  is no longer ``beyond``. ``POST /work/{id}/cancel``: returns at once.
+- ``GET /executions/{id}?wait=seconds&beyond=state``: the result, after ``wait`` seconds at the latest, earlier once the state
+  is no longer ``beyond``. ``POST /executions/{id}/cancel``: returns at once.
 - ``GET /_lab/health`` needs no token.
 """
 
@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, {"state": work.state})
 
     def _work(self, path: str) -> Work | None:
-        work = self.server.desk.find(path.removeprefix("/work/"))
+        work = self.server.desk.find(path.removeprefix("/executions/"))
         if work is None:
             self._answer(404, {"error": f"no work at {path}"})
         return work

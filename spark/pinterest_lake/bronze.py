@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,7 @@ from pinterest_lake.refusals import unreadable
 from pinterest_lake.tables import Lake, bronze
 
 POSITION = ("topic", "partition", "offset")
-OBJECTS = "file STRING, object STRING, first BIGINT, last BIGINT"
+OBJECTS = "ARRAY<STRUCT<file STRING, object STRING, first BIGINT, last BIGINT>>"
 
 
 def load_all(lake: Lake, manifest: Manifest, run_id: str) -> dict[str, dict[str, Any]]:
@@ -88,11 +89,20 @@ def _lines(lake: Lake, manifest: Manifest, objects: tuple[LandedObject, ...]) ->
     Lines end with a line feed and nothing else: a carriage return or U+2028 may stand inside a title.
     """
     text = lake.spark.read.text([manifest.uri(landed.key) for landed in objects], lineSep="\n")
-    listed = [(landed.file_name, landed.key, landed.first_offset, landed.last_offset) for landed in objects]
+    listed = [
+        {
+            "file": landed.file_name,
+            "object": landed.key,
+            "first": landed.first_offset,
+            "last": landed.last_offset,
+        }
+        for landed in objects
+    ]
+    known = lake.spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(listed)), OBJECTS)))
     return (
         text.select(F.col("value").alias("raw"), F.col("_metadata.file_name").alias("file"))
         .where(F.length("raw") > 0)
-        .join(F.broadcast(lake.spark.createDataFrame(listed, OBJECTS)), "file")
+        .join(F.broadcast(known), "file")
         .drop("file")
     )
 

@@ -33,7 +33,6 @@ def refresh(lake: Lake) -> dict[str, Any]:
 
 def _write(lake: Lake, analysis: Callable[[Facts], DataFrame], facts: Facts) -> dict[str, Any]:
     answer = analysis(facts)
-    rows = [list(row) for row in answer.orderBy(*answer.columns).collect()]
-    in_order = lake.spark.createDataFrame(rows, answer.schema).coalesce(1)
+    in_order = answer.repartition(1).sortWithinPartitions(*answer.columns)
     in_order.writeTo(lake.name(analysis.__name__)).using("delta").createOrReplace()
-    return {"columns": answer.columns, "rows": rows}
+    return {"columns": answer.columns, "rows": [list(row) for row in lake.table(analysis.__name__).collect()]}

@@ -50,7 +50,7 @@ class SparkWorker:
         return work["id"]
 
     def look(self, work: str) -> dict[str, Any]:
-        return requests.get(f"{self._url}/work/{work}", headers=self._headers, timeout=30).json()
+        return requests.get(f"{self._url}/executions/{work}", headers=self._headers, timeout=30).json()
 
     def result(self, work: str) -> dict[str, Any]:
         """The view of the work once it has ended."""
@@ -61,7 +61,7 @@ class SparkWorker:
         return self.result(self.start(path, **parameters))
 
     def cancel(self, work: str) -> None:
-        requests.post(f"{self._url}/work/{work}/cancel", headers=self._headers, timeout=30).raise_for_status()
+        requests.post(f"{self._url}/executions/{work}/cancel", headers=self._headers, timeout=30).raise_for_status()
 
     def log(self, name: str) -> str:
         return self.state.path("logs", "databricks", name).read_text()
