@@ -2,8 +2,8 @@
 
 - ``POST /notebooks {id, path, parameters, log}``, ``POST /statements {id, statement, catalog, schema, row_limit}``:
   start; the same id again is the same work.
-- ``GET /executions/{id}?wait=seconds&beyond=state``: the result, after ``wait`` seconds at the latest, earlier once the state
-  is no longer ``beyond``. ``POST /executions/{id}/cancel``: returns at once.
+- ``GET /executions/{id}?wait=seconds&beyond=state``: the result, after ``wait`` seconds at the latest, earlier once the
+  state is no longer ``beyond``. ``POST /executions/{id}/cancel``: returns at once.
 - ``GET /_lab/health`` needs no token.
 """
 

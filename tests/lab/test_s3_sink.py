@@ -97,6 +97,7 @@ class FlakyS3:
         self.upstream = f"http://127.0.0.1:{s3_port}"
         self.failing: dict[int, str] = {}
         self.puts: list[str] = []
+        self.answered: list[str] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -111,6 +112,7 @@ class FlakyS3:
                 if failure:
                     self.answer(503, {}, b"<Error><Code>ServiceUnavailable</Code><Message>later</Message></Error>")
                 else:
+                    outer.answered.append(self.path)
                     self.answer(answer.status_code, answer.headers, answer.content)
 
             def do_HEAD(self) -> None:
@@ -244,9 +246,9 @@ def test_poison_goes_to_the_dead_letters_and_the_names_skip_it(state, sink, buck
     assert connect.states(name) == ["RUNNING", "RUNNING"]
 
 
-def committed(state: State, connector: str, topic: str) -> int:
+def committed(state: State, connector: str, topic: str, partition: int = 0) -> int:
     admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{state.port('kafka')}"})
-    asked = ConsumerGroupTopicPartitions(f"connect-{connector}", [TopicPartition(topic, 0)])
+    asked = ConsumerGroupTopicPartitions(f"connect-{connector}", [TopicPartition(topic, partition)])
     [found] = admin.list_consumer_group_offsets([asked]).values()
     return found.result().topic_partitions[0].offset
 
@@ -273,17 +275,24 @@ def test_poison_behind_the_last_object_is_committed_too(state, sink, bucket):
 
 @pytest.mark.parametrize("effect", ["before", "after"])
 def test_a_failed_write_is_repeated_without_repeating_records(state, sink, bucket, flaky_s3, effect):
-    """503 for longer than the SDK's own retries last, so that Connect hands over the batch again."""
-    topic = new_topic(state)
+    """503 for longer than the SDK's own retries last, so that Connect hands over the batch again.
+
+    It holds the records of two partitions: when a write of one fails, the other's object is half full.
+    """
+    topic = new_topic(state, partitions=2)
+    for partition in range(2):
+        produce(state, topic, numbered(0, 95), partition)
     flaky_s3.failing = dict.fromkeys(range(3, 13), effect)
-    name = sink(topic, store__url=flaky_s3.url)
-    produce(state, topic, numbered(0, 100))
-    found = await_offsets(state, bucket, 100)
-    assert_whole(topic, found, 100)
-    assert Counter(offsets(found)).most_common(1)[0][1] == 1
-    assert len(found) == 10
-    assert len(flaky_s3.puts) > 12
-    wait_until(lambda: committed(state, name, topic) == 100, "everything committed", SECONDS)
+    name = sink(topic, store__url=flaky_s3.url, rotate__schedule__interval__ms="3000", timezone="UTC")
+    wait_until(lambda: committed(state, name, topic, 0) == committed(state, name, topic, 1) == 95, "all is in", SECONDS)
+    found = objects(state, bucket)
+    assert {name: [line["n"] for line in lines] for name, lines in found.items()} == {
+        key(topic, first, partition): list(range(first, min(first + 10, 95)))
+        for partition in range(2)
+        for first in range(0, 95, 10)
+    }
+    assert len(flaky_s3.puts) > len(flaky_s3.answered) + 9
+    assert Counter(flaky_s3.answered).most_common(1)[0][1] == 1
 
 
 def test_s3_is_away_for_a_while_when_the_task_starts(state, sink, bucket, connect):
