@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 SPLIT_STATUSES = frozenset({400, 413, 422})
 RETRIED_RECORD_CODES = frozenset({50001, 50002, 50003})
+KAFKA_ERROR = 50002
+TOO_LARGE = re.compile(r"too large|larger than", re.IGNORECASE)  # librdkafka's words, and the Java client's
 REFUSED_IN_A_ROW = 20
 SAID_CHARACTERS = 300
 
@@ -114,7 +117,8 @@ class RecordSender:
         """Post the rows and note in ``settled`` what became of each, as soon as it is known.
 
         Raises PostingError, or PostingStoppedError, and leaves the rows it could not settle out of ``settled``.
-        A request that is refused as a whole for what is in it (400, 413, 422) is halved until the record is found.
+        A request that is refused as a whole for what is in it (400, 413, 422) is halved until the record is found; so
+        are records that Kafka calls too large, which may be said of all that the proxy put into one batch.
         """
         failures = 0
         while rows:
@@ -122,7 +126,8 @@ class RecordSender:
                 raise PostingStoppedError
             answer = self._post(rows)
             if isinstance(answer, requests.Response) and answer.status_code in SPLIT_STATUSES:
-                self._split(rows, answer, settled)
+                said = answer.text[:SAID_CHARACTERS]
+                self._narrow_down(rows, among=len(rows), code=answer.status_code, message=said, settled=settled)
                 return
             failure = answer if isinstance(answer, _Failure) else self._read(rows, answer, settled)
             if failure is None:
@@ -164,28 +169,37 @@ class RecordSender:
         if answers is None or len(answers) != len(rows):
             return _Failure(f"not one answer for each of {len(rows)} records: {_said(response)}")
         failure = None
+        too_large: list[SourceRow] = []
+        said = ""
         for row, answer in zip(rows, answers, strict=True):
             code, partition, offset = answer.get("error_code"), answer.get("partition"), answer.get("offset")
+            error = str(answer.get("error"))
             if code is None and partition is not None and offset is not None:
                 settled.acknowledged[row.draw] = (partition, offset)
+            elif code == KAFKA_ERROR and TOO_LARGE.search(error):
+                too_large.append(row)
+                said = error
             elif code is None or code in RETRIED_RECORD_CODES:
-                failure = _Failure(f"200, but record ind={row.ind}: {code} {answer.get('error')}")
+                failure = _Failure(f"200, but record ind={row.ind}: {code} {error}")
             else:
-                settled.refused[row.draw] = self._refusal(row, str(code), str(answer.get("error")))
+                settled.refused[row.draw] = self._refusal(row, str(code), error)
+        if too_large:
+            self._narrow_down(too_large, among=len(rows), code=KAFKA_ERROR, message=said, settled=settled)
         return failure
 
-    def _split(self, rows: Sequence[SourceRow], response: requests.Response, settled: Settled) -> None:
-        if len(rows) > 1:
+    def _narrow_down(self, rows: Sequence[SourceRow], *, among: int, code: int, message: str, settled: Settled) -> None:
+        """Send the rows again in two requests, or refuse the one that was alone: ``among`` is what its request held."""
+        if among > 1:
             middle = len(rows) // 2
-            self.send(rows[:middle], settled)
-            self.send(rows[middle:], settled)
+            for half in filter(None, (rows[:middle], rows[middle:])):
+                self.send(half, settled)
             return
         row = rows[0]
-        settled.refused[row.draw] = self._refusal(row, str(response.status_code), response.text[:SAID_CHARACTERS])
+        settled.refused[row.draw] = self._refusal(row, str(code), message)
         if len(settled.refused) >= REFUSED_IN_A_ROW and not settled.acknowledged:
             raise PostingError(
                 f"POST {self._url}: the first {len(settled.refused)} records were refused one by one, the last time: "
-                f"{_said(response)}. Look at the REST proxy's log. {RERUN}"
+                f"{code} {message!r}. Look at the REST proxy's log. {RERUN}"
             )
 
     def _refusal(self, row: SourceRow, code: str, message: str) -> RefusedRow:

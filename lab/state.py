@@ -61,8 +61,8 @@ class State:
     def open(cls, root: Path | None = None, install: Path | None = None) -> State:
         """The lab that the environment names, with all ports chosen."""
         state = cls(
-            root or folder_from_environment("LAB_STATE", ".lab/state"),
-            install or folder_from_environment("LAB_INSTALL", ".lab/install"),
+            root.resolve() if root else folder_from_environment("LAB_STATE", ".lab/state"),
+            install.resolve() if install else folder_from_environment("LAB_INSTALL", ".lab/install"),
         )
         state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with state.alone():

@@ -31,7 +31,7 @@ def test(state: State, reporter: Reporter) -> int:
     java_home = {"JAVA_HOME": str(state.install / "java"), "LAB_INSTALL": str(state.install)}
     own_lab = {"LAB_STATE": str(TEST_STATE), "LAB_INSTALL": str(state.install)}
     suites = [
-        Suite("unit and DAG tests", [sys.executable, "-m", "pytest", "tests/unit", "tests/dags"]),
+        Suite("tests without a lab", [sys.executable, "-m", "pytest", "tests/unit", "tests/dags", "tests/local"]),
         Suite("Spark tests", [str(spark), "-m", "pytest", "tests/spark"], java_home),
         Suite("lab tests", [sys.executable, "-m", "pytest", "tests/lab"], own_lab),
     ]

@@ -223,6 +223,65 @@ def test_a_record_that_makes_a_request_bad_is_found_and_refused_alone(api, sende
     assert [(row.ind, row.code, row.message) for row in settled.refused.values()] == [(1004, str(status), "too large")]
 
 
+TOO_LARGE = [
+    pytest.param("Kafka error: Broker: Message size too large", id="librdkafka"),
+    pytest.param(
+        "The message is 2000088 bytes when serialized which is larger than 1048576, which is the value of the "
+        "max.request.size configuration.",
+        id="Java client",
+    ),
+    pytest.param(
+        "The request included a message larger than the max message size the server will accept.", id="broker"
+    ),
+]
+
+
+@pytest.mark.parametrize("error", TOO_LARGE)
+def test_a_record_that_kafka_finds_too_large_is_refused_whole_and_the_others_pass(api, sender, error):
+    api.record_error = lambda request, record: (50002, error) if len(record["value"].get("title", "")) > 9000 else None
+    large = {"index": 1002, "title": "x" * 10_000}
+
+    settled = settle(sender, [*rows(2), row(2, large), *rows(6)[3:]])
+
+    assert api.keys(TOPIC) == [1000, 1001, 1003, 1004, 1005]
+    assert settled.acknowledged.keys() == {0, 1, 3, 4, 5}
+    assert [(one.code, one.message, one.value) for one in settled.refused.values()] == [("50002", error, large)]
+    assert len(api.requests) == 2
+
+
+def test_records_that_are_only_together_too_large_are_all_posted_once(api, sender):
+    api.record_error = lambda request, record: (
+        (50002, "Kafka error: Broker: Message size too large") if len(request.records) > 3 else None
+    )
+
+    settled = settle(sender, rows(20))
+
+    assert api.keys(TOPIC) == list(range(1000, 1020))
+    assert settled.acknowledged.keys() == set(range(20))
+    assert settled.refused == {}
+
+
+def test_too_large_and_passing_errors_in_one_answer_are_told_apart(api, sender):
+    errors = {1001: (50002, "Kafka error: Broker: Message size too large"), 1002: (50003, "no leader")}
+    api.record_error = lambda request, record: (
+        errors.get(record["key"]) if record["key"] == 1001 or len(api.requests) == 1 else None
+    )
+
+    settled = settle(sender, rows(4))
+
+    assert settled.acknowledged.keys() == {0, 2, 3}
+    assert settled.refused.keys() == {1}
+
+
+def test_a_topic_that_takes_no_record_for_its_size_ends_the_run(api, sender):
+    api.record_error = lambda request, record: (50002, "Message size too large")
+
+    with pytest.raises(PostingError, match=r"refused one by one.*50002 'Message size too large'"):
+        sender.send(rows(500), Settled())
+
+    assert len(api.requests) < 60
+
+
 def test_an_api_that_refuses_everything_is_not_asked_for_every_record(api, sender):
     api.fault_for = lambda request: Fault(status=400, body=b"what is this")
 
