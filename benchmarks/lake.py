@@ -65,7 +65,7 @@ def main() -> None:
 
 def run(folder: Path, sizes: list[int], days: int, posts_a_day: int) -> dict[str, float]:
     figures: dict[str, float] = {}
-    print(f"{'posts':>9} {'shape':<6} {'seconds':>8} {'posts/s':>8} {'peak MB':>8}  steps", flush=True)
+    print(f"{'posts':>9} {'shape':<6} {'seconds':>8} {'CPU s':>6} {'posts/s':>8} {'peak MB':>8}  steps", flush=True)
     for posts in sizes:
         bucket = fresh(folder / "posts")
         make_posts(bucket, "warm", range(WARM_UP), first_offset=0)
@@ -76,11 +76,13 @@ def run(folder: Path, sizes: list[int], days: int, posts_a_day: int) -> dict[str
             seconds[shape] = total = sum(measured["steps"].values())
             steps = " ".join(f"{name} {value:.1f}" for name, value in measured["steps"].items())
             print(
-                f"{posts:>9} {shape:<6} {total:>8.1f} {posts / total:>8.0f} {measured['peak_mb']:>8.0f}  {steps}",
+                f"{posts:>9} {shape:<6} {total:>8.1f} {measured['cpu']:>6.0f} {posts / total:>8.0f} "
+                f"{measured['peak_mb']:>8.0f}  {steps}",
                 flush=True,
             )
             figures |= {
                 f"{shape}_{posts}_seconds": round(total, 1),
+                f"{shape}_{posts}_cpu_seconds": round(measured["cpu"], 1),
                 f"{shape}_{posts}_posts_per_second": round(posts / total),
                 f"{shape}_{posts}_peak_mb": round(measured["peak_mb"]),
             }
@@ -128,9 +130,10 @@ def measure_ours(folder: Path) -> dict:
     with session(folder) as spark:
         lake = open_lake(spark)
         for run in ("warm", "run"):
+            began = cpu_seconds(spark)
             steps = run_batch(lake, folder, run)
             steps["analyses"] = timed(lambda: analyse(lake))
-        return {"steps": steps, "peak_mb": peak_mb(spark)}
+        return {"steps": steps, "cpu": cpu_seconds(spark) - began, "peak_mb": peak_mb(spark)}
 
 
 def measure_days(folder: Path) -> dict:
@@ -169,21 +172,22 @@ def measure_floor(folder: Path) -> dict:
     }
     with session(folder) as spark:
         for run in ("warm", "run"):
-            steps = {}
+            began, steps = cpu_seconds(spark), {}
             for stream, schema in schemas.items():
                 frame = spark.read.schema(schema).json(f"file://{folder}/{run}/topics/{topic(stream)}")
                 target = f"{folder}/lake/{run}_{stream}"
                 steps[stream] = timed(lambda frame=frame, target=target: frame.write.format("delta").save(target))
-        return {"steps": steps, "peak_mb": peak_mb(spark)}
+        return {"steps": steps, "cpu": cpu_seconds(spark) - began, "peak_mb": peak_mb(spark)}
 
 
 def measure_peers(folder: Path) -> dict:
     with session(folder) as spark:
         for run in ("warm", "run"):
+            began = cpu_seconds(spark)
             steps = {"infer": timed(lambda run=run: peers_views(spark, folder / run))}
             for number, query in enumerate(PEERS_QUERIES, start=1):
                 steps[f"q{number}"] = timed(lambda query=query: spark.sql(query).collect())
-        return {"steps": steps, "peak_mb": peak_mb(spark)}
+        return {"steps": steps, "cpu": cpu_seconds(spark) - began, "peak_mb": peak_mb(spark)}
 
 
 def peers_views(spark, folder: Path) -> None:
@@ -284,6 +288,11 @@ def peak_mb(spark) -> float:
     status = Path(f"/proc/{pid}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+def cpu_seconds(spark) -> float:
+    """What the JVM has used of all cores: beside others on one machine it says more than the clock."""
+    return spark.sparkContext._jvm.java.lang.ProcessHandle.current().info().totalCpuDuration().get().toMillis() / 1000
 
 
 def topic(stream: str) -> str:

@@ -157,7 +157,7 @@ def _offset(line: bytes, name: SinkObject) -> int | str:
     """The offset of a line that belongs in the object, or what is wrong with it."""
     try:
         record = json.loads(line)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, UnicodeDecodeError):
         return NOT_JSON
     except (ValueError, RecursionError):
         record = _patient_loads(line)

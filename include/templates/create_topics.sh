@@ -1,5 +1,6 @@
 # Takes BOOTSTRAP_SERVERS, TOPICS (separated by blanks), DEAD_LETTER_TOPIC, PARTITIONS and REPLICATION_FACTOR.
 # A topic that exists is left as it is, whatever its number of partitions.
+# A dead letter is its record and headers with a stack trace, so its topic takes more than Kafka's usual 1 MiB.
 set -euo pipefail
 export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
 
@@ -19,13 +20,17 @@ created=
 for topic in $TOPICS $DEAD_LETTER_TOPIC; do
   count=$(echo "$found" | awk -v topic="$topic" '$1 == topic { print $2 }')
   wanted=$PARTITIONS
-  if [ "$topic" = "$DEAD_LETTER_TOPIC" ]; then wanted=1; fi
+  config=
+  if [ "$topic" = "$DEAD_LETTER_TOPIC" ]; then
+    wanted=1
+    config=max.message.bytes=10485760
+  fi
   if [ -n "$count" ]; then
     echo "$topic: adopted, partitions: $count"
     continue
   fi
   kafka_topics --create --if-not-exists --topic "$topic" --partitions "$wanted" \
-    --replication-factor "$REPLICATION_FACTOR" >&2
+    --replication-factor "$REPLICATION_FACTOR" ${config:+--config "$config"} >&2
   echo "$topic: created, partitions: $wanted"
   created="$created $topic"
 done

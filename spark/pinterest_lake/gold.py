@@ -33,6 +33,8 @@ def refresh(lake: Lake) -> dict[str, Any]:
 
 def _write(lake: Lake, analysis: Callable[[Facts], DataFrame], facts: Facts) -> dict[str, Any]:
     answer = analysis(facts)
-    in_order = answer.repartition(1).sortWithinPartitions(*answer.columns)
+    in_order = answer.repartition(1).sortWithinPartitions(*answer.columns).persist()
     in_order.writeTo(lake.name(analysis.__name__)).using("delta").createOrReplace()
-    return {"columns": answer.columns, "rows": [list(row) for row in lake.table(analysis.__name__).collect()]}
+    rows = [list(row) for row in in_order.collect()]
+    in_order.unpersist()
+    return {"columns": answer.columns, "rows": rows}

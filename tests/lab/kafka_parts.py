@@ -77,16 +77,17 @@ def new_topic(state: State, partitions: int = 1) -> str:
     return name
 
 
-def create_topic(state: State, name: str, partitions: int = 1) -> None:
+def create_topic(state: State, name: str, partitions: int = 1, config: dict[str, str] | None = None) -> None:
     admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{state.port('kafka')}"})
-    for created in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+    for created in admin.create_topics([NewTopic(name, partitions, 1, config=config or {})]).values():
         created.result()
     wait_until(lambda: name in admin.list_topics(timeout=10).topics, f"the broker knows {name}")
 
 
 def produce(state: State, topic: str, values: list[bytes | None], partition: int = 0) -> None:
     """Returns when the broker has them all."""
-    producer = Producer({"bootstrap.servers": f"127.0.0.1:{state.port('kafka')}", "linger.ms": 5})
+    servers = f"127.0.0.1:{state.port('kafka')}"
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 5, "message.max.bytes": 10_000_000})
     errors = []
     for value in values:
         producer.produce(topic, value, partition=partition, on_delivery=lambda error, _: error and errors.append(error))

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from kafka_parts import SECONDS, new_topic, produce, supervised
 from lab_parts import wait_until
 
+from include.posting_progress import Settled
+from include.record_sender import RecordSender, RetryPolicy, SourceRow
 from lab.rest_proxy.errors import ApiError
 from lab.rest_proxy.properties import Configuration, PropertiesError, parse
 from lab.rest_proxy.records import embedded_json, parse_records
@@ -182,6 +185,24 @@ def test_an_error_of_one_record_is_in_its_place_and_the_others_are_written(proxy
     assert "too large" in offsets[2]["error"].lower()
     assert offsets[2]["partition"] is offsets[2]["offset"] is None
     assert [json.loads(m.value()) for m in read(bootstrap_servers, topic, 3)] == [1, text, 3]
+
+
+def test_a_row_that_is_too_large_is_refused_whole_and_the_others_are_posted_once(proxy, state, bootstrap_servers):
+    topic = new_topic(state)
+    large = {"index": 3, "description": "x" * 2_000_000}
+    rows = [SourceRow(draw, draw, json.dumps({"index": draw}).encode()) for draw in range(6)]
+    rows[3] = SourceRow(3, 3, json.dumps(large).encode())
+    settled = Settled()
+    stop = threading.Event()
+    sender = RecordSender("pin", invoke_url=proxy.url, topic=topic, api_key="", policy=RetryPolicy(tries=2), stop=stop)
+
+    sender.send(rows, settled)
+    sender.close()
+
+    assert [(row.ind, row.code, row.value) for row in settled.refused.values()] == [(3, "50002", large)]
+    assert {draw: offset for draw, (_, offset) in settled.acknowledged.items()} == {0: 0, 1: 1, 2: 2, 4: 3, 5: 4}
+    stored = [json.loads(message.value())["index"] for message in read(bootstrap_servers, topic, 5)]
+    assert stored == [0, 1, 2, 4, 5]
 
 
 def test_an_unknown_topic_is_404_until_it_is_made(proxy, state):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import uuid
@@ -10,14 +11,16 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import requests
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka_parts import (
     SECONDS,
     Connect,
+    create_topic,
     kill,
     new_bucket,
     new_topic,
@@ -30,6 +33,8 @@ from lab_parts import wait_until
 
 from lab.state import State
 from lab.supervision import Supervisor
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +249,37 @@ def test_poison_goes_to_the_dead_letters_and_the_names_skip_it(state, sink, buck
         key(topic, 5): [5, 6],
     }
     assert connect.states(name) == ["RUNNING", "RUNNING"]
+
+
+def template(name: str) -> str:
+    return (ROOT / "include" / "templates" / name).read_text()
+
+
+def test_poison_as_large_as_a_topic_takes_becomes_a_dead_letter_whole(state, sink, bucket):
+    """A dead letter is larger than its record: headers say what was wrong, with a stack trace."""
+    topic, dead = new_topic(state), f"dead-{uuid.uuid4().hex}"
+    [largest] = re.findall(r"max\.message\.bytes=(\d+)", template("create_topics.sh")) or [None]
+    create_topic(state, dead, config={"max.message.bytes": largest} if largest else {})
+    pipelines = dict(
+        re.findall(r"^((?:errors|producer)\.[^=]+)=([^{\n]+)$", template("s3-sink.properties"), re.MULTILINE)
+    )
+    sink(
+        topic,
+        errors__deadletterqueue__topic__name=dead,
+        errors__deadletterqueue__topic__replication__factor="1",
+        **pipelines,
+    )
+    poison = b"x" * 1_048_400
+
+    produce(state, topic, [poison, numbered(0, 1)[0]])
+
+    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{state.port('kafka')}", "group.id": "unused"})
+    consumer.assign([TopicPartition(dead, 0, OFFSET_BEGINNING)])
+    letter = consumer.poll(SECONDS)
+    consumer.close()
+    assert letter is not None
+    assert letter.value() == poison
+    assert dict(letter.headers())["__connect.errors.offset"] == b"0"
 
 
 def committed(state: State, connector: str, topic: str, partition: int = 0) -> int:

@@ -192,6 +192,32 @@ def test_wrong_checksum_leaves_nothing(run, web, home):
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("install_java.sh", "java-21.tar.gz"),
+        ("install_kafka.sh", "kafka_2.13-4.3.1.tgz"),
+        ("install_iam_auth.sh", "aws-msk-iam-auth-2.3.9-all.jar"),
+        ("install_rest_proxy.sh", "kafka-rest-1.0.tar.gz"),
+        ("upload_sink_archive.sh", "sink.zip"),
+    ],
+)
+def test_no_download_with_a_wrong_checksum_is_used(run, web, home, tmp_path, script, name):
+    if script == "install_iam_auth.sh":
+        (home / "kafka/libs").mkdir(parents=True)
+    before = tree(home)
+    environment = web.offer(f"/{name}", KAFKA) | UPLOAD | {"SHA256": BLANK}
+
+    code, _, stderr = run(
+        script, environment, {"UPLOAD_URL": f"{web.url}/bucket/key"}, path=tools(tmp_path / "tools", None)
+    )
+
+    assert code == 1
+    assert f"expected SHA-256 {BLANK}, got {hashlib.sha256(KAFKA).hexdigest()}" in stderr
+    assert tree(home) == before
+    assert web.puts == []
+
+
 @pytest.mark.parametrize("how", ["cut off", "missing"])
 def test_a_failed_download_leaves_nothing(run, web, home, how):
     environment = web.offer("/kafka.tgz", KAFKA)
@@ -403,6 +429,9 @@ if "--describe" in arguments:
             print(f"\\tTopic: {name}\\tPartition: 0\\tLeader: 1")
 if "--create" in arguments:
     topics.setdefault(option("--topic"), int(option("--partitions")))
+    if "--config" in arguments:
+        with open(os.path.expanduser("~/configs"), "a") as configs:
+            print(option("--topic"), option("--config"), file=configs)
     json.dump(topics, open(state, "w"))
     print("WARNING: Due to limitations in metric names")
 """
@@ -426,6 +455,7 @@ def test_topics_are_created_and_then_adopted(run, home, topics_tool):
 
     assert run("create_topics.sh", TOPICS_ENVIRONMENT)[:2] == (0, f"changed: created {names}")
     assert run("create_topics.sh", TOPICS_ENVIRONMENT)[:2] == (0, "unchanged")
+    assert (home / "configs").read_text() == f"{USER_ID}-dead-letters max.message.bytes=10485760\n"
     assert (home / "topics.json").read_text() == (
         '{"0e36c8cd403d.pin": 3, "0e36c8cd403d.geo": 3, "0e36c8cd403d.user": 3, "0e36c8cd403d-dead-letters": 1}'
     )

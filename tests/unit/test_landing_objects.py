@@ -136,6 +136,14 @@ def test_a_last_line_that_is_cut_off_is_named():
     assert "its last line (3) is cut off" in found.describe(found.passed)
 
 
+def test_a_last_line_that_is_cut_off_inside_a_character_is_named():
+    whole = json.dumps({"title": "🚗", "_topic": TOPIC, "_partition": 0, "_offset": 1}, ensure_ascii=False).encode()
+
+    broken = landed(0, [line(0), whole[: whole.index("🚗".encode()) + 2]])
+
+    assert broken.faults == ("its last line (2) is cut off",)
+
+
 def test_a_cut_off_object_that_was_written_again_is_not_used():
     broken, whole = landed(0, [line(0), line(1)[:-4]]), holds(0, 5)
 

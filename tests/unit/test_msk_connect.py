@@ -192,6 +192,7 @@ S3_SINK = {
     "errors.deadletterqueue.topic.name": "0e36c8cd403d-dead-letters",
     "errors.deadletterqueue.topic.replication.factor": "2",
     "errors.deadletterqueue.context.headers.enable": "true",
+    "producer.override.max.request.size": "10485760",
 }
 
 

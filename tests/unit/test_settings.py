@@ -105,6 +105,13 @@ def test_the_variable_is_read_when_asked_for(monkeypatch):
     assert read_settings().region == "pint"
 
 
+def test_a_task_says_that_the_variable_is_missing(monkeypatch):
+    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default: default)
+
+    with pytest.raises(SettingsError, match=r"Variable 'pinterest_pipeline' is not set; see docs/settings\.md"):
+        read_settings()
+
+
 def keys(model: type[Section], prefix: str = "") -> set[str]:
     found = set()
     for name, field in model.model_fields.items():

@@ -1,0 +1,194 @@
+"""Waiting for the interval in a bucket that also holds objects that are empty, cut off, or not the sink's."""
+
+from __future__ import annotations
+
+import io
+import json
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+
+from include.bucket_layout import interval as interval_key
+from include.bucket_layout import partition_prefix, sink_object
+from include.landing import Interval, PartitionInterval, TopicInterval, dump
+from include.ledger import parse_entries
+from include.settings import STREAMS, Settings
+from pinterest import run_documents
+from pinterest.hooks.kafka_client import Completed
+from pinterest.sensors import landing as module
+from pinterest.sensors.landing import LandedObjectsSensor
+
+USER_ID = "0e36c8cd403d"
+PIN = f"{USER_ID}.pin"
+BLANK = {"url": "http://mirror/x", "sha256": "0" * 64}
+SETTINGS = Settings.model_validate(
+    {
+        "user_id": USER_ID,
+        "downloads": dict.fromkeys(["java", "kafka", "iam_auth", "s3_sink", "rest_proxy"], BLANK),
+        "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
+    }
+)
+LANDED = "landing/d/r/landed.json"
+COVERAGE = "landing/d/r/coverage.json"
+
+
+class Bucket:
+    """An S3 client: objects by key. ``later`` replaces objects once they have been listed."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.later: dict[str, bytes] = {}
+
+    def __call__(self, **_):
+        return SimpleNamespace(get_conn=lambda: self)
+
+    def get_object(self, *, Bucket, Key):
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        content = self.objects[Key]
+        return {
+            "Body": StreamingBody(io.BytesIO(content), len(content)),
+            "ETag": etag(content),
+            "ContentLength": len(content),
+        }
+
+    def put_object(self, *, Bucket, Key, Body, **_):
+        self.objects[Key] = Body
+
+    def get_paginator(self, name):
+        assert name == "list_objects_v2"
+        return SimpleNamespace(paginate=lambda Bucket, **asked: [self._page(**asked)])
+
+    def list_objects_v2(self, *, Bucket, Prefix, Delimiter):
+        below = [key.removeprefix(Prefix).partition(Delimiter) for key in self.objects if key.startswith(Prefix)]
+        return {
+            "CommonPrefixes": [
+                {"Prefix": f"{Prefix}{name}/"} for name in sorted({n for n, slash, _ in below if slash})
+            ],
+            "Contents": [{"Key": f"{Prefix}{name}"} for name, slash, _ in below if not slash],
+        }
+
+    def _page(self, Prefix, StartAfter=""):
+        found = {key: self.objects[key] for key in sorted(self.objects) if key.startswith(Prefix) and key > StartAfter}
+        self.objects |= self.later
+        return {"Contents": [{"Key": key, "ETag": etag(of), "Size": len(of)} for key, of in found.items()]}
+
+
+def etag(content: bytes) -> str:
+    return f'"{hash(content)}"'
+
+
+def lines(first: int, last: int, **fields) -> bytes:
+    return b"".join(
+        json.dumps({"index": offset, "_topic": PIN, "_partition": 0, "_offset": offset, **fields}).encode() + b"\n"
+        for offset in range(first, last + 1)
+    )
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """The interval is offsets 0 to 9 of the pin topic's only partition; there are no dead letters."""
+    bucket = Bucket()
+    topics = {
+        stream: TopicInterval(
+            topic=f"{USER_ID}.{stream}",
+            partitions={0: PartitionInterval(start=0, stop=10 if stream == "pin" else 0)},
+        )
+        for stream in STREAMS
+    }
+    bucket.objects[interval_key("d", "r")] = dump(Interval(topics=topics)).encode()
+    brokers = SimpleNamespace(brokers=lambda *_: {"bootstrap_servers": "b:9092"})
+    client = SimpleNamespace(run=lambda *_, **__: Completed("", "", 0))
+    monkeypatch.setattr(run_documents, "S3Hook", bucket)
+    monkeypatch.setattr(module, "settings", lambda: SETTINGS)
+    monkeypatch.setattr(module, "MskHook", lambda **_: brokers)
+    monkeypatch.setattr(module, "KafkaClientHook", lambda *_: client)
+    return bucket
+
+
+def wait(**times) -> str:
+    sensor = LandedObjectsSensor(task_id="objects", gap_seconds=0, letters_seconds=0, poke_interval=0.01, **times)
+    return sensor.execute({"ti": SimpleNamespace(dag_id="d"), "run_id": "r"})
+
+
+def pin_entry(bucket, key=LANDED):
+    return next(entry for entry in parse_entries(bucket.objects[key]) if entry.stream == "pin")
+
+
+def test_what_is_not_the_sinks_is_named_and_left_out(bucket):
+    foreign = {
+        f"{partition_prefix(PIN, 0)}notes.txt": b"mine",
+        f"{partition_prefix(PIN, 0)}{PIN}+0+0000000005.json.gz": b"\x1f\x8b",
+        f"{partition_prefix(PIN, 7)}{PIN}+7+0000000000.json": lines(0, 3),
+        f"topics/{PIN}/README": b"read me",
+        sink_object(PIN, 0, 2): b"",
+        sink_object(PIN, 0, 3): lines(3, 5)[:-4],
+        sink_object(PIN, 0, 4): b"<html>\nnot ours\n",
+    }
+    ours = {sink_object(PIN, 0, 0): lines(0, 5), sink_object(PIN, 0, 6): lines(6, 9)}
+    bucket.objects |= foreign | ours
+
+    assert wait() == COVERAGE
+
+    manifest = json.loads(bucket.objects[COVERAGE])
+    assert [one["key"] for one in manifest["topics"]["pin"]["partitions"]["0"]["objects"]] == sorted(ours)
+    reasons = {one["key"]: one["reason"] for one in manifest["ignored"]}
+    assert reasons == {
+        f"{partition_prefix(PIN, 0)}notes.txt": "its name is not one that the sink gives",
+        f"{partition_prefix(PIN, 0)}{PIN}+0+0000000005.json.gz": "its name is not one that the sink gives",
+        partition_prefix(PIN, 7): f"is not a partition of {PIN} on the broker",
+        f"topics/{PIN}/README": f"is not a partition of {PIN} on the broker",
+        sink_object(PIN, 0, 2): "is empty",
+        sink_object(PIN, 0, 3): "its last line (3) is cut off",
+        sink_object(PIN, 0, 4): "line 1 is not JSON and its last line (2) is cut off",
+    }
+    entry = pin_entry(bucket)
+    assert (entry.records_in, entry.records_out, entry.extra, entry.duplicates) == (10, 10, 0, 0)
+
+
+DAMAGED = [
+    pytest.param(b"", "3-5", "is empty", id="empty"),
+    pytest.param(lines(3, 5)[:-4], "5", r"its last line \(3\) is cut off", id="truncated"),
+    pytest.param(b"\x1f\x8b\x08binary\n" * 3, "3-5", "line 1 is not JSON", id="not ours"),
+    pytest.param(lines(3, 5, _topic="other"), "3-5", "line 1 belongs to other partition 0", id="of another topic"),
+]
+
+
+@pytest.mark.parametrize(("content", "offsets", "fault"), DAMAGED)
+def test_a_damaged_object_that_is_needed_fails_the_task_and_is_named(bucket, content, offsets, fault):
+    bucket.objects |= {
+        sink_object(PIN, 0, 0): lines(0, 2),
+        sink_object(PIN, 0, 3): content,
+        sink_object(PIN, 0, 6): lines(6, 9),
+    }
+
+    with pytest.raises(AirflowFailException, match=rf"Records are lost.*offsets {offsets} are in no object") as error:
+        wait()
+
+    error.match(rf"{PIN}\+0\+0000000003\.json .*{fault}".replace(".pin", r"\.pin"))
+    entry = pin_entry(bucket, "ledger/d/r/landed.json")
+    assert (entry.records_in, entry.positions) == (10, (f"p0@{offsets}",))
+    assert entry.records_out == 10 - (1 if offsets == "5" else 3)
+    assert COVERAGE not in bucket.objects
+
+
+def test_a_cut_off_object_that_is_written_again_is_read_again(bucket):
+    whole = {sink_object(PIN, 0, 0): lines(0, 4), sink_object(PIN, 0, 5): lines(5, 9)}
+    bucket.objects |= whole | {sink_object(PIN, 0, 5): lines(5, 9)[:-4]}
+    bucket.later = whole
+
+    wait()
+
+    assert pin_entry(bucket).records_out == 10
+
+
+def test_records_that_do_not_arrive_end_the_wait_with_their_offsets(bucket):
+    bucket.objects[sink_object(PIN, 0, 0)] = lines(0, 6)
+
+    with pytest.raises(AirflowSensorTimeout, match=rf"{PIN}.*7-9.*Look at the connector {USER_ID}-connector"):
+        wait(timeout=0.1)
+
+    assert pin_entry(bucket, "ledger/d/r/landed.json").positions == ("p0@7-9",)
