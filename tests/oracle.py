@@ -127,7 +127,7 @@ def _pin(row: Row) -> tuple:
     if re.fullmatch(r"[\d,]+ points? • [\d,]+ comments?", cleaned["description"] or ""):
         cleaned["description"] = None
     cleaned["follower_count"] = _followers(cleaned["follower_count"])
-    cleaned["save_location"] = folder and folder.removeprefix("Local save in ")
+    cleaned["save_location"] = re.sub(r"^Local save in( |$)", "", folder or "") or None
     return (row["index"], *cleaned.values())
 
 

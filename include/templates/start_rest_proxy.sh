@@ -28,10 +28,16 @@ listens() {
   curl --silent --noproxy '*' --max-time 10 --output /dev/null "$url"
 }
 
+# Until it has become the proxy, the process that was just started goes by this script's name, not by the proxy's.
+started() {
+  kill -0 "$pid" 2>/dev/null
+}
+
+# await_answer SECONDS CHECK: gives up early when CHECK fails.
 await_answer() {
   local deadline=$(($(date +%s) + $1))
   while [ "$(date +%s)" -lt "$deadline" ]; do
-    running || return 1
+    "$2" || return 1
     if answers; then return 0; fi
     sleep 0.5
   done
@@ -39,7 +45,7 @@ await_answer() {
 }
 
 if running; then
-  if [ "$(cat "$home/kafka-rest.started" 2>/dev/null)" = "$wanted" ] && await_answer 20; then
+  if [ "$(cat "$home/kafka-rest.started" 2>/dev/null)" = "$wanted" ] && await_answer 20 running; then
     echo "The REST proxy answers at $url (pid $pid)" >&2
     echo unchanged
     exit 0
@@ -65,7 +71,7 @@ set +m
 echo "$pid" >"$home/kafka-rest.pid"
 echo "$wanted" >"$home/kafka-rest.started"
 
-if ! await_answer "$START_SECONDS"; then
+if ! await_answer "$START_SECONDS" started; then
   tail -n 20 "$log" >&2 || true
   if running; then
     fail "The REST proxy (pid $pid) does not answer $url within $START_SECONDS s; the end of $log is above"

@@ -1,4 +1,7 @@
-"""A SQL statement as a unit of work. Values come back as the SQL Statement Execution API writes them: text or null."""
+"""A SQL statement as a unit of work. Values come back as the SQL Statement Execution API writes them: text or null.
+
+A result is cut at a million rows, or fails at 25 MiB, whichever comes first.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from lab.spark_worker.work import Work
 
 CATALOG = "spark_catalog"
 BYTE_LIMIT = 25 * 1024 * 1024
+MOST_ROWS = 1_000_000
 NAMES = {
     "BIGINT": "LONG",
     "SMALLINT": "SHORT",
@@ -58,9 +62,11 @@ class Statement(Work):
         self._collect(frame)
 
     def _collect(self, frame: DataFrame) -> None:
+        """All rows at once: an iterator's job runs in a thread that the session cannot interrupt."""
         size = 0
-        for row in _as_text(frame).toLocalIterator():
-            if self._row_limit is not None and len(self._rows) == self._row_limit:
+        most = MOST_ROWS if self._row_limit is None else self._row_limit
+        for row in _as_text(frame).limit(most + 1).collect():
+            if len(self._rows) == most:
                 self._truncated = True
                 return
             self._rows.append(list(row))

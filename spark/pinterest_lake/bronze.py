@@ -101,7 +101,7 @@ def _lines(lake: Lake, manifest: Manifest, objects: tuple[LandedObject, ...]) ->
     known = lake.spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(listed)), OBJECTS)))
     return (
         text.select(F.col("value").alias("raw"), F.col("_metadata.file_name").alias("file"))
-        .where(F.length("raw") > 0)
+        .where(F.col("raw") != "")
         .join(F.broadcast(known), "file")
         .drop("file")
     )

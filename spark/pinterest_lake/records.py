@@ -13,7 +13,7 @@ from operator import and_, or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_lake.cleaning import BLANKS, NO_VALUE, datetime
+from pinterest_lake.cleaning import NO_VALUE, datetime, trim
 from pinterest_lake.schemas import LARGEST_IND, SOURCES, Source
 
 MALFORMED = "_malformed"
@@ -74,8 +74,8 @@ def holds_container(source: Source) -> Column:
 
 def is_bad_datetime(name: str) -> Column:
     """True for a text that is there, but is no date and time."""
-    says_something = ~F.btrim(name, F.lit(BLANKS)).isin(*NO_VALUE)
-    return F.coalesce(says_something, F.lit(False)) & datetime(name).isNull()
+    said = trim(name)
+    return F.coalesce(~said.isin(*NO_VALUE), F.lit(False)) & datetime(said).isNull()
 
 
 def foreign(source: Source) -> tuple[str, ...]:

@@ -10,7 +10,12 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
 
 QUARANTINED = "quarantine"
-LISTING_TASKS = 16  # Spark would list a thousand objects with a thousand tasks
+
+CONFIGURATION = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # else one task for each object
+    "spark.sql.codegen.hugeMethodLimit": "8000",  # the JVM interprets longer methods, for ever
+}
 
 
 def bronze(stream: str) -> str:
@@ -26,8 +31,8 @@ class Lake:
     schema: str
 
     def __post_init__(self) -> None:
-        self.spark.conf.set("spark.sql.session.timeZone", "UTC")
-        self.spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", str(LISTING_TASKS))
+        for name, value in CONFIGURATION.items():
+            self.spark.conf.set(name, value)
 
     def name(self, table: str) -> str:
         return f"{self.catalog}.{self.schema}.{table}"

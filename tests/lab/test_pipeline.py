@@ -6,9 +6,11 @@ The tests build on one another in the order they stand in: each run adds to the 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 from confluent_kafka import Producer
+from oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
 from pipeline_runs import STREAMS, Pipeline, folder_files, seeds_draws
 
 from lab.state import USER_ID
@@ -80,6 +82,42 @@ def test_silver_holds_the_rows_that_the_seeds_would_have_posted(pipeline, second
     drawn = set(seeds_draws(100, FIRST + SECOND))
 
     assert {int(row["ind"]) for row in pipeline.query(f"select ind from `{stream}`")} == drawn
+
+
+@pytest.fixture(scope="module")
+def posted(pipeline, second_run) -> list[list[dict]]:
+    """The source rows that both runs posted, by stream."""
+    drawn = set(seeds_draws(100, FIRST + SECOND))
+    return [pipeline.source_rows(stream, drawn) for stream in STREAMS]
+
+
+def as_text(value: object) -> str:
+    """A value as ``bin/query`` writes it."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else str(value)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_silver_equals_an_independent_cleaning(pipeline, posted, stream):
+    columns = ", ".join(SILVER_COLUMNS[stream])
+    expected = [tuple(map(as_text, row)) for row in expected_silver(*posted)[stream].values()]
+
+    found = [tuple(row.values()) for row in pipeline.query(f"select {columns} from `{stream}`")]
+
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("table", GOLD_COLUMNS)
+def test_gold_equals_an_independent_recount(pipeline, posted, table):
+    columns = ", ".join(GOLD_COLUMNS[table])
+    expected = [tuple(map(as_text, row)) for row in expected_gold(*posted)[table]]
+
+    found = [tuple(row.values()) for row in pipeline.query(f"select {columns} from {table}")]
+
+    assert sorted(found) == sorted(expected)
 
 
 def test_a_replay_changes_nothing_in_silver(pipeline, second_run):
