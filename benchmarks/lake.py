@@ -191,9 +191,14 @@ def measure_peers(folder: Path) -> dict:
 
 
 def peers_views(spark, folder: Path) -> None:
+    """Views as the usual notebooks leave them: cleaned, free of duplicate rows, and worked out anew by every query."""
     from pyspark.sql import functions as F
 
-    raw = {stream: spark.read.json(f"file://{folder}/topics/{topic(stream)}") for stream in SOURCES}
+    position = ("_topic", "_partition", "_offset", "_timestamp", "partition")
+    raw = {
+        stream: spark.read.json(f"file://{folder}/topics/{topic(stream)}").drop(*position).dropDuplicates()
+        for stream in SOURCES
+    }
     followers = F.regexp_replace(F.regexp_replace("follower_count", "k", "000"), "M", "000000").try_cast("int")
     pin = raw["pin"].withColumnRenamed("index", "ind").withColumn("follower_count", followers)
     for name in ("title", "description", "poster_name", "tag_list", "image_src"):

@@ -10,13 +10,15 @@ import random
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pymysql
+import requests
 from lab_parts import wait_until
 
 from lab.state import CHECKOUT, USER_ID, State
@@ -110,6 +112,17 @@ class Pipeline:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    @contextmanager
+    def slow_api(self, seconds: float) -> Iterator[None]:
+        """Every answer to a post comes so much later."""
+        faults = f"http://127.0.0.1:{self.lab.port('gateway')}/_lab/faults"
+        fault = {"method": "POST", "path": "/topics/", "latency": seconds, "times": None}
+        requests.post(faults, json=fault, timeout=10).raise_for_status()
+        try:
+            yield
+        finally:
+            requests.delete(faults, timeout=10).raise_for_status()
 
     def keys(self, prefix: str) -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
