@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "spark"))
 INSTALL = Path(os.environ.get("LAB_INSTALL", ROOT / ".lab" / "install"))
-REAL_ROWS = ROOT / "tests" / "fixtures" / "real_rows"
+REAL_ROWS = ROOT / "lab" / "source" / "real_rows"
 SOURCES = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
 PARTITIONS = 3

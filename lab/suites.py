@@ -56,9 +56,11 @@ def check(reporter: Reporter) -> int:
 def bench(state: State, reporter: Reporter) -> int:
     """Both benchmarks print a table and end with a line of JSON. The lab must be up for them."""
     lifecycle.up(state, reporter)
+    spark = state.install / "envs" / "spark" / "bin" / "python"
+    java_home = {"JAVA_HOME": str(state.install / "java"), "LAB_INSTALL": str(state.install)}
     suites = [
-        Suite(path.stem, [sys.executable, str(path)], state.environment())
-        for path in (CHECKOUT / "benchmarks" / "posting.py", CHECKOUT / "benchmarks" / "lake.py")
+        Suite("posting", [sys.executable, "benchmarks/posting.py"], state.environment()),
+        Suite("lake", [str(spark), "benchmarks/lake.py"], java_home),
     ]
     return run(suites, reporter)
 

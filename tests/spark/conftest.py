@@ -78,7 +78,7 @@ def bucket(tmp_path):
 @pytest.fixture(scope="session")
 def real_rows():
     """449 posts as the source has them: {stream: rows}, in the order of their keys."""
-    folder = ROOT / "tests" / "fixtures" / "real_rows"
+    folder = ROOT / "lab" / "source" / "real_rows"
     tables = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
     return {
         stream: [json.loads(text) for text in (folder / f"{table}.jsonl").read_text(encoding="utf-8").splitlines()]
