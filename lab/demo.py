@@ -42,7 +42,8 @@ def run(state: State, reporter: Reporter) -> int:
     ledger = fetch_report(state, max(new))
     verdict = ledger["verdict"]["status"]
     print(ledger_table(ledger))
-    print(f"\nverdict  {verdict}\nreport   {(TARGET / 'index.html').relative_to(CHECKOUT)}\nledger   {(TARGET / 'ledger.json').relative_to(CHECKOUT)}")
+    report = TARGET.relative_to(CHECKOUT)
+    print(f"\nverdict  {verdict}\nreport   {report / 'index.html'}\nledger   {report / 'ledger.json'}")
     if exit_code:
         print(f"\nThe run failed; its log: {state.log('demo')}\n{told(failures)}")
     return 0 if exit_code == 0 and verdict == "reconciled" else 1
