@@ -29,7 +29,7 @@ SOURCES = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_dat
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
 PARTITIONS = 3
 OBJECT_LINES = 1000
-WARM_UP = 3000
+WARM_UP = 30_000
 MARK = 987654321
 
 AGE_GROUP = "CASE WHEN age <= 24 THEN '18-24' WHEN age <= 35 THEN '25-35' WHEN age <= 50 THEN '36-50' ELSE '50+' END"
@@ -258,6 +258,7 @@ class session:
             "spark.default.parallelism": "2",
             "spark.sql.shuffle.partitions": "4",
             "spark.sql.session.timeZone": "UTC",
+            "spark.sql.codegen.cache.maxEntries": "2000",
             "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
             "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
             "spark.databricks.delta.snapshotPartitions": "2",

@@ -33,15 +33,15 @@ def load(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> dict[str, 
     """
     landed = manifest.topics[stream]
     inserted = _store(lake, manifest, stream, run_id) if landed.objects else 0
-    stored = _stored(lake, landed, stream)
+    stored = _stored(lake, landed, stream, "partition")
     records_in = sum(row.lines for row in stored)
     return {
         "records_in": records_in,
         "inserted": inserted,
         "already_stored": records_in - inserted,
-        "first": _position(stored, min, "first"),
-        "last": _position(stored, max, "last"),
-        "quarantined": _quarantine(lake, manifest, stream, run_id, stored),
+        "first": _positions(stored, "first"),
+        "last": _positions(stored, "last"),
+        "quarantined": _quarantine(lake, manifest, stream, run_id, records_in),
     }
 
 
@@ -118,23 +118,20 @@ def _may_repeat(landed: Landed) -> bool:
     return False
 
 
-def _stored(lake: Lake, landed: Landed, stream: str) -> list[Row]:
-    return (
-        lake.table(bronze(stream))
-        .where(landed.held)
-        .groupBy("partition", "object")
-        .agg(F.count("*").alias("lines"), F.min("offset").alias("first"), F.max("offset").alias("last"))
-        .collect()
-    )
+def _stored(lake: Lake, landed: Landed, stream: str, by: str) -> list[Row]:
+    """What bronze holds of the run, by partition or by object."""
+    held = lake.table(bronze(stream)).where(landed.held)
+    counts = held.groupBy(by).agg(F.count("*").alias("lines"), F.min("offset").alias("first"), F.max("offset").alias("last"))
+    return counts.orderBy(by).collect()
 
 
-def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored: list[Row]) -> int:
+def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored: int) -> int:
     """Keep dead letters and lines without a position; say how many this run has of them, new or not.
 
     Only an object of which bronze does not hold every line can have such a line.
     """
     count = 0
-    lines = {row.object: row.lines for row in stored}
+    landed = manifest.topics[stream]
     suspects = tuple(landed for landed in manifest.topics[stream].objects if lines.get(landed.key, 0) != landed.lines)
     if suspects:
         broken = positioned(_lines(lake, manifest, suspects), stream).where(F.col("offset").isNull()).persist()
