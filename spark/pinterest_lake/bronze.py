@@ -121,8 +121,8 @@ def _may_repeat(landed: Landed) -> bool:
 def _stored(lake: Lake, landed: Landed, stream: str, by: str) -> list[Row]:
     """What bronze holds of the run, by partition or by object."""
     held = lake.table(bronze(stream)).where(landed.held)
-    counts = held.groupBy(by).agg(F.count("*").alias("lines"), F.min("offset").alias("first"), F.max("offset").alias("last"))
-    return counts.orderBy(by).collect()
+    span = F.min("offset").alias("first"), F.max("offset").alias("last")
+    return held.groupBy(by).agg(F.count("*").alias("lines"), *span).orderBy(by).collect()
 
 
 def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored: int) -> int:
@@ -131,8 +131,7 @@ def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored
     Only an object of which bronze does not hold every line can have such a line.
     """
     count = 0
-    landed = manifest.topics[stream]
-    suspects = tuple(landed for landed in manifest.topics[stream].objects if lines.get(landed.key, 0) != landed.lines)
+    suspects = _not_fully_stored(lake, manifest.topics[stream], stream, stored)
     if suspects:
         broken = positioned(_lines(lake, manifest, suspects), stream).where(F.col("offset").isNull()).persist()
         count += broken.count()
@@ -146,11 +145,16 @@ def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored
     return count
 
 
-def _position(stored: list[Row], outermost: Any, end: str) -> str | None:
-    """The outermost offset of every partition: ``p0@12 p1@7``."""
-    partitions = sorted({row.partition for row in stored})
-    offsets = {p: outermost(row[end] for row in stored if row.partition == p) for p in partitions}
-    return " ".join(f"p{partition}@{offset}" for partition, offset in offsets.items()) or None
+def _not_fully_stored(lake: Lake, landed: Landed, stream: str, stored: int) -> tuple[LandedObject, ...]:
+    if stored == sum(listed.lines for listed in landed.objects):
+        return ()
+    lines = {row.object: row.lines for row in _stored(lake, landed, stream, "object")}
+    return tuple(listed for listed in landed.objects if lines.get(listed.key, 0) != listed.lines)
+
+
+def _positions(stored: list[Row], end: str) -> str | None:
+    """The first or last offset of every partition: ``p0@12 p1@7``."""
+    return " ".join(f"p{row.partition}@{row[end]}" for row in stored) or None
 
 
 def _last_object(interval: Interval) -> str | None:
