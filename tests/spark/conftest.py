@@ -37,7 +37,9 @@ def spark(tmp_path_factory):
                 "spark.driver.memory": "1g",
                 "spark.driver.host": "127.0.0.1",
                 "spark.driver.bindAddress": "127.0.0.1",
-                "spark.driver.extraJavaOptions": f"-Dderby.system.home={scratch} -Duser.timezone=America/New_York -XX:TieredStopAtLevel=1",
+                "spark.driver.extraJavaOptions": (
+                    f"-Dderby.system.home={scratch} -Duser.timezone=America/New_York -XX:TieredStopAtLevel=1"
+                ),
                 "spark.local.dir": str(scratch),
                 "spark.sql.warehouse.dir": str(scratch / "warehouse"),
                 "spark.ui.enabled": "false",
