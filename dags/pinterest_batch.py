@@ -8,7 +8,7 @@ Kafka, on to S3, and on Databricks into bronze, silver and the nine analyses.
 **Reruns**: safe at any task. Posting goes on where it stopped, and the lake stores a record once.
 
 **Fails when**: the REST API is not there (run `pinterest_pipeline` once), a record is lost on the way, or a hop
-cannot be counted; `batch.reconcile.verdict` names the hop, the stream and the positions.
+cannot be counted; `reconcile.verdict` names the hop, the stream and the positions.
 
 **Undo**: nothing in the source changes. What a run added stays; a replay of the same posts changes nothing.
 """
@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import dag
+from airflow.sdk import chain, dag
 
 from pinterest.defaults import DAG_DEFAULTS, Tag
 from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch
+from pinterest_stages.reconcile import reconcile
 
 
 @dag(
@@ -34,7 +35,7 @@ from pinterest_stages.flows import batch
     **DAG_DEFAULTS,
 )
 def pinterest_batch() -> None:
-    batch()
+    chain(batch(), reconcile("batch"))
 
 
 pinterest_batch()

@@ -10,7 +10,7 @@ every hop.
 record once.
 
 **Fails when**: a part cannot be made, a record is lost on the way, or a hop cannot be counted;
-`batch.reconcile.verdict` names the hop, the stream and the positions.
+`reconcile.verdict` names the hop, the stream and the positions.
 
 **Undo**: nothing in the source changes. What a run added stays; a replay of the same posts changes nothing.
 """
@@ -24,6 +24,7 @@ from airflow.sdk import chain, dag
 from pinterest.defaults import DAG_DEFAULTS, Tag
 from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch, provision
+from pinterest_stages.reconcile import reconcile
 
 
 @dag(
@@ -37,7 +38,7 @@ from pinterest_stages.flows import batch, provision
     **DAG_DEFAULTS,
 )
 def pinterest_pipeline() -> None:
-    chain(provision(), batch())
+    chain(provision(), batch(), reconcile("batch"))
 
 
 pinterest_pipeline()

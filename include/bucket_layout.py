@@ -92,8 +92,8 @@ def dead_letters(dag_id: str, run_id: str) -> str:
     return f"landing/{dag_id}/{run_id}/dead_letters.jsonl"
 
 
-def ledger(dag_id: str, run_id: str, hop: str) -> str:
-    return f"ledger/{dag_id}/{run_id}/{hop}.json"
+def ledger(dag_id: str, run_id: str, hop: str, path: str = "batch") -> str:
+    return f"ledger/{dag_id}/{run_id}/{hop}.json" if path == "batch" else f"ledger/{dag_id}/{run_id}/{path}/{hop}.json"
 
 
 def analyses(dag_id: str, run_id: str) -> str:

@@ -6,17 +6,22 @@ fails a run as surely as a loss does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import product
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from include.settings import STREAMS, Stream
 
-Hop = Literal["source", "api", "topic", "landed", "bronze", "silver", "gold"]
-HOPS: tuple[Hop, ...] = ("source", "api", "topic", "landed", "bronze", "silver", "gold")
+Hop = Literal["source", "api", "topic", "landed", "bronze", "silver", "gold", "kinesis", "table"]
+Path = Literal["batch", "stream"]
+HOPS: dict[Path, tuple[Hop, ...]] = {
+    "batch": ("source", "api", "topic", "landed", "bronze", "silver", "gold"),
+    "stream": ("source", "api", "kinesis", "table"),
+}
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -32,7 +37,7 @@ SEVERITY = (Status.RECONCILED, Status.DUPLICATED, Status.LOST, Status.UNVERIFIED
 
 
 class Entry(BaseModel):
-    """One hop's count of one stream in one run.
+    """One hop's count of one stream in one run, on its way through Kafka (``batch``) or Kinesis (``stream``).
 
     ``records_in + extra`` must equal ``records_out + duplicates + quarantined + refused + unmatched``. A count that
     could not be taken is None, never 0. ``extra`` is what the hop holds beyond what it was given: records of other
@@ -43,6 +48,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    path: Path = "batch"
     hop: Hop
     stream: Stream
     run_id: str
@@ -69,6 +75,7 @@ class Finding(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    path: Path = "batch"
     stream: Stream
     hop: Hop
     status: Status
@@ -78,7 +85,7 @@ class Finding(BaseModel):
 
     def __str__(self) -> str:
         where = f" at {', '.join(self.positions)}" if self.positions else ""
-        return f"{self.stream} at hop {self.hop}: {self.status.value}{where}: {self.explanation}"
+        return f"{self.path}: {self.stream} at hop {self.hop}: {self.status.value}{where}: {self.explanation}"
 
 
 class Verdict(BaseModel):
@@ -97,8 +104,13 @@ class Verdict(BaseModel):
     def failures(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.status is not Status.RECONCILED)
 
-    def finding(self, stream: Stream, hop: Hop) -> Finding:
-        return next(f for f in self.findings if f.stream == stream and f.hop == hop)
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The paths that were judged."""
+        return tuple(path for path in HOPS if any(finding.path == path for finding in self.findings))
+
+    def finding(self, path: Path, stream: Stream, hop: Hop) -> Finding:
+        return next(f for f in self.findings if (f.path, f.stream, f.hop) == (path, stream, hop))
 
 
 class LedgerDocument(BaseModel):
@@ -126,24 +138,25 @@ def reconcile(
     entries: Iterable[Entry],
     run_id: str,
     *,
-    hops: tuple[Hop, ...] = HOPS,
+    hops: Mapping[Path, tuple[Hop, ...]] = HOPS,
     streams: tuple[Stream, ...] = STREAMS,
 ) -> Verdict:
     """Judge a run: every hop's own balance, and every hop's input against the output of the one before."""
-    by_place: dict[tuple[Stream, Hop], list[Entry]] = {}
+    by_place: dict[tuple[Path, Stream, Hop], list[Entry]] = {}
     for entry in entries:
-        by_place.setdefault((entry.stream, entry.hop), []).append(entry)
+        by_place.setdefault((entry.path, entry.stream, entry.hop), []).append(entry)
 
     findings = []
-    for stream in streams:
+    for path, stream in product(hops, streams):
         before: tuple[Hop, Entry | None] | None = None
-        for hop in hops:
-            counted, problem = _countable(by_place.get((stream, hop), []), run_id)
+        for hop in hops[path]:
+            counted, problem = _countable(by_place.get((path, stream, hop), []), run_id)
             if counted is None:
-                findings.append(_finding(stream, hop, [(Status.UNVERIFIED, 0, problem)]))
+                problems, positions = [(Status.UNVERIFIED, 0, problem)], ()
             else:
                 problems = _own_balance(counted) + (_handed_over(counted, *before) if before else [])
-                findings.append(_finding(stream, hop, problems, counted.positions))
+                positions = counted.positions
+            findings.append(_finding(path, stream, hop, problems, positions))
             before = hop, counted
 
     worst = max((finding.status for finding in findings), key=SEVERITY.index, default=Status.UNVERIFIED)
@@ -205,11 +218,14 @@ def _handed_over(entry: Entry, previous_hop: Hop, previous: Entry | None) -> lis
     return []
 
 
-def _finding(stream: Stream, hop: Hop, problems: list[_Problem], positions: tuple[str, ...] = ()) -> Finding:
+def _finding(
+    path: Path, stream: Stream, hop: Hop, problems: list[_Problem], positions: tuple[str, ...] = ()
+) -> Finding:
     if not problems:
-        return Finding(stream=stream, hop=hop, status=Status.RECONCILED)
+        return Finding(path=path, stream=stream, hop=hop, status=Status.RECONCILED)
     worst = max((status for status, _, _ in problems), key=SEVERITY.index)
     return Finding(
+        path=path,
         stream=stream,
         hop=hop,
         status=worst,

@@ -9,15 +9,18 @@ from pathlib import Path
 from include.ledger import HOPS, Entry, Finding, LedgerDocument, Status
 from include.settings import STREAMS
 
-COLUMNS = ("hop", "stream", "in", "extra", "out", "duplicate", "quarantined", "refused", "unmatched", "verdict")
+COLUMNS = ("path", "hop", "stream", "in", "extra", "out", "duplicate", "quarantined", "refused", "unmatched", "verdict")
 NOT_COUNTED = "?"
 
 
 def ledger_table(document: LedgerDocument) -> str:
     """One row a hop and stream, and below it what is not reconciled, with positions."""
-    entries = {(entry.hop, entry.stream): entry for entry in document.entries}
+    entries = {(entry.path, entry.hop, entry.stream): entry for entry in document.entries}
     rows = [
-        _row(document.verdict.finding(stream, hop), entries.get((hop, stream))) for hop in HOPS for stream in STREAMS
+        _row(document.verdict.finding(path, stream, hop), entries.get((path, hop, stream)))
+        for path in document.verdict.paths
+        for hop in HOPS[path]
+        for stream in STREAMS
     ]
     lines = [f"{document.dag_id} {document.run_id}", "", *_aligned([COLUMNS, *rows]), ""]
     lines += [f"  {finding}" for finding in document.verdict.failures]
@@ -32,7 +35,7 @@ def _row(finding: Finding, entry: Entry | None) -> tuple[str, ...]:
     if finding.status in (Status.LOST, Status.DUPLICATED):
         verdict += f" {finding.records}"
     if entry is None:
-        return (finding.hop, finding.stream, *([NOT_COUNTED] * 7), verdict)
+        return (finding.path, finding.hop, finding.stream, *([NOT_COUNTED] * 7), verdict)
     counts = (
         entry.records_in,
         entry.extra,
@@ -47,17 +50,19 @@ def _row(finding: Finding, entry: Entry | None) -> tuple[str, ...]:
         NOT_COUNTED if count is None else f"{count:,}" if count or place in always else "·"
         for place, count in enumerate(counts)
     ]
-    return (finding.hop, finding.stream, *told, verdict)
+    return (finding.path, finding.hop, finding.stream, *told, verdict)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Names to the left, numbers to the right; a rule below the head and between the hops."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    left = {0, 1, len(COLUMNS) - 1}
+    left = {0, 1, 2, len(COLUMNS) - 1}
     lines: list[str] = []
     for number, row in enumerate(rows):
-        hop = row[0] if number == 0 or row[0] != rows[number - 1][0] else ""
-        cells = (hop, *row[1:])
+        before = rows[number - 1] if number else COLUMNS
+        path = row[0] if number == 0 or row[0] != before[0] else ""
+        hop = row[1] if number == 0 or row[:2] != before[:2] else ""
+        cells = (path, hop, *row[2:])
         line = "  ".join(
             cell.ljust(width) if column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(cells, widths, strict=True))

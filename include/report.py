@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from include import ledger
 from include.ledger import HOPS, Entry, Finding, Hop, LedgerDocument, Status
 from include.report_charts import ANALYSES, Analysis, Chart, Row, text
 from include.settings import STREAMS, Stream
@@ -32,6 +33,13 @@ HOP_TITLES: dict[Hop, tuple[str, str]] = {
     "bronze": ("Bronze", "raw lines in the lake"),
     "silver": ("Silver", "clean rows inserted or updated"),
     "gold": ("Gold", "rows of the whole table, joined"),
+    "kinesis": ("Kinesis", "records in the shards"),
+    "table": ("Table", "clean rows inserted or updated"),
+}
+QUEUE_AND_LAKE: dict[ledger.Path, tuple[Hop, Hop]] = {"batch": ("topic", "silver"), "stream": ("kinesis", "table")}
+PATH_TITLES: dict[ledger.Path, tuple[str, str]] = {
+    "batch": ("From the source to the lake", "Through Kafka and S3, in batches."),
+    "stream": ("From the source to the stream's tables", "Through Kinesis, as it comes."),
 }
 ASIDE = ("extra", "duplicates", "quarantined", "refused", "unmatched")
 
@@ -54,6 +62,14 @@ class HopView:
 
 
 @dataclass(frozen=True)
+class PathView:
+    path: ledger.Path
+    title: str
+    meaning: str
+    hops: tuple[HopView, ...]
+
+
+@dataclass(frozen=True)
 class AnalysisView:
     """``chart`` is None where the run has no such table."""
 
@@ -66,13 +82,14 @@ class AnalysisView:
 def render_report(
     document: LedgerDocument,
     *,
-    analyses: Mapping[str, Any],
+    analyses: Mapping[str, Any] | None,
     dead_letters: Sequence[Mapping[str, Any]],
     user_id: str,
 ) -> str:
     """The page as HTML. Everything from the run is escaped: titles and posters' names are other people's text.
 
-    :param analyses: by table name ``{"columns": […], "rows": [[…]…]}``; a missing one is said to be missing
+    :param analyses: by table name ``{"columns": […], "rows": [[…]…]}``; a missing one is said to be missing; None
+        where the run was not to make any
     :param dead_letters: lines of ``dead_letters.jsonl``
     """
     templates = Environment(
@@ -87,8 +104,10 @@ def render_report(
         document=document,
         headline=HEADLINES[document.verdict.status],
         summary=summary(document),
-        hops=hop_views(document),
-        analyses=[analysis_view(analysis, analyses.get(analysis.name)) for analysis in ANALYSES],
+        paths=path_views(document),
+        analyses=[analysis_view(analysis, analyses.get(analysis.name)) for analysis in ANALYSES]
+        if analyses is not None
+        else [],
         letters=[{**letter, "raw": shown(letter)} for letter in dead_letters[:LETTERS_SHOWN]],
         letters_left=max(0, len(dead_letters) - LETTERS_SHOWN),
         user_id=user_id,
@@ -100,34 +119,48 @@ def thousands(count: int | None) -> str:
 
 
 def summary(document: LedgerDocument) -> str:
-    """What became of the run's records, in a sentence or two."""
-    total = {(hop, name): _sum(document, hop, name) for hop in HOPS for name in ("records_out", *ASIDE)}
-    posted, stored = total["source", "records_out"], total["silver", "records_out"]
+    """What became of the run's records, in a sentence or two a path."""
+    return " ".join(_path_summary(document, path) for path in document.verdict.paths)
+
+
+def _path_summary(document: LedgerDocument, path: ledger.Path) -> str:
+    def total(hop: Hop, name: str) -> int | None:
+        counts = [getattr(e, name) for e in document.entries if (e.path, e.hop) == (path, hop)]
+        return sum(counts) if counts and None not in counts else None
+
+    queue, lake = QUEUE_AND_LAKE[path]
+    posted, stored = total("source", "records_out"), total(lake, "records_out")
     if posted is None:
-        return "The rows that were read from the source were not counted."
-    told = [f"{posted:,} rows were read from the source"]
-    extra = total["topic", "extra"] or 0
+        return f"{path.capitalize()}: the rows that were read from the source were not counted."
+    told = [f"{path.capitalize()}: {posted:,} rows were read from the source"]
+    extra = total(queue, "extra") or 0
     if extra:
-        told.append(f"{extra:,} more records of others were on the topics")
+        told.append(f"{extra:,} more records of others came between")
     if stored is None:
         return f"{'; '.join(told)}. What reached the lake was not counted."
-    quarantined = sum(total[hop, "quarantined"] or 0 for hop in HOPS)
     outcomes = [f"{stored:,} rows of the lake are new or newer"]
-    if total["silver", "duplicates"]:
-        outcomes.append(f"{total['silver', 'duplicates']:,} changed nothing")
+    duplicates = total(lake, "duplicates")
+    if duplicates:
+        outcomes.append(f"{duplicates:,} changed nothing")
+    quarantined = sum(total(hop, "quarantined") or 0 for hop in HOPS[path])
     if quarantined:
         outcomes.append(f"{quarantined:,} are in quarantine")
-    if total["api", "refused"]:
-        outcomes.append(f"{total['api', 'refused']:,} were refused by the API")
+    refused = total("api", "refused")
+    if refused:
+        outcomes.append(f"{refused:,} were refused by the API")
     return f"{'; '.join(told)}. {', '.join(outcomes)}."
 
 
-def hop_views(document: LedgerDocument) -> list[HopView]:
-    entries = {(entry.hop, entry.stream): entry for entry in document.entries}
+def path_views(document: LedgerDocument) -> list[PathView]:
+    return [PathView(path, *PATH_TITLES[path], tuple(hop_views(document, path))) for path in document.verdict.paths]
+
+
+def hop_views(document: LedgerDocument, path: ledger.Path) -> list[HopView]:
+    entries = {(entry.hop, entry.stream): entry for entry in document.entries if entry.path == path}
     views = []
-    for hop in HOPS:
+    for hop in HOPS[path]:
         counts = [
-            c for e in document.entries if (c := e.records_out) is not None and (e.hop == "gold") == (hop == "gold")
+            c for e in entries.values() if (c := e.records_out) is not None and (e.hop == "gold") == (hop == "gold")
         ]
         most = max(counts, default=0) or 1
         streams = []
@@ -135,7 +168,7 @@ def hop_views(document: LedgerDocument) -> list[HopView]:
             entry = entries.get((hop, stream))
             out = (entry.records_out or 0) if entry else 0
             asides = [(name, getattr(entry, name)) for name in ASIDE if entry and getattr(entry, name)]
-            finding = document.verdict.finding(stream, hop)
+            finding = document.verdict.finding(path, stream, hop)
             streams.append(HopStream(stream, entry, finding, out / most, tuple(asides)))
         views.append(HopView(hop, *HOP_TITLES[hop], tuple(streams)))
     return views
@@ -160,8 +193,3 @@ def _cell(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return text(value)
     return f"{value:,.10g}" if abs(value) >= 10_000 else f"{value:.10g}"
-
-
-def _sum(document: LedgerDocument, hop: Hop, name: str) -> int | None:
-    counts = [getattr(entry, name) for entry in document.entries if entry.hop == hop]
-    return sum(counts) if counts and None not in counts else None

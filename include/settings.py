@@ -107,12 +107,36 @@ class RestApi(Section):
     burst: Annotated[int, Field(ge=1)] = 1000
 
 
+class Kinesis(Section):
+    """The three data streams. ``shards`` counts where the mode is provisioned, ``kms_key`` where ``encryption`` is."""
+
+    mode: Literal["on_demand", "provisioned"] = "on_demand"
+    shards: Annotated[int, Field(ge=1, le=500)] = 1
+    retention_hours: Annotated[int, Field(ge=24, le=8760)] = 24
+    encryption: Literal["none", "kms"] = "kms"
+    kms_key: str = "alias/aws/kinesis"
+
+
+class LakeStream(Section):
+    """How Spark reads the data streams: in runs that end when nothing is left, or all the time, every so many seconds.
+
+    ``checkpoints`` is the folder that remembers how far each stream was read, by default in the bucket; it must outlive
+    every run. A running job that commits nothing for ``stalled_minutes`` while records wait has stalled.
+    """
+
+    trigger: Literal["available_now", "processing_time"] = "available_now"
+    interval_seconds: Annotated[float, Field(gt=0)] = 5
+    checkpoints: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+:/")] | None = None
+    stalled_minutes: Annotated[float, Field(gt=0)] = 10
+
+
 class Databricks(Section):
     """Where the lake is, and what the job's cluster is made of.
 
     ``storage`` says how the notebooks may read the bucket: ``instance_profile`` (or a Unity Catalog external
     location: nothing to do), ``secret_scope`` (keys from the scope ``secret_scope``), ``credentials_table``
-    (the seeds' Delta table) or ``mount``.
+    (the seeds' Delta table) or ``mount``. ``instance_profile_arn`` is the profile that the cluster's machines get.
+    ``warehouse_id`` answers questions about tables; without it, the first SQL warehouse that there is.
     """
 
     catalog: str = "hive_metastore"
@@ -121,6 +145,9 @@ class Databricks(Section):
     storage: Literal["instance_profile", "secret_scope", "credentials_table", "mount"] = "instance_profile"
     secret_scope: str = "pinterest"  # noqa: S105
     credentials_table: str = "/user/hive/warehouse/authentication_credentials"
+    node_type: str = "m5d.xlarge"
+    instance_profile_arn: str | None = None
+    warehouse_id: str | None = None
 
 
 class Settings(Section):
@@ -135,7 +162,9 @@ class Settings(Section):
     s3_sink: S3Sink = S3Sink()
     rest_proxy: RestProxy = RestProxy()
     rest_api: RestApi = RestApi()
+    kinesis: Kinesis = Kinesis()
     databricks: Databricks = Databricks()
+    lake_stream: LakeStream = LakeStream()
 
     @property
     def bucket(self) -> str:
@@ -174,6 +203,26 @@ class Settings(Section):
     def api_key_parameter(self) -> str:
         """Where Parameter Store keeps the REST API's key."""
         return f"/pinterest/{self.user_id}/api-key"
+
+    @property
+    def kinesis_role(self) -> str:
+        """The role in whose name the REST API calls Kinesis."""
+        return f"{self.user_id}-kinesis-access-role"
+
+    @property
+    def kinesis_streams(self) -> dict[Stream, str]:
+        return {stream: self.kinesis_stream(stream) for stream in STREAMS}
+
+    def kinesis_stream(self, stream: Stream) -> str:
+        return f"streaming-{self.user_id}-{stream}"
+
+    def stream_table(self, stream: Stream) -> str:
+        """The table that the stream's rows end up in."""
+        return f"{self.user_id}_{stream}_table"
+
+    @property
+    def checkpoints(self) -> str:
+        return (self.lake_stream.checkpoints or f"s3a://{self.bucket}/checkpoints").rstrip("/")
 
     @property
     def dead_letter_topic(self) -> str:

@@ -8,7 +8,6 @@ from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.lake_batch import lake_batch
 from pinterest_stages.landing import landing
 from pinterest_stages.posting import posting
-from pinterest_stages.reconcile import reconcile
 from pinterest_stages.rest_api import rest_api
 from pinterest_stages.rest_proxy import rest_proxy
 from pinterest_stages.s3_sink import s3_sink
@@ -22,4 +21,4 @@ def provision() -> None:
 
 @task_group(group_id="batch")
 def batch() -> None:
-    chain(posting(), landing(), lake_batch(), reconcile())
+    chain(posting(), landing(), lake_batch())

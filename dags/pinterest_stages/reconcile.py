@@ -9,10 +9,13 @@ from datetime import timedelta
 
 from airflow.sdk import TriggerRule, task_group
 
+from include.ledger import Path
 from pinterest.operators.ledger import LedgerReportOperator, LedgerVerdictOperator
 
 
 @task_group(group_id="reconcile")
-def reconcile() -> None:
-    LedgerReportOperator(task_id="report", trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=5))
-    LedgerVerdictOperator(task_id="verdict", execution_timeout=timedelta(minutes=5))
+def reconcile(*paths: Path) -> None:
+    LedgerReportOperator(
+        task_id="report", paths=paths, trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=5)
+    )
+    LedgerVerdictOperator(task_id="verdict", paths=paths, execution_timeout=timedelta(minutes=5))

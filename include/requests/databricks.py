@@ -6,7 +6,6 @@ from typing import Any
 
 CLUSTER_KEY = "lake"
 RUNTIME = "18.x-scala2.13"
-NODE_TYPE = "m5d.xlarge"
 
 
 def job_cluster() -> dict[str, Any]:
@@ -15,7 +14,7 @@ def job_cluster() -> dict[str, Any]:
         "job_cluster_key": CLUSTER_KEY,
         "new_cluster": {
             "spark_version": RUNTIME,
-            "node_type_id": NODE_TYPE,
+            "node_type_id": "{{ settings().databricks.node_type }}",
             "num_workers": 0,
             "data_security_mode": "SINGLE_USER",
             "spark_conf": {

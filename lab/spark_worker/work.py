@@ -48,7 +48,11 @@ class Work(ABC):
             self._changed.wait_for(lambda: self.terminal or self.state != beyond, seconds)
 
     def cancel(self) -> None:
-        """Ask the thread to stop and keep interrupting its Spark jobs until it has. Returns at once."""
+        """Ask the thread to stop and keep interrupting its Spark jobs until it has. Returns at once.
+
+        A job that the thread has asked for and Spark not yet begun would outlive both, with a core to itself: the
+        group of the work's jobs is cancelled for the future, too.
+        """
         with self._changed:
             if self._cancel or self.terminal:
                 return
@@ -58,6 +62,7 @@ class Work(ABC):
         threading.Thread(target=self._interrupt, daemon=True).start()
 
     def _interrupt(self) -> None:
+        self._base._jsc.sc().cancelJobGroupAndFutureJobs(self.id)
         while not self.terminal:
             if self._session is not None:
                 self._session.interruptAll()
@@ -85,6 +90,7 @@ class Work(ABC):
         with self.surroundings():
             self._session = self._base.newSession()
             self._session._jvm.SparkSession.setActiveSession(self._session._jsparkSession)
+            self._session.sparkContext.setJobGroup(self.id, type(self).__name__)
             self._become(RUNNING)
             self.execute(self._session)
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from include import bucket_layout
 from include.landing import Bookmark, Interval, LandingError, parse_bookmark
-from include.ledger import HOPS, Entry, Hop, entries_json, parse_entries
+from include.ledger import HOPS, Entry, Hop, Path, entries_json, parse_entries
 from include.posting_progress import PostingProgress
 
 
@@ -73,23 +73,22 @@ class RunDocuments:
         key = bucket_layout.interval(self.dag_id, self.run_id)
         return Interval.model_validate_json(self.require(key, "landing.offsets"))
 
-    def write_entries(self, hop: Hop, entries: Iterable[Entry]) -> None:
-        self.write(bucket_layout.ledger(self.dag_id, self.run_id, hop), entries_json(entries))
+    def write_entries(self, hop: Hop, entries: Iterable[Entry], path: Path = "batch") -> None:
+        self.write(bucket_layout.ledger(self.dag_id, self.run_id, hop, path), entries_json(entries))
 
-    def forget_entries(self, *hops: Hop) -> None:
+    def forget_entries(self, *hops: Hop, path: Path = "batch") -> None:
         """What an earlier attempt counted is not true of this one."""
         for hop in hops:
-            self.s3.delete_object(Bucket=self.bucket, Key=bucket_layout.ledger(self.dag_id, self.run_id, hop))
+            self.s3.delete_object(Bucket=self.bucket, Key=bucket_layout.ledger(self.dag_id, self.run_id, hop, path))
 
-    def entries(self) -> list[Entry]:
+    def entries(self, paths: Iterable[Path] = HOPS) -> list[Entry]:
         """Every entry of the run that can be read; a hop whose object is missing or no ledger has none."""
-        found: list[Entry] = []
-        for hop in HOPS:
-            content = self.read(bucket_layout.ledger(self.dag_id, self.run_id, hop))
-            if content is None:
-                continue
-            try:
-                found += [entry for entry in parse_entries(content) if entry.hop == hop]
-            except ValidationError:
-                continue
-        return found
+        return [entry for path in paths for hop in HOPS[path] for entry in self._entries(path, hop)]
+
+    def _entries(self, path: Path, hop: Hop) -> list[Entry]:
+        content = self.read(bucket_layout.ledger(self.dag_id, self.run_id, hop, path))
+        try:
+            found = [] if content is None else parse_entries(content)
+        except ValidationError:
+            return []
+        return [entry for entry in found if (entry.path, entry.hop) == (path, hop)]

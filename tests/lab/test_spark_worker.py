@@ -209,6 +209,42 @@ def test_cancel_stops_the_work(spark_worker, cell):
     assert spark_worker.result(work)["state"] == "CANCELED"
 
 
+def test_a_job_that_reaches_spark_after_the_cancel_is_refused(spark_worker, tmp_path):
+    """What a cancelled thread had asked for, and nobody waits for any more, would hold a core for ever."""
+    path = spark_worker.write(
+        "/cancel/late",
+        """
+        import pathlib, time
+        from pyspark import InheritableThread
+
+        folder = pathlib.Path(dbutils.widgets.get("folder"))
+
+        def late():
+            while not (folder / "go on").exists():
+                time.sleep(0.01)
+            try:
+                told = f"counted {len(spark.range(10).collect())}"
+            except Exception as error:
+                told = str(error)
+            (folder / "part").write_text(told)
+            (folder / "part").rename(folder / "told")
+
+        InheritableThread(target=late).start()
+        while True:
+            pass
+        """,
+    )
+    work = spark_worker.start(path, folder=str(tmp_path))
+    wait_until(lambda: spark_worker.look(work)["state"] == "RUNNING", "the notebook runs")
+    spark_worker.cancel(work)
+    assert spark_worker.result(work)["state"] == "CANCELED"
+
+    (tmp_path / "go on").touch()
+    wait_until((tmp_path / "told").exists, "the late job is answered")
+
+    assert "cancelled" in (tmp_path / "told").read_text()
+
+
 def test_a_caller_without_the_token_is_refused(spark_worker):
     url = f"http://127.0.0.1:{spark_worker.state.port('spark')}"
 

@@ -176,7 +176,7 @@ def test_both_hops_are_in_the_ledger_and_balance(post, api, bucket):
         for hop in ("source", "api")
         for entry in parse_entries(bucket.objects[f"ledger/pinterest_batch/r/{hop}.json"])
     ]
-    assert reconcile(entries, "r", hops=("source", "api")).reconciled
+    assert reconcile(entries, "r", hops={"batch": ("source", "api")}).reconciled
     assert [(e.records_in, e.records_out, e.refused) for e in entries if e.hop == "api"] == [(10, 9, 1)] * 3
 
 
@@ -186,7 +186,7 @@ def test_a_failed_run_is_in_the_ledger_too(post, api, bucket):
         post(run_id="r")
 
     entries = parse_entries(bucket.objects["ledger/pinterest_batch/r/api.json"])
-    assert not reconcile(entries, "r", hops=("api",)).reconciled
+    assert not reconcile(entries, "r", hops={"batch": ("api",)}).reconciled
 
 
 def test_refused_rows_are_kept_whole_beside_the_progress_once(post, api, bucket):

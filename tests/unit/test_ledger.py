@@ -22,19 +22,22 @@ GOOD = {
     "bronze": {"records_in": 97, "records_out": 97},
     "silver": {"records_in": 97, "records_out": 86, "duplicates": 5, "quarantined": 6, "stored": 500},
     "gold": {"records_in": 500, "records_out": 498, "unmatched": 2},
+    "kinesis": {"records_in": 98, "extra": 1, "records_out": 99},
+    "table": {"records_in": 99, "extra": 4, "records_out": 90, "duplicates": 8, "quarantined": 5},
 }
 
 
-def entry(hop, stream="pin", **counts):
-    return Entry(hop=hop, stream=stream, run_id=RUN, counted_by="hand", **{**GOOD[hop], **counts})
+def entry(hop, stream="pin", path="batch", **counts):
+    return Entry(path=path, hop=hop, stream=stream, run_id=RUN, counted_by="hand", **{**GOOD[hop], **counts})
 
 
 def run_with(*changed, without=()):
-    """A good run of all streams; ``changed`` entries replace those of the same hop and stream."""
-    replaced = {(one.hop, one.stream): one for one in changed}
+    """A good run of all streams on both paths; ``changed`` entries replace those of the same place."""
+    replaced = {(one.path, one.hop, one.stream): one for one in changed}
     return [
-        replaced.get((hop, stream)) or entry(hop, stream)
-        for hop in HOPS
+        replaced.get((path, hop, stream)) or entry(hop, stream, path)
+        for path in HOPS
+        for hop in HOPS[path]
         for stream in STREAMS
         if (hop, stream) not in without
     ]
@@ -44,7 +47,7 @@ def test_a_run_that_balances_is_reconciled():
     verdict = reconcile(run_with(), RUN)
 
     assert verdict.reconciled
-    assert len(verdict.findings) == 7 * 3
+    assert len(verdict.findings) == (7 + 4) * 3
 
 
 def test_a_lost_object_is_named_with_its_positions():
@@ -52,10 +55,10 @@ def test_a_lost_object_is_named_with_its_positions():
 
     verdict = reconcile(run_with(lost), RUN)
 
-    found = verdict.finding("geo", "landed")
+    found = verdict.finding("batch", "geo", "landed")
     assert (found.status, found.records, found.positions) == (Status.LOST, 7, ("p1@40-46",))
-    assert str(found).startswith("geo at hop landed: lost at p1@40-46: 7 lost inside the hop")
-    assert verdict.finding("pin", "landed").status is Status.RECONCILED
+    assert str(found).startswith("batch: geo at hop landed: lost at p1@40-46: 7 lost inside the hop")
+    assert verdict.finding("batch", "pin", "landed").status is Status.RECONCILED
 
 
 def test_a_doubled_record_is_named_with_its_position():
@@ -63,7 +66,7 @@ def test_a_doubled_record_is_named_with_its_position():
 
     verdict = reconcile(run_with(doubled), RUN)
 
-    found = verdict.finding("user", "bronze")
+    found = verdict.finding("batch", "user", "bronze")
     assert (found.status, found.records, found.positions) == (Status.DUPLICATED, 1, ("p0@12",))
     assert verdict.status is Status.LOST  # one more than bronze handed on is one that silver did not get
 
@@ -71,7 +74,7 @@ def test_a_doubled_record_is_named_with_its_position():
 def test_loss_between_two_hops():
     verdict = reconcile(run_with(entry("silver", records_in=90, records_out=79)), RUN)
 
-    found = verdict.finding("pin", "silver")
+    found = verdict.finding("batch", "pin", "silver")
     assert (found.status, found.records) == (Status.LOST, 7)
     assert "97 handed on by bronze, 90 received" in found.explanation
 
@@ -79,7 +82,7 @@ def test_loss_between_two_hops():
 def test_gold_must_see_the_whole_table_and_not_only_the_run():
     verdict = reconcile(run_with(entry("gold", records_in=499, records_out=497)), RUN)
 
-    found = verdict.finding("pin", "gold")
+    found = verdict.finding("batch", "pin", "gold")
     assert (found.status, found.records) == (Status.LOST, 1)
     assert "500 rows in silver's table, 499 received" in found.explanation
 
@@ -98,7 +101,7 @@ def test_a_hop_without_an_entry_is_unverified_and_so_is_the_input_of_the_next():
 def test_a_count_that_could_not_be_taken_is_never_zero(name, count):
     verdict = reconcile(run_with(entry("gold", "user", **{name: count})), RUN)
 
-    found = verdict.finding("user", "gold")
+    found = verdict.finding("batch", "user", "gold")
     assert found.status is Status.UNVERIFIED
     assert name in found.explanation
 
@@ -108,20 +111,20 @@ def test_an_entry_of_another_run_does_not_count():
 
     verdict = reconcile(run_with(foreign), RUN)
 
-    assert verdict.finding("pin", "api").status is Status.UNVERIFIED
-    assert "manual__0" in verdict.finding("pin", "api").explanation
+    assert verdict.finding("batch", "pin", "api").status is Status.UNVERIFIED
+    assert "manual__0" in verdict.finding("batch", "pin", "api").explanation
 
 
 def test_two_entries_for_one_place_are_trusted_no_more_than_none():
     verdict = reconcile([*run_with(), entry("api")], RUN)
 
-    assert verdict.finding("pin", "api").status is Status.UNVERIFIED
+    assert verdict.finding("batch", "pin", "api").status is Status.UNVERIFIED
 
 
 def test_a_loss_and_a_repeat_of_the_same_size_do_not_hide_each_other():
     verdict = reconcile(run_with(entry("bronze", records_in=96, records_out=97)), RUN)
 
-    found = verdict.finding("pin", "bronze")
+    found = verdict.finding("batch", "pin", "bronze")
     assert found.status is Status.LOST
     assert "1 too many inside the hop" in found.explanation
 
@@ -129,12 +132,22 @@ def test_a_loss_and_a_repeat_of_the_same_size_do_not_hide_each_other():
 @pytest.mark.parametrize("seed", range(200))
 def test_no_single_change_of_a_count_passes(seed):
     draw = random.Random(seed)
-    hop, stream = draw.choice(HOPS), draw.choice(STREAMS)
+    path, stream = draw.choice([*HOPS]), draw.choice(STREAMS)
+    hop = draw.choice(HOPS[path])
     name = draw.choice(["records_in", "extra", "records_out", "duplicates", "quarantined", "refused", "unmatched"])
-    good = getattr(entry(hop, stream), name)
+    good = getattr(entry(hop, stream, path), name)
     change = draw.choice([1, 7, -1]) if good else draw.choice([1, 7])
 
-    assert not reconcile(run_with(entry(hop, stream, **{name: good + change})), RUN).reconciled
+    assert not reconcile(run_with(entry(hop, stream, path, **{name: good + change})), RUN).reconciled
+
+
+def test_one_path_is_no_proof_of_the_other():
+    lost = entry("table", "geo", "stream", records_out=89)
+    entries = run_with(lost)
+
+    assert reconcile(entries, RUN).finding("stream", "geo", "table").status is Status.LOST
+    assert reconcile(entries, RUN, hops={"batch": HOPS["batch"]}).reconciled
+    assert not reconcile([one for one in entries if one.path == "batch"], RUN).reconciled
 
 
 def test_no_entries_at_all_is_no_success():

@@ -119,7 +119,7 @@ def test_both_hops_balance_with_missing_and_refused_rows():
     assert (source.records_in, source.records_out, source.refused) == (4, 3, 1)
     assert (source.first, source.last) == ("draw 40", "draw 43")
     assert (api.records_in, api.records_out, api.refused, api.first, api.last) == (3, 2, 1, "p0@4", "p2@9")
-    verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops=("source", "api"))
+    verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops={"batch": ("source", "api")})
     assert verdict.reconciled, verdict.failures
 
 
@@ -129,5 +129,5 @@ def test_an_open_record_is_a_loss_at_the_api():
         settle(progress, stream, due=range(4), settled=acknowledged(*range(4 if stream != "geo" else 3)))
 
     entries = posting_entries(progress)
-    verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops=("source", "api"))
+    verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops={"batch": ("source", "api")})
     assert [(f.stream, f.hop, f.status, f.records) for f in verdict.failures] == [("geo", "api", "lost", 1)]

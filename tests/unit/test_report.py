@@ -59,6 +59,7 @@ def document(entries):
 def entries(**out):
     return [
         Entry(
+            path=path,
             hop=hop,
             stream=stream,
             run_id="manual__1+00:00",
@@ -67,7 +68,8 @@ def entries(**out):
             stored=500,
             counted_by="hand",
         )
-        for hop in HOPS
+        for path in HOPS
+        for hop in HOPS[path]
         for stream in STREAMS
     ]
 

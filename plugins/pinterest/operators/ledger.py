@@ -20,7 +20,7 @@ from include.lake_counts import (
     quarantine_shortfall,
 )
 from include.landing import Manifest, Place, advance, dump_bookmark, loaded_bookmark
-from include.ledger import LedgerDocument, reconcile
+from include.ledger import HOPS, LedgerDocument, Path, reconcile
 from include.ledger_table import ledger_table
 from include.report import render_report
 from pinterest.defaults import settings
@@ -101,23 +101,26 @@ class LedgerReportOperator(BaseOperator):
     """Judge the run, and write ``ledger.json`` and the page ``index.html``. Returns the page's key.
 
     It writes what there is, whether or not the run went well.
+
+    :param paths: the ways to the lake that the run was to take
     """
 
-    def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+    def __init__(self, *, paths: Sequence[Path], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.paths = paths
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> str:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
-        document = close_ledger(documents)
+        document = close_ledger(documents, self.paths)
         dag_id, run_id = documents.dag_id, documents.run_id
         documents.write(bucket_layout.report_ledger(dag_id, run_id), document.model_dump_json(indent=1))
         key = bucket_layout.report(dag_id, run_id)
         letters = documents.read(bucket_layout.dead_letters(dag_id, run_id)) or b""
         page = render_report(
             document,
-            analyses=_tables(documents.read(bucket_layout.analyses(dag_id, run_id))),
+            analyses=_tables(documents.read(bucket_layout.analyses(dag_id, run_id))) if "batch" in self.paths else None,
             dead_letters=[json.loads(line) for line in letters.decode().split("\n") if line],
             user_id=current.user_id,
         )
@@ -127,14 +130,19 @@ class LedgerReportOperator(BaseOperator):
 
 
 class LedgerVerdictOperator(BaseOperator):
-    """Fail the run unless every record of every stream is accounted for at every hop."""
+    """Fail the run unless every record of every stream is accounted for at every hop.
 
-    def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+    :param paths: the ways to the lake that the run was to take
+    """
+
+    def __init__(self, *, paths: Sequence[Path], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.paths = paths
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> str:
-        verdict = close_ledger(RunDocuments.of(context, settings().bucket, self.aws_conn_id)).verdict
+        documents = RunDocuments.of(context, settings().bucket, self.aws_conn_id)
+        verdict = close_ledger(documents, self.paths).verdict
         if not verdict.reconciled:
             told = "\n".join(f"  {finding}" for finding in verdict.failures)
             raise AirflowFailException(f"The run is not reconciled ({verdict.status.value}):\n{told}")
@@ -142,13 +150,13 @@ class LedgerVerdictOperator(BaseOperator):
         return verdict.status.value
 
 
-def close_ledger(documents: RunDocuments) -> LedgerDocument:
-    entries = documents.entries()
+def close_ledger(documents: RunDocuments, paths: Sequence[Path]) -> LedgerDocument:
+    entries = documents.entries(paths)
     return LedgerDocument(
         dag_id=documents.dag_id,
         run_id=documents.run_id,
         written_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        verdict=reconcile(entries, documents.run_id),
+        verdict=reconcile(entries, documents.run_id, hops={path: HOPS[path] for path in paths}),
         entries=tuple(entries),
     )
 
