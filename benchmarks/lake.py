@@ -2,7 +2,7 @@
 
 - floor: read the JSON with a schema and write it as Delta, nothing else
 - peers: the usual notebooks: inferred schemas, views over the raw files that every query reads and joins again
-- days: ten runs of new posts into one lake; the last must not pay for the ones before
+- days: ten runs of new posts into one lake; the last must not pay for the ones before, as it does in the peers' shape
 
 Run it with the Spark environment's Python. Each shape has a process, a warm-up and a lake of its own. Posts are made
 from the real rows, with new keys. Prints a table, then one line of JSON.
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -105,7 +106,12 @@ def run_days(folder: Path, days: int, posts_a_day: int) -> dict[str, float]:
         steps = f"load+clean {day['load_clean']:.1f} s, analyses {day['analyses']:.1f} s"
         print(f"{posts_a_day:>9} {day['day']:<6} {steps}", flush=True)
     first, last = measured["days"][0], measured["days"][-1]
+    peers = sum(measure("peers_last_day", bucket)["steps"].values())
+    ours = last["load_clean"] + last["analyses"]
+    print(f"{posts_a_day:>9} last   ours {ours:.1f} s, peers {peers:.1f} s", flush=True)
     return {
+        "peers_last_day_seconds": round(peers, 1),
+        "peers_to_ours_last_day": round(peers / ours, 2),
         "first_day_load_clean_seconds": round(first["load_clean"], 1),
         "last_day_load_clean_seconds": round(last["load_clean"], 1),
         "last_to_first_day_load_clean": round(last["load_clean"] / first["load_clean"], 2),
@@ -156,10 +162,14 @@ def run_batch(lake, folder: Path, run: str) -> dict[str, float]:
     from pinterest_lake.manifest import read_manifest
 
     manifest = read_manifest(lake.spark, f"file://{folder}/landing/{run}/manifest.json")
-    steps = {"load": timed(lambda: bronze.load_all(lake, manifest, run)), "clean": 0.0}
-    for stream, landed in manifest.topics.items():
-        steps["clean"] += timed(lambda stream=stream, landed=landed: silver.refresh(lake, landed, stream, run))
-    return steps
+
+    def clean() -> None:
+        """The three streams side by side, as the job's tasks."""
+        with ThreadPoolExecutor(len(SOURCES)) as pool:
+            for done in [pool.submit(silver.refresh, lake, manifest.topics[stream], stream, run) for stream in SOURCES]:
+                done.result()
+
+    return {"load": timed(lambda: bronze.load_all(lake, manifest, run)), "clean": timed(clean)}
 
 
 def measure_floor(folder: Path) -> dict:
@@ -180,11 +190,12 @@ def measure_floor(folder: Path) -> dict:
         return {"steps": steps, "cpu": cpu_seconds(spark) - began, "peak_mb": peak_mb(spark)}
 
 
-def measure_peers(folder: Path) -> dict:
+def measure_peers(folder: Path, run: str = "run") -> dict:
+    """``run`` may be a pattern: the usual notebooks read the whole bucket every day."""
     with session(folder) as spark:
-        for run in ("warm", "run"):
+        for folders in ("warm", run):
             began = cpu_seconds(spark)
-            steps = {"infer": timed(lambda run=run: peers_views(spark, folder / run))}
+            steps = {"infer": timed(lambda folders=folders: peers_views(spark, folder / folders))}
             for number, query in enumerate(PEERS_QUERIES, start=1):
                 steps[f"q{number}"] = timed(lambda query=query: spark.sql(query).collect())
         return {"steps": steps, "cpu": cpu_seconds(spark) - began, "peak_mb": peak_mb(spark)}
@@ -225,6 +236,7 @@ MEASURES: dict[str, Callable[[Path], dict]] = {
     "floor": measure_floor,
     "peers": measure_peers,
     "days": measure_days,
+    "peers_last_day": lambda folder: measure_peers(folder, "day-*"),
 }
 
 

@@ -93,7 +93,7 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--posts", type=int, default=50_000, help="posts of a round, each three records")
+    parser.add_argument("--posts", type=int, default=100_000, help="posts of a round, each three records")
     parser.add_argument("--seeds-posts", type=int, default=150, help="posts of the seeds' loop")
     parser.add_argument("--batch-size", type=int, default=500, help="records a request")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of proxy and ours; the median counts")

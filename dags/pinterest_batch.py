@@ -1,7 +1,7 @@
 """What repeats every day: post, land, load, clean, analyse, count.
 
-**Does**: the batch half of `pinterest_pipeline`, over what that DAG has set up: rows go through the REST API to
-Kafka, on to S3, and on Databricks into bronze, silver and the nine analyses.
+**Does**: the batch half of `pinterest_pipeline`, over what that DAG has set up: sees that the REST proxy runs, sends
+rows through the REST API to Kafka, on to S3, and on Databricks into bronze, silver and the nine analyses.
 
 **Params**: how many posts, which seed, where to start, at what pace, how many records a request.
 
@@ -23,6 +23,7 @@ from pinterest.defaults import DAG_DEFAULTS, Tag
 from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch
 from pinterest_stages.reconcile import reconcile
+from pinterest_stages.rest_proxy import start_rest_proxy
 
 
 @dag(
@@ -35,7 +36,7 @@ from pinterest_stages.reconcile import reconcile
     **DAG_DEFAULTS,
 )
 def pinterest_batch() -> None:
-    chain(batch(), reconcile("batch"))
+    chain(start_rest_proxy("rest_proxy"), batch(), reconcile("batch"))
 
 
 pinterest_batch()

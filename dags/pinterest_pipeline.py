@@ -1,13 +1,15 @@
 """The whole pipeline in one run.
 
-**Does**: makes sure that every part exists (Kafka client, topics, S3 sink, REST proxy, REST API), posts rows
-through the API, waits until S3 holds them, loads, cleans and analyses them on Databricks, and counts them at
-every hop.
+**Does**: makes sure that every part exists (Kafka client, topics, S3 sink, REST proxy, REST API, data streams). Then
+the same posts take two ways. Batch: through the API to Kafka and on to S3; Databricks loads, cleans and analyses them.
+Stream: through the API to Kinesis; Spark reads the streams, cleans the records and merges them into three tables.
+Every hop of both is counted.
 
-**Params**: how many posts, which seed, where to start, at what pace, how many records a request.
+**Params**: how many posts, which seed, where to start, at what pace, how many records a request; to Kinesis, one
+record a request or many.
 
 **Reruns**: safe at any task. Set-up adopts what is there, posting goes on where it stopped, and the lake stores a
-record once.
+record once. The folder of the stream's checkpoints must never be deleted.
 
 **Fails when**: a part cannot be made, a record is lost on the way, or a hop cannot be counted;
 `reconcile.verdict` names the hop, the stream and the positions.
@@ -22,8 +24,8 @@ from datetime import timedelta
 from airflow.sdk import chain, dag
 
 from pinterest.defaults import DAG_DEFAULTS, Tag
-from pinterest.posting_params import POSTING_PARAMS
-from pinterest_stages.flows import batch, provision
+from pinterest.posting_params import STREAM_POSTING_PARAMS
+from pinterest_stages.flows import batch, provision, stream
 from pinterest_stages.reconcile import reconcile
 
 
@@ -32,13 +34,13 @@ from pinterest_stages.reconcile import reconcile
     schedule=None,
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=3),
-    params=POSTING_PARAMS,
-    tags=[Tag.SETUP, Tag.BATCH],
+    params=STREAM_POSTING_PARAMS,
+    tags=[Tag.SETUP, Tag.BATCH, Tag.STREAM],
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
 def pinterest_pipeline() -> None:
-    chain(provision(), batch(), reconcile("batch"))
+    chain(provision(), [batch(), stream()], reconcile("batch", "stream"))
 
 
 pinterest_pipeline()

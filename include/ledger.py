@@ -152,11 +152,10 @@ def reconcile(
         for hop in hops[path]:
             counted, problem = _countable(by_place.get((path, stream, hop), []), run_id)
             if counted is None:
-                problems, positions = [(Status.UNVERIFIED, 0, problem)], ()
+                problems = [(Status.UNVERIFIED, 0, problem)]
             else:
                 problems = _own_balance(counted) + (_handed_over(counted, *before) if before else [])
-                positions = counted.positions
-            findings.append(_finding(path, stream, hop, problems, positions))
+            findings.append(_finding(path, stream, hop, problems, counted.positions if counted else ()))
             before = hop, counted
 
     worst = max((finding.status for finding in findings), key=SEVERITY.index, default=Status.UNVERIFIED)

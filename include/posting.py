@@ -1,8 +1,12 @@
-"""Rows of drawn posts to the REST API: the three streams side by side, the next batch read while one is sent."""
+"""Rows of drawn posts to the REST API: the three streams side by side, the next batch read while one is sent.
+
+The same for both sinks, Kafka and Kinesis: what differs is the sender.
+"""
 
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import batched
@@ -22,7 +26,9 @@ Save = Callable[[PostingProgress, Sequence[RefusedRow]], None]
 
 
 class Sender(Protocol):
-    """What posting asks of :class:`~include.record_sender.RecordSender`."""
+    """What posting asks of a sink: :class:`~include.record_sender.RecordSender` or
+    :class:`~include.kinesis_sender.KinesisSender`. It notes in ``settled`` what becomes of a row when it is known.
+    """
 
     def send(self, rows: Sequence[SourceRow], settled: Settled) -> None: ...
 
@@ -132,15 +138,21 @@ class Posting:
         left = draws(self._progress.seed, first=self._progress.next_draw, count=self._progress.posts - first)
         for batch in batched(left, self._batch_size):
             posts = range(first, first + len(batch))
-            inds = dict(zip(posts, (draw.ind for draw in batch), strict=True))
+            inds = [draw.ind for draw in batch]
             due = {stream: self._due(stream, posts) for stream in STREAMS}
-            values = {stream: self._source.read(stream, [inds[post] for post in due[stream]]) for stream in STREAMS}
+            read = {
+                stream: self._source.read(stream, [inds[post - first] for post in due[stream]]) for stream in STREAMS
+            }
             for some in [range(post, post + 1) for post in posts] if self._paced else [posts]:
-                wanted = {stream: [post for post in due[stream] if post in some] for stream in STREAMS}
+                wanted = {stream: _within(due[stream], some) for stream in STREAMS}
                 if self._paced and any(wanted.values()):
                     self._stop.wait(batch[some.start - first].pause)
                 yield {
-                    stream: _piece(stream, wanted[stream], inds, values[stream]) for stream in STREAMS if wanted[stream]
+                    stream: _piece(
+                        stream, wanted[stream], [inds[post - first] for post in wanted[stream]], read[stream]
+                    )
+                    for stream in STREAMS
+                    if wanted[stream]
                 }
             first = posts.stop
 
@@ -169,12 +181,17 @@ class Posting:
             raise failure
 
 
-def _piece(stream: Stream, draws: list[int], inds: Mapping[int, int], values: Mapping[int, bytes]) -> Piece:
-    rows = [SourceRow(draw, inds[draw], values[inds[draw]]) for draw in draws if inds[draw] in values]
+def _within(draws: list[int], posts: range) -> list[int]:
+    """Those of the draws, which are in order, that are of these posts."""
+    return draws[bisect_left(draws, posts.start) : bisect_left(draws, posts.stop)]
+
+
+def _piece(stream: Stream, draws: list[int], inds: list[int], read: Mapping[int, bytes]) -> Piece:
+    rows = [SourceRow(draw, ind, read[ind]) for draw, ind in zip(draws, inds, strict=True) if ind in read]
     table = SOURCE_TABLES[stream]
     missing = [
-        RefusedRow(stream, draw, inds[draw], NO_SOURCE_ROW, f"{table.name} has no row {table.key}={inds[draw]}", None)
-        for draw in draws
-        if inds[draw] not in values
+        RefusedRow(stream, draw, ind, NO_SOURCE_ROW, f"{table.name} has no row {table.key}={ind}", None)
+        for draw, ind in zip(draws, inds, strict=True)
+        if ind not in read
     ]
     return Piece(draws, rows, missing)

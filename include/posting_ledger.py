@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from include.ledger import Entry, Hop
+from include.kinesis_positions import spell
+from include.ledger import Entry, Hop, Path
 from include.posting_progress import PostingProgress, StreamProgress
 from include.settings import Stream
+
+COUNTED_BY: dict[Path, str] = {
+    "batch": "offsets in the REST proxy's answers, one for every acknowledged record",
+    "stream": "sequence numbers in Kinesis' answers, one for every acknowledged record",
+}
 
 
 def posting_entries(progress: PostingProgress) -> dict[Hop, list[Entry]]:
@@ -17,6 +23,7 @@ def posting_entries(progress: PostingProgress) -> dict[Hop, list[Entry]]:
 
 def _source(progress: PostingProgress, stream: Stream, one: StreamProgress) -> Entry:
     return Entry(
+        path=progress.path,
         hop="source",
         stream=stream,
         run_id=progress.run_id,
@@ -31,13 +38,26 @@ def _source(progress: PostingProgress, stream: Stream, one: StreamProgress) -> E
 
 def _api(progress: PostingProgress, stream: Stream, one: StreamProgress) -> Entry:
     return Entry(
+        path=progress.path,
         hop="api",
         stream=stream,
         run_id=progress.run_id,
         records_in=one.read,
         records_out=one.acknowledged,
         refused=one.refused,
-        first=f"p{one.ranges[0].partition}@{one.ranges[0].first}" if one.ranges else None,
-        last=f"p{one.ranges[-1].partition}@{one.ranges[-1].last}" if one.ranges else None,
-        counted_by="offsets in the REST proxy's answers, one for every acknowledged record",
+        first=_first(one),
+        last=_last(one),
+        counted_by=COUNTED_BY[progress.path],
     )
+
+
+def _first(one: StreamProgress) -> str | None:
+    if one.shards:
+        return spell(one.shards[0].shard_id, one.shards[0].first)
+    return f"p{one.ranges[0].partition}@{one.ranges[0].first}" if one.ranges else None
+
+
+def _last(one: StreamProgress) -> str | None:
+    if one.shards:
+        return spell(one.shards[-1].shard_id, one.shards[-1].last)
+    return f"p{one.ranges[-1].partition}@{one.ranges[-1].last}" if one.ranges else None

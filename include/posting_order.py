@@ -22,6 +22,7 @@ class PostingOrder(BaseModel):
     """How many posts of which seed, from which draw on, at what pace, how many records a request.
 
     ``start`` is the number of the first draw, or ``continue``: after the last draw that any run of this seed posted.
+    ``mode`` is for Kinesis, which takes records one by one (``record``) or many in a request (``records``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +32,7 @@ class PostingOrder(BaseModel):
     start: Annotated[str, StringConstraints(pattern=START_PATTERN)] = CONTINUE
     pace: Literal["none", "emulated"] = "none"
     batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 500
+    mode: Literal["record", "records"] = "records"
 
     @classmethod
     def parse(cls, **params: Any) -> Self:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from include.kinesis_positions import ShardPosition, ShardRange, with_records
+from include.ledger import Path
 from include.offset_ranges import Range, merge, ranges_of
 from include.settings import STREAMS, Stream
 
@@ -32,7 +34,7 @@ class OffsetRange(BaseModel):
 
 
 class Refusal(BaseModel):
-    """A record that will not be posted, and why. ``code`` is an HTTP status or the proxy's own error code."""
+    """A record that will not be posted, and why. ``code`` is an HTTP status or the sink's own error code."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,11 +55,15 @@ class RefusedRow:
     value: dict[str, object] | None
 
 
+type Position = tuple[int, int] | ShardPosition
+"""Where a record is: Kafka's partition and offset, or Kinesis' shard and sequence number."""
+
+
 @dataclass
 class Settled:
     """What became of the records that were due, by draw; those in neither are still open."""
 
-    acknowledged: dict[int, tuple[int, int]] = field(default_factory=dict)  # draw -> partition, offset
+    acknowledged: dict[int, Position] = field(default_factory=dict)
     refused: dict[int, RefusedRow] = field(default_factory=dict)
 
     def __contains__(self, draw: int) -> bool:
@@ -68,7 +74,8 @@ class StreamProgress(BaseModel):
     """Counts of one stream. All draws below ``drawn`` were handed out, and those in ``unsettled`` have no outcome yet.
 
     ``drawn`` and ``unsettled`` count from the run's first draw. ``read`` rows came from the source, ``missing`` keys
-    had no row there; every row read is acknowledged, refused or unsettled.
+    had no row there; every row read is acknowledged, refused or unsettled. What is acknowledged is in ``ranges`` of
+    Kafka's partitions or in ``shards`` of Kinesis.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -81,6 +88,7 @@ class StreamProgress(BaseModel):
     unsettled: list[Count] = []
     refusals: list[Refusal] = []
     ranges: list[OffsetRange] = []
+    shards: list[ShardRange] = []
 
     def due(self, first: int, end: int) -> list[int]:
         """Which of the draws ``first`` to ``end`` (exclusive) still have to be posted, in order."""
@@ -94,7 +102,7 @@ class StreamProgress(BaseModel):
 
 
 class PostingProgress(BaseModel):
-    """Progress of one run, stored as a JSON object in the bucket after every few requests and at the end.
+    """Progress of one run to one sink, stored as a JSON object in the bucket after every few requests and at the end.
 
     Draws are numbered from the run's own first one, which is number ``first_draw`` of the seed's sequence. The first
     ``drawn`` of the ``posts`` have an outcome on every stream.
@@ -102,6 +110,7 @@ class PostingProgress(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    path: Path = "batch"
     dag_id: str
     run_id: str
     seed: int
@@ -157,7 +166,15 @@ class PostingProgress(BaseModel):
         progress.acknowledged += len(settled.acknowledged)
         progress.refused += len(settled.refused)
         progress.unsettled = sorted(set(progress.unsettled) - settled.acknowledged.keys() - settled.refused.keys())
-        progress.ranges = _with_positions(progress.ranges, settled.acknowledged.values())
+        offsets: list[tuple[int, int]] = []
+        records: list[ShardPosition] = []
+        for position in settled.acknowledged.values():
+            if isinstance(position, ShardPosition):
+                records.append(position)
+            else:
+                offsets.append(position)
+        progress.ranges = _with_positions(progress.ranges, offsets)
+        progress.shards = with_records(progress.shards, records)
         progress.show(settled.refused.values())
         self._count_drawn()
 

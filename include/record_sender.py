@@ -8,10 +8,10 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import requests
-
+from include.posting_connection import ApiAddressError, ApiAnswer, ApiConnection, NoAnswerError
 from include.posting_progress import RefusedRow, Settled
 from include.settings import Stream
 
@@ -23,7 +23,6 @@ RETRIED_RECORD_CODES = frozenset({50001, 50002, 50003})
 KAFKA_ERROR = 50002
 TOO_LARGE = re.compile(r"too large|larger than", re.IGNORECASE)  # librdkafka's words, and the Java client's
 REFUSED_IN_A_ROW = 20
-SAID_CHARACTERS = 300
 
 ADVICE = {
     401: "The API asks for other credentials: run the stage rest_api again.",
@@ -97,21 +96,15 @@ class RecordSender:
         self._url = f"{invoke_url.rstrip('/')}/topics/{topic}"
         self._policy = policy
         self._stop = stop
-        self._session = requests.Session()
-        self._session.headers.update(
-            {"Content-Type": CONTENT_TYPE, "Accept": "application/vnd.kafka.v2+json", "x-api-key": api_key}
+        self._connection = ApiConnection(
+            self._url,
+            headers={"Content-Type": CONTENT_TYPE, "Accept": "application/vnd.kafka.v2+json", "x-api-key": api_key},
+            connect_timeout=policy.connect_timeout,
+            read_timeout=policy.read_timeout,
         )
-        self._take_environment_once()
 
     def close(self) -> None:
-        self._session.close()
-
-    def _take_environment_once(self) -> None:
-        """Proxies and certificates as the environment has them now: ``requests`` looks them up for every request."""
-        found = self._session.merge_environment_settings(self._url, {}, stream=None, verify=None, cert=None)
-        self._session.proxies = dict(found["proxies"])
-        self._session.verify = found["verify"]
-        self._session.trust_env = False
+        self._connection.close()
 
     def send(self, rows: Sequence[SourceRow], settled: Settled) -> None:
         """Post the rows and note in ``settled`` what became of each, as soon as it is known.
@@ -125,9 +118,8 @@ class RecordSender:
             if self._stop.is_set():
                 raise PostingStoppedError
             answer = self._post(rows)
-            if isinstance(answer, requests.Response) and answer.status_code in SPLIT_STATUSES:
-                said = answer.text[:SAID_CHARACTERS]
-                self._narrow_down(rows, among=len(rows), code=answer.status_code, message=said, settled=settled)
+            if isinstance(answer, ApiAnswer) and answer.status in SPLIT_STATUSES:
+                self._narrow_down(rows, among=len(rows), code=answer.status, message=answer.text, settled=settled)
                 return
             failure = answer if isinstance(answer, _Failure) else self._read(rows, answer, settled)
             if failure is None:
@@ -142,41 +134,36 @@ class RecordSender:
             rows = remaining
             self._stop.wait(self._policy.wait(failures, asked=failure.asked_wait))
 
-    def _post(self, rows: Sequence[SourceRow]) -> requests.Response | _Failure:
+    def _post(self, rows: Sequence[SourceRow]) -> ApiAnswer | _Failure:
         """The answer of the API if it settles anything, else the reason to try again."""
-        body = b'{"records":[%b]}' % b",".join(b'{"key":%d,"value":%b}' % (row.ind, row.value) for row in rows)
+        body = b'{"records":[%b]}' % b",".join([b'{"key":%d,"value":%b}' % (row.ind, row.value) for row in rows])
         try:
-            response = self._session.post(
-                self._url,
-                data=body,
-                timeout=(self._policy.connect_timeout, self._policy.read_timeout),
-                allow_redirects=False,
-            )
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            return _Failure(f"{type(error).__name__}: {error}")
-        except requests.RequestException as error:
-            raise PostingError(f"POST {self._url}: {type(error).__name__}: {error}. Look at the address.") from error
-        status = response.status_code
-        if status in RETRIED_STATUSES:
-            return _Failure(_said(response), _retry_after(response))
-        if status == requests.codes.ok or status in SPLIT_STATUSES:
-            return response
-        raise PostingError(f"POST {self._url}: {_said(response)}. {ADVICE.get(status, 'Look at the API.')} {RERUN}")
+            answer = self._connection.send("POST", body)
+        except NoAnswerError as error:
+            return _Failure(str(error))
+        except ApiAddressError as error:
+            raise PostingError(f"POST {self._url}: {error}. Look at the address.") from error
+        if answer.status in RETRIED_STATUSES:
+            return _Failure(answer.said, answer.retry_after)
+        if answer.status == HTTPStatus.OK or answer.status in SPLIT_STATUSES:
+            return answer
+        raise PostingError(f"POST {self._url}: {answer.said}. {ADVICE.get(answer.status, 'Look at the API.')} {RERUN}")
 
-    def _read(self, rows: Sequence[SourceRow], response: requests.Response, settled: Settled) -> _Failure | None:
+    def _read(self, rows: Sequence[SourceRow], answer: ApiAnswer, settled: Settled) -> _Failure | None:
         """Settle every record by its own answer; returns a reason to try again what is left, or None."""
-        answers = _record_answers(response)
-        if answers is None or len(answers) != len(rows):
-            return _Failure(f"not one answer for each of {len(rows)} records: {_said(response)}")
+        offsets = _offsets(answer)
+        if offsets is None or len(offsets) != len(rows):
+            return _Failure(f"not one answer for each of {len(rows)} records: {answer.said}")
         failure = None
         too_large: list[SourceRow] = []
         said = ""
-        for row, answer in zip(rows, answers, strict=True):
-            code, partition, offset = answer.get("error_code"), answer.get("partition"), answer.get("offset")
-            error = str(answer.get("error"))
+        for row, told in zip(rows, offsets, strict=True):
+            code, partition, offset = told.get("error_code"), told.get("partition"), told.get("offset")
             if code is None and partition is not None and offset is not None:
                 settled.acknowledged[row.draw] = (partition, offset)
-            elif code == KAFKA_ERROR and TOO_LARGE.search(error):
+                continue
+            error = str(told.get("error"))
+            if code == KAFKA_ERROR and TOO_LARGE.search(error):
                 too_large.append(row)
                 said = error
             elif code is None or code in RETRIED_RECORD_CODES:
@@ -206,18 +193,9 @@ class RecordSender:
         return RefusedRow(self.stream, row.draw, row.ind, code, message, json.loads(row.value))
 
 
-def _record_answers(response: requests.Response) -> list[dict[str, Any]] | None:
+def _offsets(answer: ApiAnswer) -> list[dict[str, Any]] | None:
     try:
-        answers = json.loads(response.content)["offsets"]
+        offsets = json.loads(answer.content)["offsets"]
     except (ValueError, KeyError, TypeError):
         return None
-    return answers if isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers) else None
-
-
-def _said(response: requests.Response) -> str:
-    return f"{response.status_code} {response.reason} {response.text[:SAID_CHARACTERS]!r}"
-
-
-def _retry_after(response: requests.Response) -> float:
-    asked = response.headers.get("Retry-After", "")
-    return float(asked) if asked.isdigit() else 0.0
+    return offsets if isinstance(offsets, list) and all(isinstance(told, dict) for told in offsets) else None

@@ -170,6 +170,7 @@ def settings(state: State) -> dict[str, Any]:
             "storage": "secret_scope",
             "secret_scope": SECRET_SCOPE,
         },
+        "lake_stream": {"checkpoints": f"file://{state.path('lake', 'checkpoints')}"},
     }
 
 

@@ -5,10 +5,10 @@ Kinesis and more). What is added here:
 
 - It answers programs on this machine only: 127.0.0.1, no call that a web page made, no administration calls
   (ministack's own reset would wipe the lab without asking for a key).
-- State on disk lags a change by less than a second, or ten times what writing it takes, where that is longer: with
-  many thousands of records in Kinesis, whose records are written all together. (ministack by itself saves on a clean
-  stop only; objects of S3 it writes through.) Files are readable by their owner alone.
-- Kinesis drops expired records from a shard's head instead of rebuilding the shard at every call.
+- State on disk lags a change by less than a second, or ten times what writing it takes, where that is longer.
+  (ministack by itself saves on a clean stop only; objects of S3 it writes through.) Kinesis does not lag at all, see
+  ``lab.kinesis``. Files are readable by their owner alone.
+- Kinesis keeps every record that it acknowledged, for as long as its stream says, and reads it fast.
 - ``state/ministack/apigateway.revision`` grows by a byte with every change of API Gateway, before the caller has its
   answer: the gateway stand-in knows by its size when to read the control plane again.
 
@@ -31,6 +31,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from lab.kinesis import Journal, Kinesis
 from lab.state import ACCOUNT, REGION, State, write_private
 
 MINISTACK = "1.5.33"
@@ -39,7 +40,9 @@ SAVE_DELAY = 0.3
 REVISION = "apigateway.revision"
 READ_METHODS = {"GET", "HEAD", "OPTIONS"}
 READ_OPERATIONS = (b"Get", b"Describe", b"List")
+KINESIS = "kinesis"
 KINESIS_TARGET = b"Kinesis_"
+EXPIRE_PATH = "/_lab/kinesis/expire"
 API_GATEWAY_PATHS = ("/restapis", "/usageplans", "/apikeys")
 PUBLIC_ADMIN_PATHS = {"/_ministack/health", "/_ministack/ready"}
 
@@ -92,15 +95,18 @@ class StateKeeper:
 
     def save(self) -> None:
         """A service whose state cannot be read keeps its last file, and is tried again; the others are saved."""
-        for service, read_state in self.services().items():
-            try:
-                content = read_state()
-                if content is not None:
-                    self.write(service, content)
-            except RuntimeError:  # a worker thread of ministack changed the state while it was read
-                self.changed.set()
-            except Exception:
-                log.exception("the state of %s was not saved", service)
+        for service in self.services():
+            self.save_service(service)
+
+    def save_service(self, service: str) -> None:
+        try:
+            content = self.services()[service]()
+            if content is not None:
+                self.write(service, content)
+        except RuntimeError:  # a worker thread of ministack changed the state while it was read
+            self.changed.set()
+        except Exception:
+            log.exception("the state of %s was not saved", service)
 
     def write(self, service: str, content: Any) -> None:
         versioned = {"__ministack_format__": self.persistence._state_format_version(service), "payload": content}
@@ -112,22 +118,19 @@ class StateKeeper:
 
 @dataclass(frozen=True)
 class Changes:
-    """What follows a call that changed something, before its caller has the answer.
+    """What follows a call that changed something, before its caller has the answer. Kinesis sees to itself."""
 
-    Kinesis' records are kept apart: they are many, and writing them must not hold up the rest.
-    """
-
-    kinesis: StateKeeper
-    others: StateKeeper
+    keeper: StateKeeper
     revision: Path
 
     def note(self, path: str, target: bytes) -> None:
-        (self.kinesis if target.startswith(KINESIS_TARGET) else self.others).changed.set()
+        if not target.startswith(KINESIS_TARGET):
+            self.keeper.changed.set()
         if path.startswith(API_GATEWAY_PATHS):
             grow(self.revision)
 
 
-def guarded(application: Application, changes: Changes) -> Application:
+def guarded(application: Application, changes: Changes, kinesis: Kinesis) -> Application:
     """``application`` behind our checks, with its changes noted."""
 
     async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -138,6 +141,8 @@ def guarded(application: Application, changes: Changes) -> Application:
             return await answer(scope, send, 403, {"message": "for programs on this machine only"})
         if path == "/_lab/health":
             return await answer(scope, send, 200, {"service": "aws", "pid": os.getpid()})
+        if path == EXPIRE_PATH:
+            return await answer(scope, send, *expire(kinesis, await read_body(receive)))
         target = fields.get(b"x-amz-target", b"")
         if scope["method"] in READ_METHODS or target.rpartition(b".")[2].startswith(READ_OPERATIONS):
             return await application(scope, receive, send)
@@ -160,6 +165,25 @@ def refused(path: str, fields: dict[bytes, bytes]) -> bool:
     return b"origin" in fields or not (host in (HOST, "localhost") or host.endswith(".localhost"))
 
 
+async def read_body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def expire(kinesis: Kinesis, body: bytes) -> tuple[int, dict[str, Any]]:
+    """``{"stream": name, "records": n}``, and ``"shard"`` where not all of them: the oldest n of each expire now."""
+    try:
+        asked = json.loads(body)
+        arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{asked['stream']}"
+        return 200, {"expired": kinesis.expire_now(arn, int(asked["records"]), asked.get("shard"))}
+    except (LookupError, TypeError, ValueError) as error:
+        return 400, {"message": f"{type(error).__name__}: {error}"}
+
+
 async def answer(scope: dict[str, Any], send: Send, status: int, body: dict[str, Any]) -> None:
     if scope["type"] == "websocket":
         return await send({"type": "websocket.close", "code": 1008})
@@ -172,31 +196,20 @@ def grow(revision: Path) -> None:
         file.write(b".")
 
 
-def trim_expired_records(stream: dict[str, Any]) -> None:
-    """Records of a shard are in order of arrival, so only its head can have expired."""
-    oldest = time.time() - stream["RetentionPeriodHours"] * 3600
-    for shard in stream["shards"].values():
-        records = shard["records"]
-        if records and records[0]["ApproximateArrivalTimestamp"] < oldest:
-            shard["records"] = [r for r in records if r["ApproximateArrivalTimestamp"] >= oldest]
-
-
 async def run(state: State) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack import app as ministack
     from ministack.core import persistence
-    from ministack.services import kinesis
+    from ministack.services import kinesis as kinesis_module
 
     def services() -> dict[str, Callable[[], Any]]:
         return ministack._build_persistence_save_dict()
 
-    kinesis._expire_records = trim_expired_records
-    changes = Changes(
-        kinesis=StateKeeper(lambda: {k: v for k, v in services().items() if k == "kinesis"}, persistence),
-        others=StateKeeper(lambda: {k: v for k, v in services().items() if k != "kinesis"}, persistence),
-        revision=state.path("ministack", REVISION),
-    )
+    keeper = StateKeeper(services, persistence)
+    kinesis = Kinesis(kinesis_module, Journal(state.path("ministack", KINESIS)), lambda: keeper.save_service(KINESIS))
+    kinesis.install()
+    changes = Changes(keeper, state.path("ministack", REVISION))
     grow(changes.revision)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -205,10 +218,9 @@ async def run(state: State) -> None:
     config.bind = [f"{HOST}:{state.port('aws')}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 2
-    saving = [asyncio.create_task(keeper.run()) for keeper in (changes.kinesis, changes.others)]
-    await serve(guarded(ministack.app, changes), config, shutdown_trigger=stop.wait)
-    for task in saving:
-        task.cancel()
+    saving = asyncio.create_task(keeper.run())
+    await serve(guarded(ministack.app, changes, kinesis), config, shutdown_trigger=stop.wait)
+    saving.cancel()
 
 
 def main() -> None:

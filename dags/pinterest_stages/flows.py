@@ -6,19 +6,28 @@ from airflow.sdk import chain, task_group
 
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.lake_batch import lake_batch
+from pinterest_stages.lake_stream import lake_stream
 from pinterest_stages.landing import landing
 from pinterest_stages.posting import posting
+from pinterest_stages.posting_stream import posting_stream
 from pinterest_stages.rest_api import rest_api
 from pinterest_stages.rest_proxy import rest_proxy
 from pinterest_stages.s3_sink import s3_sink
+from pinterest_stages.streams import streams
 from pinterest_stages.topics import topics
 
 
 @task_group(group_id="provision")
 def provision() -> None:
     chain(kafka_client(), topics(), [s3_sink(), rest_proxy()], rest_api())
+    streams()
 
 
 @task_group(group_id="batch")
 def batch() -> None:
     chain(posting(), landing(), lake_batch())
+
+
+@task_group(group_id="stream")
+def stream() -> None:
+    chain(posting_stream(), lake_stream())

@@ -13,7 +13,7 @@ from airflow.sdk import chain, task_group
 from include import bucket_layout
 from include.code_bundle import CodeBundle
 from include.lake_counts import ANALYSES, CLEAN, LOAD
-from include.requests.databricks import CLUSTER_KEY, job_cluster, notebook_parameters
+from include.requests.databricks import CLUSTER_KEY, INSTANCE_PROFILE, job_cluster, notebook_parameters
 from pinterest.operators.databricks_workflow import NotebookOperator, WorkflowTaskGroup
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.ledger import AdvanceBookmarkOperator, LakeCountsOperator
@@ -40,6 +40,7 @@ def lake_batch() -> None:
         owner_name="{{ settings().user_id }}",
         databricks_conn_id="databricks_default",
         job_clusters=[job_cluster()],
+        instance_profile_arn=INSTANCE_PROFILE,
         notebook_params=notebook_parameters(
             manifest_key=bucket_layout.manifest("{{ dag.dag_id }}", "{{ run_id }}"), run_id="{{ run_id }}"
         ),

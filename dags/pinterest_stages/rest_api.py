@@ -1,7 +1,9 @@
-"""The REST API in front of the Kafka REST proxy: what is posted to ``/topics/<topic>`` becomes records.
+"""The REST API: what is posted to ``/topics/<topic>`` or ``/streams/<stream>/record`` becomes records.
 
 Seed steps: create a REST API with CORS, add the resource ``/{proxy+}`` with the method ANY as an HTTP proxy to the
-client machine's port 8082, deploy it to a stage, note the invoke URL. Beyond the seeds: callers need a key.
+client machine's port 8082, add the resources below ``/streams`` with mapping templates to actions of Kinesis in the
+name of the Kinesis role, deploy it to a stage, note the invoke URL. Beyond the seeds: callers need a key, and a body
+without data or partition key is refused by the API itself.
 """
 
 from __future__ import annotations
@@ -10,17 +12,27 @@ from datetime import timedelta
 
 from airflow.sdk import task, task_group
 
-from include.requests.api_gateway import PROXY_PATH_PART, proxy_methods, rest_api_request, usage_plan_request
+from include.requests.api_gateway import (
+    PROXY_PATH,
+    VALIDATOR,
+    body_refusal_request,
+    proxy_methods,
+    rest_api_request,
+    usage_plan_request,
+)
+from include.requests.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
 from include.settings import STREAMS
 from pinterest.defaults import settings
 from pinterest.operators.api_gateway import (
     RestApiCreateOperator,
     RestApiDeployOperator,
     RestApiInvokeUrlOperator,
-    RestApiPutResourceOperator,
+    RestApiPutResourcesOperator,
     RestApiUsagePlanOperator,
 )
-from pinterest.sensors.rest_api import RestApiTopicsSensor
+from pinterest.operators.api_gateway_validation import RestApiPutValidationOperator
+from pinterest.operators.iam import IamCreateRoleOperator
+from pinterest.sensors.rest_api import RestApiStreamsSensor, RestApiTopicsSensor
 
 OWNER_TAGS = {"project": "pinterest-pipeline", "user_id": "{{ settings().user_id }}"}
 TAGS = {**OWNER_TAGS, "dag_id": "{{ dag.dag_id }}", "run_id": "{{ run_id }}"}
@@ -37,19 +49,39 @@ def backend() -> str:
 @task_group(group_id="rest_api")
 def rest_api() -> None:
     address = backend()
-    methods = proxy_methods(f"{address}")
-
     api = RestApiCreateOperator(
         task_id="api",
         api_name="{{ settings().rest_api_name }}",
         api=rest_api_request("{{ settings().user_id }}", TAGS),
         adopt_tags=OWNER_TAGS,
     )
-    resources = RestApiPutResourceOperator(
-        task_id="resources", api_id=api.output, path_part=PROXY_PATH_PART, methods=methods
+    kinesis_role = IamCreateRoleOperator(
+        task_id="kinesis_role",
+        role_name="{{ settings().kinesis_role }}",
+        trust=role_trust(),
+        policy_name="kinesis-streams",
+        policy=role_policy("{{ settings().user_id }}"),
+        tags=OWNER_TAGS,
     )
+    validation = RestApiPutValidationOperator(
+        task_id="validation",
+        api_id=api.output,
+        validator_name=VALIDATOR,
+        models=REQUEST_MODELS,
+        body_refusal=body_refusal_request(),
+    )
+    content = {
+        PROXY_PATH: proxy_methods(f"{address}"),
+        **kinesis_resources(
+            region="{{ settings().region }}", role_arn=kinesis_role.output, validator_id=validation.output
+        ),
+    }
+    resources = RestApiPutResourcesOperator(task_id="resources", api_id=api.output, paths=content)
     deployment = RestApiDeployOperator(
-        task_id="deployment", api_id=api.output, stage_name="{{ settings().rest_api.stage }}", methods=methods
+        task_id="deployment",
+        api_id=api.output,
+        stage_name="{{ settings().rest_api.stage }}",
+        content={"paths": content, "models": REQUEST_MODELS, "body_refusal": body_refusal_request()},
     )
     usage_plan = RestApiUsagePlanOperator(
         task_id="usage_plan",
@@ -76,4 +108,12 @@ def rest_api() -> None:
         timeout=timedelta(minutes=5),
     )
 
-    address >> resources >> deployment >> usage_plan >> invoke_url >> answers
+    answers_for_kinesis = RestApiStreamsSensor(
+        task_id="answers_for_kinesis",
+        invoke_url=invoke_url.output,
+        api_key_parameter="{{ settings().api_key_parameter }}",
+        poke_interval=2,
+        timeout=timedelta(minutes=5),
+    )
+
+    address >> resources >> deployment >> usage_plan >> invoke_url >> [answers, answers_for_kinesis]

@@ -29,8 +29,14 @@ def rest_proxy() -> None:
             "ZOOKEEPER": f"{{{{ {BROKERS}['zookeeper'] or '' }}}}",
         },
     )
-    start = KafkaClientScriptOperator(
-        task_id="start",
+
+    chain(archive, properties, start_rest_proxy("start"))
+
+
+def start_rest_proxy(task_id: str) -> KafkaClientScriptOperator:
+    """The proxy running: also after the machine was stopped and started again, when nobody else has started it."""
+    return KafkaClientScriptOperator(
+        task_id=task_id,
         script="start_rest_proxy.sh",
         environment={
             "LISTEN_HOST": "{{ settings().rest_proxy.listen_host }}",
@@ -38,5 +44,3 @@ def rest_proxy() -> None:
             "START_SECONDS": "90",
         },
     )
-
-    chain(archive, properties, start)

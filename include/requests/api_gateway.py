@@ -1,4 +1,4 @@
-"""The REST API in front of the Kafka REST proxy, as requests to API Gateway."""
+"""The REST API in front of the Kafka REST proxy and of Kinesis, as requests to API Gateway."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 type Methods = dict[str, dict[str, Any]]
+type Resources = dict[str, Methods]
 
-PROXY_PATH_PART = "{proxy+}"
+PROXY_PATH = "/{proxy+}"
+VALIDATOR = "body"
 
 ALLOW = "method.response.header.Access-Control-Allow-"
 CORS_HEADERS = {
@@ -22,7 +24,7 @@ CORS_HEADERS = {
 def rest_api_request(user_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """The other arguments of ``CreateRestApi``, beside the name."""
     return {
-        "description": f"Posts of {user_id} to Kafka",
+        "description": f"Posts of {user_id} to Kafka and Kinesis",
         "endpointConfiguration": {"types": ["REGIONAL"]},
         "apiKeySource": "HEADER",
         "tags": dict(tags),
@@ -50,20 +52,31 @@ def proxy_methods(backend_url: str) -> Methods:
             },
             "responses": {},
         },
-        "OPTIONS": {
-            "method": {"authorizationType": "NONE", "apiKeyRequired": False},
-            "integration": {"type": "MOCK", "requestTemplates": {"application/json": json.dumps({"statusCode": 200})}},
-            "responses": {
-                "200": {
-                    "method": {
-                        "responseParameters": dict.fromkeys(CORS_HEADERS, False),
-                        "responseModels": {"application/json": "Empty"},
-                    },
-                    "integration": {"responseParameters": CORS_HEADERS},
-                }
-            },
+        "OPTIONS": preflight(),
+    }
+
+
+def preflight() -> dict[str, Any]:
+    """The method that tells a browser, without a key, that it may call the resource."""
+    return {
+        "method": {"authorizationType": "NONE", "apiKeyRequired": False},
+        "integration": {"type": "MOCK", "requestTemplates": {"application/json": json.dumps({"statusCode": 200})}},
+        "responses": {
+            "200": {
+                "method": {
+                    "responseParameters": dict.fromkeys(CORS_HEADERS, False),
+                    "responseModels": {"application/json": "Empty"},
+                },
+                "integration": {"responseParameters": CORS_HEADERS},
+            }
         },
     }
+
+
+def body_refusal_request() -> dict[str, Any]:
+    """The answer to a body that its model refuses: it says what is wrong, where API Gateway's own does not."""
+    message = "$context.error.message: $context.error.validationErrorString"
+    return {"statusCode": "400", "responseTemplates": {"application/json": json.dumps({"message": message})}}
 
 
 def usage_plan_request(requests_per_second: object, burst: object) -> dict[str, Any]:
@@ -76,9 +89,9 @@ def is_in_place(method: Mapping[str, Any], found: Mapping[str, Any] | None) -> b
     return found is not None and _holds(found, _as_described(method))
 
 
-def fingerprint(methods: Methods) -> str:
-    """Changes with anything in the methods. A deployment carries it, so that it shows what it deployed."""
-    return hashlib.sha256(json.dumps(methods, sort_keys=True).encode()).hexdigest()[:16]
+def fingerprint(content: Mapping[str, Any]) -> str:
+    """Changes with anything that an API is made of. A deployment carries it, so that it shows what it deployed."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _as_described(method: Mapping[str, Any]) -> dict[str, Any]:

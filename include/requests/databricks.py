@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 CLUSTER_KEY = "lake"
+INSTANCE_PROFILE = "{{ settings().databricks.instance_profile_arn or '' }}"
 RUNTIME = "18.x-scala2.13"
 
 
@@ -30,6 +32,13 @@ def job_cluster() -> dict[str, Any]:
             },
         },
     }
+
+
+def with_instance_profile(cluster: Mapping[str, Any], arn: str) -> dict[str, Any]:
+    """The same job cluster on machines that have the profile; without one, as it was."""
+    if not arn:
+        return dict(cluster)
+    return {**cluster, "new_cluster": {**cluster["new_cluster"], "aws_attributes": {"instance_profile_arn": arn}}}
 
 
 def notebook_parameters(*, manifest_key: str, run_id: str) -> dict[str, str]:

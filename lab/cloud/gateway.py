@@ -3,12 +3,14 @@
 APIs are made, changed and deployed at ministack with the service's own calls; this module serves what is deployed.
 
 Covered: resources with ``{name}`` and ``{name+}``; ANY; HTTP_PROXY with mapped path parameters and headers, raw path,
-query and headers kept both ways; MOCK; stage variables in a URI; API keys of usage plans; throttling (token buckets)
-by usage plan and by stage; 29 s and 10 MB limits; API Gateway's own answers: 403 ``Missing Authentication Token`` (no
-such method), 403 ``Forbidden`` (no such stage, no or wrong key), 413, 429, 500, 504.
+query and headers kept both ways; MOCK; Kinesis (``gateway_aws``); stage variables in a URI; request validators with
+models, and the gateway response to a body they refuse; API keys of usage plans; throttling (token buckets) by usage
+plan and by stage; 29 s and 10 MB limits; API Gateway's own answers: 400, 403 ``Missing Authentication Token`` (no such
+method), 403 ``Forbidden`` (no such stage, no or wrong key), 413, 415, 429, 500, 504.
 
 Known differences: a deployment is taken when its first call comes, and again after a restart of this process; quotas,
-method throttles, authorizers, request validation, caching, gateway responses and X-Forwarded headers are left out.
+method throttles, authorizers, caching, other gateway responses and X-Forwarded headers are left out; what a model
+refuses is said in the validator's own words.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.aws_client import aws
 from lab.cloud.gateway_api import ControlPlane, Method, Stage
+from lab.cloud.gateway_aws import KinesisIntegration, Roles
 from lab.cloud.gateway_integrations import INTEGRATIONS, Call, GatewayError, misconfigured
 from lab.cloud.serving import serve
 from lab.state import State
@@ -76,15 +79,16 @@ class Stages:
 
 
 class Gateway:
-    def __init__(self, stages: Stages, backends: ClientSession) -> None:
+    def __init__(self, stages: Stages, backends: ClientSession, kinesis: KinesisIntegration) -> None:
         self.stages = stages
         self.backends = backends
+        self.integrations = {**INTEGRATIONS, "AWS": kinesis}
 
     async def handle(self, request: web.Request) -> web.Response:
         try:
             response = await self.answer(request)
         except GatewayError as error:
-            response = web.json_response({"message": error.message}, status=error.status)
+            response = web.Response(status=error.status, text=error.body, content_type="application/json")
             response.headers["x-amzn-ErrorType"] = error.error_type
         response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
         return response
@@ -101,11 +105,13 @@ class Gateway:
         method, path_parameters = found
         admit(request, stage, method)
         integration = method.integration
-        act = INTEGRATIONS.get(integration.get("type", ""))
+        act = self.integrations.get(integration.get("type", ""))
         if act is None:
             raise misconfigured(f"integration type {integration.get('type')!r} of /{path} is not covered")
         body = await read_body(request)
-        return await act(Call(request, body, query, path_parameters, stage.variables, integration, self.backends))
+        call = Call(request, body, query, path_parameters, stage.variables, integration, self.backends)
+        method.validation.admit(call)
+        return await act(call)
 
 
 def admit(request: web.Request, stage: Stage, method: Method) -> None:
@@ -130,7 +136,9 @@ async def read_body(request: web.Request) -> bytes:
 async def start(state: State) -> list[Any]:
     backends = ClientSession(connector=TCPConnector(limit=256), cookie_jar=DummyCookieJar(), auto_decompress=False)
     gateway = Gateway(
-        Stages(ControlPlane(aws(state, "apigateway")), state.path("ministack", "apigateway.revision")), backends
+        Stages(ControlPlane(aws(state, "apigateway")), state.path("ministack", "apigateway.revision")),
+        backends,
+        KinesisIntegration(f"http://127.0.0.1:{state.port('aws')}/", Roles(aws(state, "iam"))),
     )
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", PREFIX + "{call:.*}", gateway.handle)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from lab.cloud.gateway_validation import BODY_REFUSAL, Validation, compiled
 
 CAUGHT_PATH = re.compile(r"\{([\w.-]+)(\+?)\}")
 
@@ -35,6 +38,7 @@ class Method:
 
     integration: dict[str, Any]
     key_required: bool
+    validation: Validation
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Route:
     methods: dict[str, Method]
 
     @classmethod
-    def of(cls, resource: dict[str, Any]) -> Route:
+    def of(cls, resource: dict[str, Any], validation: Callable[[dict[str, Any]], Validation]) -> Route:
         path = resource["path"]
         names = []
         pattern = ""
@@ -58,7 +62,7 @@ class Route:
             end = caught.end()
         pattern += re.escape(path[end:])
         methods = {
-            name: Method(method.get("methodIntegration", {}), method.get("apiKeyRequired", False))
+            name: Method(method.get("methodIntegration") or {}, method.get("apiKeyRequired", False), validation(method))
             for name, method in resource.get("resourceMethods", {}).items()
         }
         return cls(path, re.compile(pattern + "/?"), tuple(names), methods)
@@ -128,8 +132,22 @@ class ControlPlane:
 
     def read_deployment(self, api_id: str, deployment_id: str) -> Deployment:
         resources = self.items("get_resources", restApiId=api_id, embed=["methods"])
-        routes = sorted(map(Route.of, resources), key=lambda route: route.precedence)
+        validation = self.read_validation(api_id)
+        routes = sorted((Route.of(resource, validation) for resource in resources), key=lambda route: route.precedence)
         return Deployment(deployment_id, tuple(routes))
+
+    def read_validation(self, api_id: str) -> Callable[[dict[str, Any]], Validation]:
+        """What a method's description says about its validation."""
+        validators = {one["id"]: one for one in self.items("get_request_validators", restApiId=api_id)}
+        models = {one["name"]: compiled(one["schema"]) for one in self.items("get_models", restApiId=api_id)}
+        refusal = self.client.get_gateway_response(restApiId=api_id, responseType="BAD_REQUEST_BODY")
+        template = (refusal.get("responseTemplates") or {}).get("application/json", BODY_REFUSAL)
+
+        def validation(method: dict[str, Any]) -> Validation:
+            validator = validators.get(method.get("requestValidatorId", ""))
+            return Validation.of(method, validator, models, template) if validator else Validation()
+
+        return validation
 
     def read_keys(self, api_id: str, stage: str) -> dict[str, TokenBucket | None]:
         enabled = {key["id"] for key in self.items("get_api_keys") if key["enabled"]}

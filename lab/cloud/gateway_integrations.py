@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from multidict import CIMultiDict
@@ -36,11 +38,11 @@ log = logging.getLogger("lab.gateway")
 class GatewayError(Exception):
     """An answer of the gateway itself, in API Gateway's form."""
 
-    def __init__(self, status: int, message: str, error_type: str) -> None:
+    def __init__(self, status: int, message: str, error_type: str, body: str | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
         self.error_type = error_type
+        self.body = json.dumps({"message": message}) if body is None else body
 
 
 def misconfigured(reason: str) -> GatewayError:
@@ -58,6 +60,33 @@ class Call:
     variables: dict[str, str]
     integration: dict[str, Any]
     backends: ClientSession
+
+    @cached_property
+    def document(self) -> Any:
+        """The body's JSON. Raises ValueError where it is none."""
+        return json.loads(self.body, parse_constant=refuse_constant)
+
+    @property
+    def content_type(self) -> str:
+        return self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
+
+    @cached_property
+    def parameters(self) -> dict[str, Mapping[str, str]]:
+        """By where they came from, decoded."""
+        return {
+            "path": {name: unquote(value) for name, value in self.path_parameters.items()},
+            "querystring": self.request.query,
+            "header": self.request.headers,
+        }
+
+    def parameter(self, name: str) -> str:
+        """One of them, by a name such as ``querystring.limit``."""
+        place, _, name = name.partition(".")
+        return self.parameters[place].get(name, "")
+
+
+def refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 async def http_proxy(call: Call) -> web.Response:
@@ -80,7 +109,6 @@ async def http_proxy(call: Call) -> web.Response:
     if call.query:
         uri += "?" + call.query
     method = call.integration.get("httpMethod") or "ANY"
-    longest = min(call.integration.get("timeoutInMillis") or LONGEST_CALL, LONGEST_CALL)
     try:
         async with call.backends.request(
             call.request.method if method == "ANY" else method,
@@ -89,7 +117,7 @@ async def http_proxy(call: Call) -> web.Response:
             headers=headers,
             skip_auto_headers=ADDED_BY_CLIENT,
             allow_redirects=False,
-            timeout=ClientTimeout(total=longest / 1000),
+            timeout=ClientTimeout(total=longest_wait(call.integration)),
         ) as answer:
             kept = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP)
             return web.Response(status=answer.status, headers=kept, body=await answer.read())
@@ -98,6 +126,11 @@ async def http_proxy(call: Call) -> web.Response:
     except (ClientError, OSError) as error:
         log.warning("%s %s: %s", call.request.method, uri.partition("?")[0], error)
         raise GatewayError(504, "Network error communicating with endpoint", "IntegrationFailure") from None
+
+
+def longest_wait(integration: dict[str, Any]) -> float:
+    """Seconds."""
+    return min(integration.get("timeoutInMillis") or LONGEST_CALL, LONGEST_CALL) / 1000
 
 
 def mapped(call: Call, source: str) -> str:
@@ -122,10 +155,14 @@ async def mock(call: Call) -> web.Response:
     chosen = (call.integration.get("integrationResponses") or {}).get(status)
     if chosen is None:
         raise misconfigured(f"the mock integration has no response for status {status}")
-    parameters = (chosen.get("responseParameters") or {}).items()
-    headers = {name.removeprefix("method.response.header."): value.strip("'") for name, value in parameters}
     body = (chosen.get("responseTemplates") or {}).get("application/json") or ""
-    return web.Response(status=int(status), headers=headers, text=body, content_type="application/json")
+    return web.Response(status=int(status), headers=answer_headers(chosen), text=body, content_type="application/json")
+
+
+def answer_headers(response: dict[str, Any]) -> dict[str, str]:
+    """The constant headers of an integration response."""
+    parameters = (response.get("responseParameters") or {}).items()
+    return {name.removeprefix("method.response.header."): value.strip("'") for name, value in parameters}
 
 
 INTEGRATIONS: dict[str, Callable[[Call], Awaitable[web.Response]]] = {"HTTP_PROXY": http_proxy, "MOCK": mock}

@@ -12,6 +12,7 @@ import time
 from lab.spark_worker.output import route_output
 from lab.spark_worker.server import Server
 from lab.spark_worker.session import close_session, open_session
+from lab.spark_worker.streaming import route_batches
 from lab.spark_worker.warm_up import warm_up
 from lab.state import State
 
@@ -27,6 +28,7 @@ def main() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # a notebook's error reaches its caller
     state = State.open()
     session = open_session(state)
+    route_batches(session)
     server = Server(state, session)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     threading.Thread(target=warm_up, args=(session, state.path("lake", "scratch")), daemon=True).start()

@@ -16,6 +16,7 @@ from lab.spark_worker.code_folders import CodeFolders
 from lab.spark_worker.dbutils import DBUtils
 from lab.spark_worker.notebook import NotebookNotFound, NotebookRun, find_notebook
 from lab.spark_worker.output import Redactor, TaskLog
+from lab.spark_worker.streaming import add_sources, stop_queries
 from lab.spark_worker.work import Work
 from lab.state import State, read_object
 
@@ -66,8 +67,16 @@ class NotebookTask(Work):
             self._log.close()
 
     def execute(self, session: SparkSession) -> None:
+        add_sources(session)
         dbutils = DBUtils(self._parameters, {SCOPE: self._secrets})
-        self._result = NotebookRun(self._workspace, self._path, session, dbutils).run()
+        try:
+            self._result = NotebookRun(self._workspace, self._path, session, dbutils).run()
+        finally:
+            stop_queries(session)
+
+    def interrupt(self, session: SparkSession) -> None:
+        super().interrupt(session)
+        stop_queries(session)
 
     def failed(self, error: BaseException) -> None:
         message, trace = (self._redact(text) for text in describe(error))

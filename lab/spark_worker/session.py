@@ -32,6 +32,7 @@ def open_session(state: State) -> SparkSession:
         "JAVA_HOME": str(state.install / "java"),
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
+        "AWS_ENDPOINT_URL_KINESIS": f"http://127.0.0.1:{state.port('aws')}",
     }
     builder = SparkSession.builder.master("local[2]").appName("lab").enableHiveSupport()
     session = builder.config(map=configuration(state, lake, scratch)).getOrCreate()

@@ -64,8 +64,9 @@ class Work(ABC):
     def _interrupt(self) -> None:
         self._base._jsc.sc().cancelJobGroupAndFutureJobs(self.id)
         while not self.terminal:
-            if self._session is not None:
-                self._session.interruptAll()
+            session = self._session
+            if session is not None:
+                self.interrupt(session)
             self._thread.join(INTERRUPT_EVERY)
 
     def _run(self) -> None:
@@ -112,6 +113,10 @@ class Work(ABC):
     def surroundings(self) -> AbstractContextManager[None]:
         """What the work needs around it; entering may wait, while the work is PENDING."""
         return nullcontext()
+
+    def interrupt(self, session: SparkSession) -> None:
+        """Stop what the work does in Spark. Called again and again until it has ended."""
+        session.interruptAll()
 
     @abstractmethod
     def execute(self, session: SparkSession) -> None:

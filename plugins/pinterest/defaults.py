@@ -20,6 +20,7 @@ class Tag(StrEnum):
 
     SETUP = "setup"
     BATCH = "batch"
+    STREAM = "stream"
 
 
 def settings() -> Settings:

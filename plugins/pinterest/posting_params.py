@@ -1,4 +1,7 @@
-"""The params of every DAG that posts: typed, bounded, described, checked before the first task starts."""
+"""The params of every DAG that posts: typed, bounded, described, checked before the first task starts.
+
+A DAG that posts to Kinesis, alone or beside Kafka, has ``STREAM_POSTING_PARAMS``.
+"""
 
 from __future__ import annotations
 
@@ -52,5 +55,19 @@ POSTING_PARAMS: dict[str, Param] = {
         maximum=LARGEST_BATCH,
         title="Batch size",
         description="Records in one request to the API. With the pace 'emulated' every request carries one record.",
+    ),
+}
+
+STREAM_POSTING_PARAMS: dict[str, Param] = {
+    **POSTING_PARAMS,
+    "mode": Param(
+        DEFAULTS.mode,
+        type="string",
+        enum=["record", "records"],
+        title="Mode",
+        description=(
+            "How Kinesis gets its records: 'record' puts each by itself, as the seeds do; 'records' puts up to 500 in "
+            "one request."
+        ),
     ),
 }

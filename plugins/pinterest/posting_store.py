@@ -9,24 +9,36 @@ from datetime import UTC, datetime
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException
 
-from include import bucket_layout
-from include.ledger import entries_json
+from include import bucket_layout, posting_keys
+from include.ledger import Path, entries_json
 from include.posting_ledger import posting_entries
 from include.posting_order import PostingOrder
 from include.posting_progress import PostingProgress, RefusedRow
+from pinterest.run_documents import RunDocuments
+
+
+def stream_progress(documents: RunDocuments) -> PostingProgress:
+    """What the run has posted to Kinesis."""
+    key = posting_keys.progress(documents.dag_id, documents.run_id, "stream")
+    text = documents.require(key, "the stage posting_stream").decode()
+    return PostingProgress.parse(text, source=f"s3://{documents.bucket}/{key}")
 
 
 class PostingStore:
-    """A run's progress, refused rows and ledger entries, and the position of its seed."""
+    """A run's progress, refused rows and ledger entries, and the position of its seed, of one of the two sinks.
 
-    def __init__(self, s3: S3Hook, bucket: str) -> None:
+    :param path: ``batch`` for posts to Kafka, ``stream`` for posts to Kinesis
+    """
+
+    def __init__(self, s3: S3Hook, bucket: str, path: Path = "batch") -> None:
         self._client = s3.get_conn()
         self._bucket = bucket
+        self._path = path
         self._kept_position: dict[int, int] = {}
 
     def begin(self, order: PostingOrder, *, dag_id: str, run_id: str) -> PostingProgress:
         """The run's progress so far, or that of a new run at the draw its order names."""
-        key = bucket_layout.posting_progress(dag_id, run_id)
+        key = posting_keys.progress(dag_id, run_id, self._path)
         found = self._read(key)
         if found is not None:
             progress = PostingProgress.parse(found, source=f"s3://{self._bucket}/{key}")
@@ -34,14 +46,14 @@ class PostingStore:
             return progress
         first_draw = self.next_draw(order.seed) if order.first_draw is None else order.first_draw
         progress = PostingProgress(
-            dag_id=dag_id, run_id=run_id, seed=order.seed, first_draw=first_draw, posts=order.posts
+            path=self._path, dag_id=dag_id, run_id=run_id, seed=order.seed, first_draw=first_draw, posts=order.posts
         )
         self.save(progress, [])
         return progress
 
     def next_draw(self, seed: int) -> int:
-        """The draw after the last one that any run of this seed has posted."""
-        key = bucket_layout.seed_position(seed)
+        """The draw after the last one that any run of this seed has posted to this sink."""
+        key = posting_keys.seed_position(seed, self._path)
         found = self._read(key)
         if found is None:
             return 0
@@ -61,7 +73,7 @@ class PostingStore:
         if refused:
             self._add_refused(progress, refused)
         self._write(
-            bucket_layout.posting_progress(progress.dag_id, progress.run_id), progress.model_dump_json(indent=2)
+            posting_keys.progress(progress.dag_id, progress.run_id, self._path), progress.model_dump_json(indent=2)
         )
         if progress.seed not in self._kept_position:
             self._kept_position[progress.seed] = self.next_draw(progress.seed)
@@ -73,15 +85,15 @@ class PostingStore:
                 "run_id": progress.run_id,
                 "updated_at": datetime.now(UTC).isoformat(timespec="seconds"),
             }
-            self._write(bucket_layout.seed_position(progress.seed), json.dumps(position))
+            self._write(posting_keys.seed_position(progress.seed, self._path), json.dumps(position))
             self._kept_position[progress.seed] = progress.next_draw
 
     def write_ledger(self, progress: PostingProgress) -> None:
         for hop, entries in posting_entries(progress).items():
-            self._write(bucket_layout.ledger(progress.dag_id, progress.run_id, hop), entries_json(entries))
+            self._write(bucket_layout.ledger(progress.dag_id, progress.run_id, hop, self._path), entries_json(entries))
 
     def _add_refused(self, progress: PostingProgress, refused: Sequence[RefusedRow]) -> None:
-        key = bucket_layout.refused_rows(progress.dag_id, progress.run_id)
+        key = posting_keys.refused_rows(progress.dag_id, progress.run_id, self._path)
         kept = (self._read(key) or "").splitlines()
         known = {(line["stream"], line["draw"]) for line in map(json.loads, kept)}
         added = [

@@ -18,7 +18,21 @@ def quarantine(lake: Lake, refused: DataFrame, stream: str, run_id: str) -> None
 
     A record is known by its position; where none can be read, by its object and text.
     """
-    rows = refused.select(
+    rows = entries(refused, stream, run_id).dropDuplicates(["topic", "partition", "offset", "object", "raw"])
+    lake.insert_missing(
+        QUARANTINED,
+        rows,
+        on=f"""
+            stored.stream = '{stream}' AND stored.stream = row.stream AND stored.topic <=> row.topic
+            AND stored.partition <=> row.partition AND stored.offset <=> row.offset
+            AND (row.offset IS NOT NULL OR (stored.object = row.object AND stored.raw = row.raw))
+        """,
+    )
+
+
+def entries(refused: DataFrame, stream: str, run_id: str) -> DataFrame:
+    """Refused records as rows of the table."""
+    return refused.select(
         F.lit(stream).alias("stream"),
         "topic",
         "partition",
@@ -30,15 +44,6 @@ def quarantine(lake: Lake, refused: DataFrame, stream: str, run_id: str) -> None
         F.current_timestamp().alias("first_seen"),
         F.lit(0).alias("replays"),
         F.lit(run_id).alias("run_id"),
-    ).dropDuplicates(["topic", "partition", "offset", "object", "raw"])
-    lake.insert_missing(
-        QUARANTINED,
-        rows,
-        on=f"""
-            stored.stream = '{stream}' AND stored.stream = row.stream AND stored.topic <=> row.topic
-            AND stored.partition <=> row.partition AND stored.offset <=> row.offset
-            AND (row.offset IS NOT NULL OR (stored.object = row.object AND stored.raw = row.raw))
-        """,
     )
 
 

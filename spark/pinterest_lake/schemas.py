@@ -72,21 +72,16 @@ LINEAGE = """
     _run_id STRING COMMENT 'the run that wrote these values'
 """
 
-SILVER = {
-    "pin": f"""
+VALUES = {
+    "pin": """
         ind INT, unique_id STRING, title STRING, description STRING, follower_count INT, poster_name STRING,
-        tag_list STRING, is_image_or_video STRING, image_src STRING, save_location STRING, category STRING,
-        {LINEAGE}
+        tag_list STRING, is_image_or_video STRING, image_src STRING, save_location STRING, category STRING
     """,
-    "geo": f"""
-        ind INT, country STRING, coordinates ARRAY<DOUBLE> COMMENT '[latitude, longitude]', timestamp TIMESTAMP,
-        {LINEAGE}
-    """,
-    "user": f"""
-        ind INT, user_name STRING, age INT, date_joined TIMESTAMP,
-        {LINEAGE}
-    """,
+    "geo": "ind INT, country STRING, coordinates ARRAY<DOUBLE> COMMENT '[latitude, longitude]', timestamp TIMESTAMP",
+    "user": "ind INT, user_name STRING, age INT, date_joined TIMESTAMP",
 }
+
+SILVER = {stream: f"{values}, {LINEAGE}" for stream, values in VALUES.items()}
 
 QUARANTINE = """
     stream STRING, topic STRING, partition INT, offset BIGINT, object STRING,

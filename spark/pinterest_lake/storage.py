@@ -25,14 +25,11 @@ def open_bucket(
     that are there, for this bucket and this session only. ``mount``: under ``/mnt/<bucket>``; a bucket that is not
     mounted yet is, with the table's keys, as the seeds did.
     """
-    if mode not in MODES:
-        raise StorageError(f"databricks.storage: got {mode!r}, expected one of {', '.join(MODES)}")
+    _check(mode)
     scheme, _, address = uri.partition("://")
     bucket, _, key = address.partition("/")
-    if mode == "secret_scope":
-        _use(spark, bucket, [dbutils.secrets.get(scope=secret_scope, key=name) for name in SECRETS])
-    elif mode == "credentials_table":
-        _use(spark, bucket, _from_table(spark, credentials_table))
+    if mode in ("secret_scope", "credentials_table"):
+        _use(spark, bucket, keys(spark, dbutils, mode, secret_scope=secret_scope, credentials_table=credentials_table))
     elif mode == "mount":
         mount_point = f"/mnt/{bucket}"
         if mount_point not in {mount.mountPoint for mount in dbutils.fs.mounts()}:
@@ -40,6 +37,24 @@ def open_bucket(
             dbutils.fs.mount(f"{scheme}://{access_key}:{quote(secret_key, safe='')}@{bucket}", mount_point)
         return f"dbfs:{mount_point}/{key}"
     return uri
+
+
+def keys(
+    spark: SparkSession, dbutils: Any, mode: str, *, secret_scope: str = "", credentials_table: str = ""
+) -> list[str]:
+    """The access key and its secret, for what is not read through the bucket's address; none where the cluster needs
+    none."""
+    _check(mode)
+    if mode == "instance_profile":
+        return []
+    if mode == "secret_scope":
+        return [dbutils.secrets.get(scope=secret_scope, key=name) for name in SECRETS]
+    return _from_table(spark, credentials_table)
+
+
+def _check(mode: str) -> None:
+    if mode not in MODES:
+        raise StorageError(f"databricks.storage: got {mode!r}, expected one of {', '.join(MODES)}")
 
 
 def _use(spark: SparkSession, bucket: str, keys: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
@@ -46,18 +47,30 @@ class Lake:
         Only the columns that a run is found by carry file statistics. ``quarantine`` has a partition a stream, so
         that the three cleaning tasks can write to it at the same time.
         """
-        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog}.{self.schema}")
-        self._create(QUARANTINED, QUARANTINE, "PARTITIONED BY (stream)", found_by="offset")
+        self.create_schema()
+        self.create_table(QUARANTINED, QUARANTINE, "PARTITIONED BY (stream)", found_by="offset")
         for stream, columns in SILVER.items():
-            self._create(bronze(stream), BRONZE, found_by="partition,offset,ind")
-            self._create(stream, columns, found_by="ind,_partition,_offset")
+            self.create_table(bronze(stream), BRONZE, found_by="partition,offset,ind")
+            self.create_table(stream, columns, found_by="ind,_partition,_offset")
 
-    def _create(self, table: str, columns: str, layout: str = "", *, found_by: str) -> None:
-        if not self.spark.catalog.tableExists(self.name(table)):
+    def create_schema(self) -> None:
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog}.{self.schema}")
+
+    def create_table(
+        self, table: str, columns: str, layout: str = "", *, found_by: str, properties: Sequence[str] = ()
+    ) -> None:
+        """Make the table unless it is there, also if another notebook makes it at this moment."""
+        if self.spark.catalog.tableExists(self.name(table)):
+            return
+        properties = (f"'delta.dataSkippingStatsColumns' = '{found_by}'", *properties)
+        try:
             self.spark.sql(
                 f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({columns}) USING delta {layout} "
-                f"TBLPROPERTIES ('delta.dataSkippingStatsColumns' = '{found_by}')"
+                f"TBLPROPERTIES ({', '.join(properties)})"
             )
+        except Exception:
+            if not self.spark.catalog.tableExists(self.name(table)):
+                raise
 
     def insert_missing(self, table: str, rows: DataFrame, on: str) -> int:
         """Add the rows that ``on`` (over the aliases ``stored`` and ``row``) finds no partner for; say how many.

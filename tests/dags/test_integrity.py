@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-DAG_FILES = {"pinterest_pipeline.py": "pinterest_pipeline", "pinterest_batch.py": "pinterest_batch"}
+DAG_FILES = {
+    "pinterest_pipeline.py": "pinterest_pipeline",
+    "pinterest_batch.py": "pinterest_batch",
+    "pinterest_stream.py": "pinterest_stream",
+}
 RUNBOOK_HEADINGS = ("**Does**", "**Params**", "**Reruns**", "**Fails when**", "**Undo**")
 STAGES = (
     "kafka_client",
@@ -17,9 +21,12 @@ STAGES = (
     "s3_sink",
     "rest_proxy",
     "rest_api",
+    "streams",
     "posting",
     "landing",
     "lake_batch",
+    "posting_stream",
+    "lake_stream",
     "reconcile",
 )
 
@@ -65,26 +72,38 @@ def test_runs_are_bounded(dag_bag, dag_id):
 def test_params_are_typed_and_described(dag_bag, dag_id):
     params = dag_bag.dags[dag_id].params
 
-    assert set(params) == {"posts", "seed", "start", "pace", "batch_size"}
+    to_kinesis = {"mode"} if dag_id != "pinterest_batch" else set()
+    assert set(params) == {"posts", "seed", "start", "pace", "batch_size", *to_kinesis}
     for name in params:
         param = params.get_param(name)
         assert param.schema.get("type"), f"{name} has no type"
         assert param.description or param.schema.get("description"), f"{name} has no description"
 
 
-def test_nothing_is_posted_before_the_api_stands(dag_bag):
-    dag = dag_bag.dags["pinterest_pipeline"]
-    post = next(task for task in dag.tasks if task.task_id.endswith("posting.post"))
-    upstream = post.get_flat_relative_ids(upstream=True)
+@pytest.mark.parametrize(
+    ("post", "needed"),
+    [
+        ("batch.posting.post", ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api")),
+        ("stream.posting_stream.post", ("streams", "rest_api")),
+    ],
+)
+def test_nothing_is_posted_before_the_api_stands(dag_bag, post, needed):
+    upstream = dag_bag.dags["pinterest_pipeline"].get_task(post).get_flat_relative_ids(upstream=True)
 
-    for stage in ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api"):
+    for stage in needed:
         assert any(f".{stage}." in task_id for task_id in upstream), f"posting does not wait for {stage}"
 
 
-def test_the_verdict_waits_for_every_hop(dag_bag):
-    dag = dag_bag.dags["pinterest_batch"]
-    verdict = next(task for task in dag.tasks if task.task_id.endswith("reconcile.verdict"))
-    upstream = verdict.get_flat_relative_ids(upstream=True)
+@pytest.mark.parametrize(
+    ("dag_id", "stages"),
+    [
+        ("pinterest_batch", ("posting", "landing", "lake_batch")),
+        ("pinterest_stream", ("posting_stream", "lake_stream")),
+        ("pinterest_pipeline", ("posting", "landing", "lake_batch", "posting_stream", "lake_stream")),
+    ],
+)
+def test_the_verdict_waits_for_every_hop(dag_bag, dag_id, stages):
+    upstream = dag_bag.dags[dag_id].get_task("reconcile.verdict").get_flat_relative_ids(upstream=True)
 
-    for stage in ("posting", "landing", "lake_batch"):
-        assert any(f".{stage}." in task_id for task_id in upstream), f"the verdict does not wait for {stage}"
+    for stage in stages:
+        assert any(stage in task_id.split(".") for task_id in upstream), f"the verdict does not wait for {stage}"

@@ -52,8 +52,9 @@ class Run:
     def verdict(self) -> str:
         return self.ledger.get("verdict", {}).get("status", "none")
 
-    def entry(self, hop: str, stream: str) -> dict[str, Any]:
-        return next(e for e in self.ledger["entries"] if e["hop"] == hop and e["stream"] == stream)
+    def entry(self, hop: str, stream: str, path: str = "batch") -> dict[str, Any]:
+        place = {"path": path, "hop": hop, "stream": stream}
+        return next(entry for entry in self.ledger["entries"] if entry.items() >= place.items())
 
     def assert_reconciled(self) -> None:
         assert self.exit_code == 0, self.log[-6000:]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import stat
-import time
 
 import psutil
 import pytest
@@ -13,7 +12,6 @@ import requests
 from botocore.exceptions import ClientError
 from lab_parts import client, running, start_aws, wait_until
 
-from lab.aws_server import trim_expired_records
 from lab.state import State
 
 
@@ -65,7 +63,7 @@ ON_DISK = ["kept-bucket", "kept-api", "kept-cluster", "a2VwdC1yZWNvcmQ=", "kept-
 
 
 def all_saved(state: State) -> str:
-    return "".join(path.read_text() for path in state.path("ministack", "services").glob("[!.]*.json"))
+    return "".join(path.read_text() for path in state.path("ministack").rglob("[!.]*.json*"))
 
 
 def test_a_kill_loses_nothing_that_is_a_moment_old(apart):
@@ -159,36 +157,6 @@ def test_the_region_and_the_account_are_the_lab_s(aws):
 def test_a_service_error_stays_a_service_error(aws):
     with pytest.raises(ClientError, match="ParameterNotFound"):
         client(aws, "ssm").get_parameter(Name="/nothing")
-
-
-def stream(*ages: float) -> dict:
-    now = time.time()
-    records = [{"ApproximateArrivalTimestamp": now - age, "Data": age} for age in ages]
-    return {"RetentionPeriodHours": 1, "shards": {"shardId-0": {"records": records}}}
-
-
-@pytest.mark.parametrize(
-    ("ages", "left"),
-    [
-        pytest.param([7200, 3700, 3500, 10], [3500, 10], id="a head that expired"),
-        pytest.param([3500, 10], [3500, 10], id="nothing expired"),
-        pytest.param([7200], [], id="all expired"),
-        pytest.param([], [], id="empty"),
-    ],
-)
-def test_expired_records_leave_from_the_head(ages, left):
-    trimmed = stream(*ages)
-    trim_expired_records(trimmed)
-
-    assert [record["Data"] for record in trimmed["shards"]["shardId-0"]["records"]] == left
-
-
-def test_an_unexpired_shard_is_not_rebuilt():
-    kept = stream(20, 10)
-    before = kept["shards"]["shardId-0"]["records"]
-    trim_expired_records(kept)
-
-    assert kept["shards"]["shardId-0"]["records"] is before
 
 
 def test_the_state_on_disk_is_json_after_many_changes(aws):

@@ -230,12 +230,13 @@ def test_a_job_that_reaches_spark_after_the_cancel_is_refused(spark_worker, tmp_
             (folder / "part").rename(folder / "told")
 
         InheritableThread(target=late).start()
+        (folder / "begun").touch()
         while True:
             pass
         """,
     )
     work = spark_worker.start(path, folder=str(tmp_path))
-    wait_until(lambda: spark_worker.look(work)["state"] == "RUNNING", "the notebook runs")
+    wait_until((tmp_path / "begun").exists, "the thread waits")
     spark_worker.cancel(work)
     assert spark_worker.result(work)["state"] == "CANCELED"
 

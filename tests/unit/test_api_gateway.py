@@ -12,7 +12,8 @@ import requests
 from botocore.stub import ANY, Stubber
 
 from include.requests.api_gateway import (
-    PROXY_PATH_PART,
+    PROXY_PATH,
+    body_refusal_request,
     fingerprint,
     is_in_place,
     proxy_methods,
@@ -25,11 +26,12 @@ from pinterest.operators.api_gateway import (
     RestApiCreateOperator,
     RestApiDeployOperator,
     RestApiInvokeUrlOperator,
-    RestApiPutResourceOperator,
+    RestApiPutResourcesOperator,
     RestApiUsagePlanOperator,
 )
+from pinterest.operators.api_gateway_validation import RestApiPutValidationOperator
 from pinterest.sensors import rest_api as sensor_module
-from pinterest.sensors.rest_api import RestApiTopicsSensor
+from pinterest.sensors.rest_api import RestApiStreamsSensor, RestApiTopicsSensor
 
 USER = "0e36c8cd403d"
 API = {"id": "a1b2c3", "name": USER}
@@ -202,21 +204,20 @@ class TestApi:
             self.create()
 
 
-class TestResource:
+class TestResources:
     WHERE = {"restApiId": "a1b2c3", "resourceId": "r1"}  # noqa: RUF012
 
     def put(self, methods):
-        operator = RestApiPutResourceOperator(
-            task_id="resources", api_id="a1b2c3", path_part=PROXY_PATH_PART, methods=methods
-        )
-        return operator.execute({})
+        return self.put_all({PROXY_PATH: methods})
+
+    def put_all(self, paths):
+        return RestApiPutResourcesOperator(task_id="resources", api_id="a1b2c3", paths=paths).execute({})
 
     def looked_up(self, gateway, answer):
         gateway.add_response("get_resources", answer, {"restApiId": "a1b2c3", "embed": ["methods"]})
 
     def test_is_made_with_both_methods(self, gateway):
         methods = proxy_methods(BACKEND)
-        self.looked_up(gateway, resources())
         self.looked_up(gateway, resources())
         gateway.add_response(
             "create_resource",
@@ -231,7 +232,7 @@ class TestResource:
         for operation in ("put_integration", "put_method_response", "put_integration_response"):
             gateway.add_response(operation, {}, None)
 
-        assert self.put(methods) == ["ANY", "OPTIONS"]
+        assert self.put(methods) == ["ANY /{proxy+}", "OPTIONS /{proxy+}"]
 
     def test_a_rerun_changes_nothing(self, gateway):
         methods = proxy_methods(BACKEND)
@@ -247,7 +248,7 @@ class TestResource:
         )
         gateway.add_response("put_integration", {}, None)
 
-        assert self.put(proxy_methods(BACKEND)) == ["ANY"]
+        assert self.put(proxy_methods(BACKEND)) == ["ANY /{proxy+}"]
 
     def test_a_method_that_was_lost_half_way_is_made(self, gateway):
         methods = proxy_methods(BACKEND)
@@ -256,20 +257,76 @@ class TestResource:
         gateway.add_response("put_method", {}, {**self.WHERE, "httpMethod": "ANY", **methods["ANY"]["method"]})
         gateway.add_response("put_integration", {}, None)
 
-        assert self.put(methods) == ["ANY"]
+        assert self.put(methods) == ["ANY /{proxy+}"]
+
+    def test_parents_are_made_first_and_made_once(self, gateway):
+        self.looked_up(gateway, {"items": [{"id": "root", "path": "/"}, {"id": "r1", "path": "/a"}]})
+        for number, (parent, part) in enumerate([("r1", "{b}"), ("n0", "c"), ("n0", "d")]):
+            gateway.add_response(
+                "create_resource",
+                {"id": f"n{number}", "path": "any"},
+                {"restApiId": "a1b2c3", "parentId": parent, "pathPart": part},
+            )
+
+        assert self.put_all({"/a/{b}/c": {}, "/a/{b}/d": {}, "/a/{b}": {}}) == []
+
+
+class TestValidation:
+    SCHEMA = {"type": "object"}  # noqa: RUF012
+    WHICH = {"restApiId": "a1b2c3", "responseType": "BAD_REQUEST_BODY"}  # noqa: RUF012
+    OF_API = {"restApiId": "a1b2c3"}  # noqa: RUF012
+
+    def put(self):
+        operator = RestApiPutValidationOperator(
+            task_id="validation",
+            api_id="a1b2c3",
+            validator_name="body",
+            models={"Post": self.SCHEMA},
+            body_refusal=body_refusal_request(),
+        )
+        return operator.execute({})
+
+    def test_everything_is_made_where_there_is_nothing(self, gateway):
+        gateway.add_response("get_models", {"items": [{"name": "Empty", "schema": "{}"}]}, self.OF_API)
+        new = {"name": "Post", "contentType": "application/json", "schema": '{"type": "object"}'}
+        gateway.add_response("create_model", {}, {**self.OF_API, **new})
+        gateway.add_response("get_gateway_response", {"statusCode": "400", "defaultResponse": True}, self.WHICH)
+        gateway.add_response("put_gateway_response", {}, {**self.WHICH, **body_refusal_request()})
+        gateway.add_response("get_request_validators", {"items": [{"id": "v0", "name": "other"}]}, self.OF_API)
+        made = {**self.OF_API, "name": "body", "validateRequestBody": True}
+        gateway.add_response("create_request_validator", {"id": "v1"}, made)
+
+        assert self.put() == "v1"
+
+    def test_a_rerun_changes_nothing(self, gateway):
+        gateway.add_response("get_models", {"items": [{"name": "Post", "schema": '{"type": "object"}'}]}, self.OF_API)
+        described = {**body_refusal_request(), "responseType": "BAD_REQUEST_BODY", "defaultResponse": False}
+        gateway.add_response("get_gateway_response", described, self.WHICH)
+        gateway.add_response("get_request_validators", {"items": [{"id": "v1", "name": "body"}]}, self.OF_API)
+
+        assert self.put() == "v1"
+
+    def test_a_model_that_differs_is_changed(self, gateway):
+        gateway.add_response("get_models", {"items": [{"name": "Post", "schema": "{}"}]}, self.OF_API)
+        patch = {"op": "replace", "path": "/schema", "value": '{"type": "object"}'}
+        gateway.add_response("update_model", {}, {**self.OF_API, "modelName": "Post", "patchOperations": [patch]})
+        gateway.add_response("get_gateway_response", body_refusal_request(), self.WHICH)
+        gateway.add_response("get_request_validators", {"items": [{"id": "v1", "name": "body"}]}, self.OF_API)
+
+        assert self.put() == "v1"
 
 
 class TestDeployment:
     STAGE = {"restApiId": "a1b2c3", "stageName": "prod"}  # noqa: RUF012
     DEPLOYMENT = {"restApiId": "a1b2c3", "deploymentId": "d1"}  # noqa: RUF012
 
-    def deploy(self, methods):
-        return RestApiDeployOperator(task_id="deployment", api_id="a1b2c3", stage_name="prod", methods=methods).execute(
+    def deploy(self, content):
+        return RestApiDeployOperator(task_id="deployment", api_id="a1b2c3", stage_name="prod", content=content).execute(
             {}
         )
 
     def is_created(self, gateway, methods):
-        description = f"pinterest-pipeline, methods {fingerprint(methods)}"
+        description = f"pinterest-pipeline, content {fingerprint(methods)}"
         gateway.add_response("create_deployment", {"id": "d2"}, {**self.STAGE, "description": description})
 
     def test_a_stage_that_is_not_there_is_made(self, gateway):
@@ -283,14 +340,14 @@ class TestDeployment:
         gateway.add_response("get_stage", {"deploymentId": "d1"}, self.STAGE)
         gateway.add_response(
             "get_deployment",
-            {"id": "d1", "description": f"pinterest-pipeline, methods {fingerprint(methods)}"},
+            {"id": "d1", "description": f"pinterest-pipeline, content {fingerprint(methods)}"},
             self.DEPLOYMENT,
         )
 
         assert self.deploy(methods) == "d1"
 
     @pytest.mark.parametrize(
-        "description", [f"pinterest-pipeline, methods {fingerprint(proxy_methods('http://old:8082'))}", "by hand", ""]
+        "description", [f"pinterest-pipeline, content {fingerprint(proxy_methods('http://old:8082'))}", "by hand", ""]
     )
     def test_a_stage_that_serves_anything_else_is_deployed_to(self, gateway, description):
         gateway.add_response("get_stage", {"deploymentId": "d1"}, self.STAGE)
@@ -484,10 +541,10 @@ class TestAnswers:
     TOPICS = (f"{USER}.pin", f"{USER}.geo", f"{USER}.user")
 
     @pytest.fixture
-    def poke(self, monkeypatch):
-        def poke(answer):
+    def ask(self, monkeypatch):
+        def ask(path, sensor_class, answer, **more):
             def get(url, *, headers, timeout):
-                assert url == "http://127.0.0.1:1/prod/topics"
+                assert url == f"http://127.0.0.1:1/prod{path}"
                 assert headers["x-api-key"] == KEY
                 if isinstance(answer, Exception):
                     raise answer
@@ -499,12 +556,29 @@ class TestAnswers:
 
             monkeypatch.setattr(sensor_module.requests, "get", get)
             monkeypatch.setattr(ApiGatewayHook, "kept_api_key", lambda *_: KEY)
-            sensor = RestApiTopicsSensor(
-                task_id="answers", invoke_url="http://127.0.0.1:1/prod", api_key_parameter=PARAMETER, topics=self.TOPICS
+            sensor = sensor_class(
+                task_id="answers", invoke_url="http://127.0.0.1:1/prod", api_key_parameter=PARAMETER, **more
             )
             return sensor.poke({})
 
-        return poke
+        return ask
+
+    @pytest.fixture
+    def poke(self, ask):
+        return lambda answer: ask("/topics", RestApiTopicsSensor, answer, topics=self.TOPICS)
+
+    @pytest.mark.parametrize(
+        ("answer", "done"),
+        [
+            pytest.param((200, '{"StreamNames": [], "HasMoreStreams": false}'), True, id="no stream yet"),
+            pytest.param((500, '{"message":"Internal server error"}'), False, id="role not known yet"),
+            pytest.param((403, '{"message":"Missing Authentication Token"}'), False, id="not deployed yet"),
+            pytest.param((200, "{}"), False, id="not Kinesis"),
+            pytest.param(requests.ConnectionError("refused"), False, id="nobody there"),
+        ],
+    )
+    def test_streams_listed_is_the_answer_of_kinesis(self, ask, answer, done):
+        assert ask("/streams", RestApiStreamsSensor, answer) is done
 
     def test_all_topics_listed_is_the_answer(self, poke):
         assert poke((200, json.dumps(["other", *self.TOPICS]))) is True

@@ -65,6 +65,7 @@ def workflow(monkeypatch):
             group_id="job",
             owner_name="0e36c8cd403d",
             databricks_conn_id="databricks_default",
+            job_clusters=[{"job_cluster_key": "lake", "new_cluster": {"num_workers": 0}}],
             notebook_params={"run_id": "run 1"},
         ),
     ):
@@ -114,6 +115,22 @@ def test_the_first_launch_makes_the_job_with_rendered_paths_and_parameters(launc
     assert spec["tasks"][1]["depends_on"] == [{"task_key": "load"}]
     assert spec["tasks"][0]["notebook_task"]["base_parameters"] == {"run_id": "run 1"}
     assert pushed == {"databricks_job_run_link": "http://databricks/runs/100"}
+
+
+@pytest.mark.parametrize(
+    ("arn", "asked"),
+    [
+        ("", {"num_workers": 0}),
+        ("arn:p", {"num_workers": 0, "aws_attributes": {"instance_profile_arn": "arn:p"}}),
+    ],
+)
+def test_the_clusters_machines_get_the_instance_profile(workflow, launch, arn, asked):
+    workflow.get_task("job.launch").instance_profile_arn = arn
+    databricks = Databricks()
+
+    launch(databricks)
+
+    assert [cluster["new_cluster"] for cluster in databricks.created[0]["job_clusters"]] == [asked]
 
 
 def test_a_retry_takes_over_the_run_that_goes_on(launch):

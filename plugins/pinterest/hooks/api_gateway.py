@@ -1,4 +1,4 @@
-"""API Gateway (REST APIs): the API in front of the Kafka REST proxy, its stage, usage plan and key."""
+"""API Gateway (REST APIs): the API that posts go to, its stage, usage plan and key."""
 
 from __future__ import annotations
 
@@ -34,10 +34,18 @@ class ApiGatewayHook(AwsBaseHook):
             )
         return found[0] if found else None
 
-    def find_resource(self, api_id: str, path: str) -> dict[str, Any] | None:
-        """The resource with its methods and their integrations, or None."""
+    def resources(self, api_id: str) -> dict[str, dict[str, Any]]:
+        """All resources by path, with their methods and the methods' integrations."""
         resources = self._all("get_resources", restApiId=api_id, embed=["methods"])
-        return next((resource for resource in resources if resource["path"] == path), None)
+        return {resource["path"]: resource for resource in resources}
+
+    def find_request_validator(self, api_id: str, name: str) -> dict[str, Any] | None:
+        validators = self._all("get_request_validators", restApiId=api_id)
+        return next((validator for validator in validators if validator.get("name") == name), None)
+
+    def models(self, api_id: str) -> dict[str, dict[str, Any]]:
+        """All models by name; each one's schema is JSON text."""
+        return {model["name"]: model for model in self._all("get_models", restApiId=api_id)}
 
     def find_stage(self, api_id: str, stage_name: str) -> dict[str, Any] | None:
         try:

@@ -10,7 +10,7 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import Context
 
-from include.requests.api_gateway import Methods, fingerprint, is_in_place
+from include.requests.api_gateway import Methods, Resources, fingerprint, is_in_place
 from pinterest.hooks.api_gateway import ApiGatewayHook
 
 
@@ -62,44 +62,54 @@ class RestApiCreateOperator(AwsBaseOperator[ApiGatewayHook]):
         return str(found["id"])
 
 
-class RestApiPutResourceOperator(AwsBaseOperator[ApiGatewayHook]):
-    """Make a resource under the API's root, with its methods. Returns the verbs of the methods it had to (re)make.
+class RestApiPutResourcesOperator(AwsBaseOperator[ApiGatewayHook]):
+    """Make the API's resources, with their methods. Returns the methods it had to (re)make, as ``VERB path``.
 
-    A method that differs in anything asked for is made anew. Callers see none of it before the next deployment.
+    A method that differs in anything asked for is made anew; resources and methods that are not asked for are left
+    alone. Callers see none of it before the next deployment.
 
     :param api_id: the API (templated)
-    :param path_part: the resource's part of the path, such as ``{proxy+}``
-    :param methods: by verb, as :func:`~include.requests.api_gateway.proxy_methods` describes them (templated)
+    :param paths: by path, then by verb, as :func:`~include.requests.api_gateway.proxy_methods` describes methods;
+        a name that ends in ``.vtl`` stands for that mapping template (templated)
     """
 
     aws_hook_class = ApiGatewayHook
-    template_fields: Sequence[str] = aws_template_fields("api_id", "path_part", "methods")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"methods": "json"}
+    template_fields: Sequence[str] = aws_template_fields("api_id", "paths")
+    template_ext: Sequence[str] = (".vtl",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"paths": "json"}
 
-    def __init__(self, *, api_id: str, path_part: str, methods: Methods, **kwargs: Any) -> None:
+    def __init__(self, *, api_id: str, paths: Resources, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.api_id = api_id
-        self.path_part = path_part
-        self.methods = methods
+        self.paths = paths
 
     def execute(self, context: Context) -> list[str]:
-        path = f"/{self.path_part}"
-        resource = self.hook.find_resource(self.api_id, path) or self._create_resource()
+        there = self.hook.resources(self.api_id)
+        changed = []
+        for path, methods in self.paths.items():
+            resource = self._resource(path, there)
+            changed += [f"{verb} {path}" for verb in self._put_methods(resource, methods)]
+        self.log.info("Methods: %s", f"{', '.join(changed)} made" if changed else "unchanged")
+        return changed
+
+    def _resource(self, path: str, there: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """The resource of a path; it is made, and its parents are, where it is not there."""
+        if path not in there:
+            parent_path, _, path_part = path.rpartition("/")
+            parent = self._resource(parent_path or "/", there)
+            created = self.hook.conn.create_resource(restApiId=self.api_id, parentId=parent["id"], pathPart=path_part)
+            there[path] = dict(created)
+        return there[path]
+
+    def _put_methods(self, resource: Mapping[str, Any], methods: Methods) -> list[str]:
         found = resource.get("resourceMethods", {})
-        changed = [verb for verb, method in self.methods.items() if not is_in_place(method, found.get(verb))]
+        changed = [verb for verb, method in methods.items() if not is_in_place(method, found.get(verb))]
         for verb in changed:
             where = {"restApiId": self.api_id, "resourceId": resource["id"], "httpMethod": verb}
             if verb in found:
                 self.hook.conn.delete_method(**where)
-            self._put_method(where, self.methods[verb])
-        self.log.info("%s: %s", path, f"{', '.join(changed)} made" if changed else "unchanged")
+            self._put_method(where, methods[verb])
         return changed
-
-    def _create_resource(self) -> dict[str, Any]:
-        root = self.hook.find_resource(self.api_id, "/")
-        assert root is not None, "every REST API has a root"
-        created = self.hook.conn.create_resource(restApiId=self.api_id, parentId=root["id"], pathPart=self.path_part)
-        return dict(created)
 
     def _put_method(self, where: Mapping[str, str], method: Mapping[str, Any]) -> None:
         self.hook.conn.put_method(**where, **method["method"])
@@ -110,27 +120,28 @@ class RestApiPutResourceOperator(AwsBaseOperator[ApiGatewayHook]):
 
 
 class RestApiDeployOperator(AwsBaseOperator[ApiGatewayHook]):
-    """Deploy the API to a stage, unless the stage already serves exactly these methods. Returns the deployment's id.
+    """Deploy the API to a stage, unless the stage already serves exactly this content. Returns the deployment's id.
 
     A deployment's description carries the fingerprint of what it deployed, so that a rerun after any failure knows.
 
     :param api_id: the API (templated)
     :param stage_name: the stage; made if it is not there (templated)
-    :param methods: what the API's resources are made of (templated)
+    :param content: everything that the API is made of (templated, with mapping templates)
     """
 
     aws_hook_class = ApiGatewayHook
-    template_fields: Sequence[str] = aws_template_fields("api_id", "stage_name", "methods")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"methods": "json"}
+    template_fields: Sequence[str] = aws_template_fields("api_id", "stage_name", "content")
+    template_ext: Sequence[str] = (".vtl",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"content": "json"}
 
-    def __init__(self, *, api_id: str, stage_name: str, methods: Methods, **kwargs: Any) -> None:
+    def __init__(self, *, api_id: str, stage_name: str, content: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.api_id = api_id
         self.stage_name = stage_name
-        self.methods = methods
+        self.content = content
 
     def execute(self, context: Context) -> str:
-        description = f"pinterest-pipeline, methods {fingerprint(self.methods)}"
+        description = f"pinterest-pipeline, content {fingerprint(self.content)}"
         deployed = self._deployed()
         if deployed is not None and deployed.get("description") == description:
             self.log.info("Stage %s serves deployment %s: unchanged", self.stage_name, deployed["id"])

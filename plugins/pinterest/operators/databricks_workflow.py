@@ -18,6 +18,7 @@ from airflow.providers.databricks.operators.databricks_workflow import (
     _CreateDatabricksWorkflowOperator,
 )
 
+from include.requests.databricks import with_instance_profile
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 
 POLL_SECONDS = 2
@@ -80,14 +81,22 @@ class LaunchWorkflowOperator(_CreateDatabricksWorkflowOperator):
     worker was killed) is waited for.
 
     :param owner_name: prefix of the job's name: two users of a workspace have two jobs (templated)
+    :param instance_profile_arn: profile of the clusters' machines; none where it is empty (templated)
     :param run_parameter: the notebook parameter that says which Airflow run a job run belongs to
     """
 
-    template_fields = (*_CreateDatabricksWorkflowOperator.template_fields, "owner_name")  # type: ignore[assignment]
+    template_fields = (  # type: ignore[assignment]
+        *_CreateDatabricksWorkflowOperator.template_fields,
+        "owner_name",
+        "instance_profile_arn",
+    )
 
-    def __init__(self, *, owner_name: str, run_parameter: str = "run_id", **kwargs: Any) -> None:
+    def __init__(
+        self, *, owner_name: str, instance_profile_arn: str = "", run_parameter: str = "run_id", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.owner_name = owner_name
+        self.instance_profile_arn = instance_profile_arn
         self.run_parameter = run_parameter
 
     @property
@@ -101,6 +110,7 @@ class LaunchWorkflowOperator(_CreateDatabricksWorkflowOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         # Otherwise the job would carry the templates instead of their values.
         self.task_group.notebook_params = self.notebook_params  # type: ignore[union-attr]
+        self.job_clusters = [with_instance_profile(one, self.instance_profile_arn) for one in self.job_clusters]
         found = self._hook.list_jobs(job_name=self.job_name)
         run_id = self._adopt(found[0]["job_id"]) if found else None
         if run_id is None:
@@ -160,9 +170,10 @@ class WorkflowTaskGroup(DatabricksWorkflowTaskGroup):
     ``run`` is what the launching task returns, for tasks that ask Databricks about the run.
     """
 
-    def __init__(self, *, owner_name: str, **kwargs: Any) -> None:
+    def __init__(self, *, owner_name: str, instance_profile_arn: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.owner_name = owner_name
+        self.instance_profile_arn = instance_profile_arn
         self.run: Any = None
 
     def __exit__(
@@ -175,6 +186,7 @@ class WorkflowTaskGroup(DatabricksWorkflowTaskGroup):
             task_group=self,
             task_id="launch",
             owner_name=self.owner_name,
+            instance_profile_arn=self.instance_profile_arn,
             databricks_conn_id=self.databricks_conn_id,
             job_clusters=self.job_clusters,
             extra_job_params=self.extra_job_params,

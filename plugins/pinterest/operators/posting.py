@@ -1,15 +1,18 @@
-"""Operator that posts a run's rows through the REST API."""
+"""Operators that post a run's rows through the REST API."""
 
 from __future__ import annotations
 
 import threading
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
 
+from include.kinesis_sender import KinesisSender
+from include.ledger import Path
 from include.posting import Posting
 from include.posting_order import PostingOrder
 from include.posting_progress import PostingProgress, RefusedRow
@@ -20,11 +23,16 @@ from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.posting_store import PostingStore
 
 DEFAULT_SENDING = RetryPolicy()
+KINESIS_SENDING = RetryPolicy(tries=10)
+"""A shard that is throttled for a minute ends no run."""
+
 CONNECTIONS_A_STREAM = 2
+CONNECTIONS_OF_SINGLE_RECORDS = 4
+SINGLE_RECORDS_AT_ONCE = 50
 
 
-class PostRecordsOperator(BaseOperator):
-    """Post rows of the three source tables to the three topics. Returns what became of them, by stream.
+class PostingOperator(BaseOperator):
+    """Post rows of the three source tables to one sink. Returns what became of them, by stream.
 
     The run keeps a progress object in the bucket. A retry of the task, or the same run cleared, goes on from it; where
     a process was killed, at most the requests of the last two seconds are sent again. Whatever
@@ -32,7 +40,6 @@ class PostRecordsOperator(BaseOperator):
 
     :param posts, seed, start, pace, batch_size: what to post, see :class:`~include.posting_order.PostingOrder`
         (templated)
-    :param topics: topic by stream (templated)
     :param bucket: where progress and ledger are kept (templated)
     :param api_name, stage_name, invoke_url_format: the REST API to look up, see
         :meth:`~pinterest.hooks.api_gateway.ApiGatewayHook.find_invoke_url` (templated)
@@ -41,13 +48,14 @@ class PostRecordsOperator(BaseOperator):
     :param sending: how often, and how long apart, a request is tried again
     """
 
+    path: ClassVar[Path]
+
     template_fields: Sequence[str] = (
         "posts",
         "seed",
         "start",
         "pace",
         "batch_size",
-        "topics",
         "bucket",
         "api_name",
         "stage_name",
@@ -63,7 +71,6 @@ class PostRecordsOperator(BaseOperator):
         start: str | int,
         pace: str,
         batch_size: str | int,
-        topics: Mapping[Stream, str],
         bucket: str,
         api_name: str,
         stage_name: str,
@@ -80,7 +87,6 @@ class PostRecordsOperator(BaseOperator):
         self.start = start
         self.pace = pace
         self.batch_size = batch_size
-        self.topics = topics
         self.bucket = bucket
         self.api_name = api_name
         self.stage_name = stage_name
@@ -92,10 +98,8 @@ class PostRecordsOperator(BaseOperator):
         self._stop: threading.Event | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        order = PostingOrder.parse(
-            posts=self.posts, seed=self.seed, start=self.start, pace=self.pace, batch_size=self.batch_size
-        )
-        store = PostingStore(S3Hook(aws_conn_id=self.aws_conn_id), self.bucket)
+        order = self._order()
+        store = PostingStore(S3Hook(aws_conn_id=self.aws_conn_id), self.bucket, self.path)
         progress = store.begin(order, dag_id=context["ti"].dag_id, run_id=context["run_id"])
         self.log.info(
             "Seed %s: draws %s to %s, %s of %s posts made before",
@@ -119,6 +123,21 @@ class PostRecordsOperator(BaseOperator):
         if self._stop is not None:
             self._stop.set()
 
+    @abstractmethod
+    def _senders(
+        self, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+    ) -> Mapping[Stream, Sequence[RecordSender | KinesisSender]]:
+        """The connections to use side by side, by stream."""
+
+    def _order(self, **more: Any) -> PostingOrder:
+        return PostingOrder.parse(
+            posts=self.posts, seed=self.seed, start=self.start, pace=self.pace, batch_size=self.batch_size, **more
+        )
+
+    def _rows_at_once(self, order: PostingOrder) -> int:
+        """How many rows a sender is given to settle together."""
+        return order.batch_size
+
     def _post(self, order: PostingOrder, progress: PostingProgress, store: PostingStore) -> None:
         def save(snapshot: PostingProgress, refused: Sequence[RefusedRow]) -> None:
             store.save(snapshot, refused)
@@ -127,14 +146,22 @@ class PostRecordsOperator(BaseOperator):
                 self.log.warning("%s ind=%s refused: %s %s", row.stream, row.ind, row.code, row.message)
 
         stop = self._stop = threading.Event()
-        senders = self._senders(stop)
+        api = ApiGatewayHook(aws_conn_id=self.aws_conn_id)
+        senders = self._senders(
+            order,
+            invoke_url=api.find_invoke_url(
+                self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format
+            ),
+            api_key=api.kept_api_key(self.api_key_parameter),
+            stop=stop,
+        )
         try:
             with self._source() as source:
                 posting = Posting(
                     progress,
                     source=source,
                     senders=senders,
-                    batch_size=order.batch_size,
+                    batch_size=self._rows_at_once(order),
                     paced=order.pace == "emulated",
                     stop=stop,
                 )
@@ -143,10 +170,37 @@ class PostRecordsOperator(BaseOperator):
             for sender in chain.from_iterable(senders.values()):
                 sender.close()
 
-    def _senders(self, stop: threading.Event) -> dict[Stream, list[RecordSender]]:
-        api = ApiGatewayHook(aws_conn_id=self.aws_conn_id)
-        invoke_url = api.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format)
-        api_key = api.kept_api_key(self.api_key_parameter)
+    def _source(self) -> SourceTables:
+        connection = BaseHook.get_connection(self.source_conn_id)
+        missing = [name for name in ("host", "login", "schema") if not getattr(connection, name)]
+        if missing:
+            raise AirflowException(f"Connection {self.source_conn_id!r} has no {', '.join(missing)}: set it")
+        engine = source_engine(
+            host=str(connection.host),
+            port=connection.port or 3306,
+            login=str(connection.login),
+            password=connection.password or "",
+            schema=str(connection.schema),
+        )
+        return SourceTables(engine, connection_id=self.source_conn_id)
+
+
+class PostRecordsOperator(PostingOperator):
+    """Post rows to the three Kafka topics, through the REST proxy.
+
+    :param topics: topic by stream (templated)
+    """
+
+    path = "batch"
+    template_fields = (*PostingOperator.template_fields, "topics")
+
+    def __init__(self, *, topics: Mapping[Stream, str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.topics = topics
+
+    def _senders(
+        self, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+    ) -> dict[Stream, list[RecordSender]]:
         return {
             stream: [
                 RecordSender(
@@ -162,16 +216,46 @@ class PostRecordsOperator(BaseOperator):
             for stream in STREAMS
         }
 
-    def _source(self) -> SourceTables:
-        connection = BaseHook.get_connection(self.source_conn_id)
-        missing = [name for name in ("host", "login", "schema") if not getattr(connection, name)]
-        if missing:
-            raise AirflowException(f"Connection {self.source_conn_id!r} has no {', '.join(missing)}: set it")
-        engine = source_engine(
-            host=str(connection.host),
-            port=connection.port or 3306,
-            login=str(connection.login),
-            password=connection.password or "",
-            schema=str(connection.schema),
-        )
-        return SourceTables(engine, connection_id=self.source_conn_id)
+
+class PutRecordsOperator(PostingOperator):
+    """Put rows into the three Kinesis streams. The partition key is the post's ``ind``.
+
+    :param streams: name of the data stream by stream (templated)
+    :param mode: ``record`` or ``records``, see :class:`~include.kinesis_sender.KinesisSender` (templated)
+    """
+
+    path = "stream"
+    template_fields = (*PostingOperator.template_fields, "streams", "mode")
+
+    def __init__(
+        self, *, streams: Mapping[Stream, str], mode: str, sending: RetryPolicy = KINESIS_SENDING, **kwargs: Any
+    ) -> None:
+        super().__init__(sending=sending, **kwargs)
+        self.streams = streams
+        self.mode = mode
+
+    def _order(self, **more: Any) -> PostingOrder:
+        return super()._order(mode=self.mode, **more)
+
+    def _rows_at_once(self, order: PostingOrder) -> int:
+        return order.batch_size if order.mode == "records" else min(order.batch_size, SINGLE_RECORDS_AT_ONCE)
+
+    def _senders(
+        self, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+    ) -> dict[Stream, list[KinesisSender]]:
+        connections = CONNECTIONS_A_STREAM if order.mode == "records" else CONNECTIONS_OF_SINGLE_RECORDS
+        return {
+            stream: [
+                KinesisSender(
+                    stream,
+                    invoke_url=invoke_url,
+                    stream_name=self.streams[stream],
+                    api_key=api_key,
+                    mode=order.mode,
+                    policy=self.sending,
+                    stop=stop,
+                )
+                for _ in range(connections)
+            ]
+            for stream in STREAMS
+        }

@@ -14,48 +14,66 @@ TIMEOUT = (5.0, 35.0)
 SAID_CHARACTERS = 200
 
 
-class RestApiTopicsSensor(BaseSensorOperator):
-    """Done when the API lists all the topics: gateway, key, REST proxy and brokers all work.
+class RestApiSensor(BaseSensorOperator):
+    """Asks the API, with its key, until the answer is the right one.
 
-    A new key, or a new deployment, may be refused by AWS for a minute, so every answer but the right one is waited
-    out; the log says what the API answered.
+    A new key, role or deployment may be refused by AWS for a minute, so every other answer is waited out; the log says
+    what the API answered.
 
     :param invoke_url: where the API answers (templated)
     :param api_key_parameter: name in Parameter Store of the API's key (templated)
-    :param topics: the topics that must be listed (templated)
     """
 
-    template_fields: Sequence[str] = ("invoke_url", "api_key_parameter", "topics")
+    template_fields: Sequence[str] = ("invoke_url", "api_key_parameter")
 
     def __init__(
-        self,
-        *,
-        invoke_url: str,
-        api_key_parameter: str,
-        topics: Sequence[str],
-        aws_conn_id: str | None = "aws_default",
-        **kwargs: Any,
+        self, *, invoke_url: str, api_key_parameter: str, aws_conn_id: str | None = "aws_default", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.invoke_url = invoke_url
         self.api_key_parameter = api_key_parameter
-        self.topics = topics
         self.aws_conn_id = aws_conn_id
 
-    def poke(self, context: Context) -> bool:
+    def ask(self, path: str, expected: type, accept: str = "application/json") -> Any:
+        """The JSON that the API answers; None where it answers anything but 200 and JSON of the type expected."""
         api_key = ApiGatewayHook(aws_conn_id=self.aws_conn_id).kept_api_key(self.api_key_parameter)
-        url = f"{self.invoke_url}/topics"
+        url = self.invoke_url + path
         try:
-            response = requests.get(
-                url, headers={"x-api-key": api_key, "Accept": "application/vnd.kafka.v2+json"}, timeout=TIMEOUT
-            )
+            response = requests.get(url, headers={"x-api-key": api_key, "Accept": accept}, timeout=TIMEOUT)
             answer = response.json() if response.status_code == requests.codes.ok else None
         except requests.RequestException as error:
             self.log.info("GET %s: %s", url, error)
-            return False
-        if not isinstance(answer, list):
+            return None
+        if not isinstance(answer, expected):
             self.log.info("GET %s: %s %r", url, response.status_code, response.text[:SAID_CHARACTERS])
+            return None
+        return answer
+
+
+class RestApiTopicsSensor(RestApiSensor):
+    """Done when the API lists all the topics: gateway, key, REST proxy and brokers all work.
+
+    :param topics: the topics that must be listed (templated)
+    """
+
+    template_fields: Sequence[str] = (*RestApiSensor.template_fields, "topics")
+
+    def __init__(self, *, topics: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.topics = topics
+
+    def poke(self, context: Context) -> bool:
+        listed = self.ask("/topics", list, accept="application/vnd.kafka.v2+json")
+        if listed is None:
             return False
-        missing = [topic for topic in self.topics if topic not in answer]
-        self.log.info("GET %s: 200, %s", url, f"not listed: {', '.join(missing)}" if missing else "all topics listed")
+        missing = [topic for topic in self.topics if topic not in listed]
+        self.log.info("Topics: %s", f"not listed: {', '.join(missing)}" if missing else "all listed")
         return not missing
+
+
+class RestApiStreamsSensor(RestApiSensor):
+    """Done when the API lists data streams, whichever there are: gateway, key and Kinesis role all work."""
+
+    def poke(self, context: Context) -> bool:
+        answer = self.ask("/streams", dict)
+        return answer is not None and "StreamNames" in answer

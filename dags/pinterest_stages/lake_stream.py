@@ -1,0 +1,61 @@
+"""From Kinesis to three tables, on Databricks: one job reads the streams, cleans their records and merges them.
+
+Seed steps: read the streams with ``spark.readStream.format("kinesis")``, clean each as the batch notebooks do, and
+write it to ``<user_id>_pin_table``, ``<user_id>_geo_table`` and ``<user_id>_user_table`` with a checkpoint.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import chain, task_group
+
+from include.code_bundle import CodeBundle
+from include.requests.databricks import job_cluster
+from pinterest.operators.databricks_workspace import UploadCodeOperator
+from pinterest.operators.stream_counts import TableCountsOperator
+from pinterest.operators.stream_job import NOTEBOOK, StreamJobOperator
+from pinterest.sensors.stream import CommittedStreamSensor
+
+FOLDER = "{{ settings().databricks.folder }}"
+TRIGGER = "{{ settings().lake_stream.trigger }}"
+
+NOTEBOOK_PARAMETERS = {
+    "run_id": "{{ run_id }}",
+    "user_id": "{{ settings().user_id }}",
+    "catalog": "{{ settings().databricks.catalog }}",
+    "schema": "{{ settings().databricks.schema_name }}",
+    "storage": "{{ settings().databricks.storage }}",
+    "secret_scope": "{{ settings().databricks.secret_scope }}",
+    "credentials_table": "{{ settings().databricks.credentials_table }}",
+    "region": "{{ settings().region }}",
+    "streams": "{{ settings().kinesis_streams | tojson }}",
+    "checkpoints": "{{ settings().checkpoints }}",
+    "trigger": TRIGGER,
+    "interval_seconds": "{{ '%g' % settings().lake_stream.interval_seconds }}",
+}
+
+
+@task_group(group_id="lake_stream")
+def lake_stream() -> None:
+    code = CodeBundle()
+    upload = UploadCodeOperator(task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10))
+    job = StreamJobOperator(
+        task_id="job",
+        job_name="{{ settings().user_id }}.lake_stream",
+        notebook_path=f"{FOLDER}/{code.content_hash}/{NOTEBOOK}",
+        notebook_params=NOTEBOOK_PARAMETERS,
+        job_cluster=job_cluster(),
+        instance_profile_arn="{{ settings().databricks.instance_profile_arn or '' }}",
+        trigger=TRIGGER,
+        execution_timeout=timedelta(hours=2),
+    )
+    committed = CommittedStreamSensor(
+        task_id="committed",
+        run=job.output,
+        timeout=timedelta(hours=1).total_seconds(),
+        execution_timeout=timedelta(hours=1, minutes=5),
+    )
+    counts = TableCountsOperator(task_id="counts", execution_timeout=timedelta(minutes=30))
+
+    chain(upload, job, committed, counts)

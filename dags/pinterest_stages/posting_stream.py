@@ -1,0 +1,39 @@
+"""Posts to Kinesis: rows of the three source tables, through the REST API, into the three data streams.
+
+Seed step: ``user_posting_emulation_streaming.py``, the same endless loop as for Kafka, with a PUT of every row to
+``/streams/<stream>/record``. Beyond the seeds: the shards are read, and every record that was acknowledged is there.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import chain, task_group
+
+from include.settings import STREAMS
+from pinterest.operators.posting import PutRecordsOperator
+from pinterest.operators.stream_counts import ShardCountsOperator
+
+
+@task_group(group_id="posting_stream")
+def posting_stream() -> None:
+    post = PutRecordsOperator(
+        task_id="post",
+        posts="{{ params.posts }}",
+        seed="{{ params.seed }}",
+        start="{{ params.start }}",
+        pace="{{ params.pace }}",
+        batch_size="{{ params.batch_size }}",
+        mode="{{ params.mode }}",
+        streams={stream: f"{{{{ settings().kinesis_stream('{stream}') }}}}" for stream in STREAMS},
+        bucket="{{ settings().bucket }}",
+        api_name="{{ settings().rest_api_name }}",
+        stage_name="{{ settings().rest_api.stage }}",
+        invoke_url_format="{{ settings().rest_api.invoke_url_format }}",
+        api_key_parameter="{{ settings().api_key_parameter }}",
+        retries=3,
+        execution_timeout=timedelta(hours=2),
+    )
+    shards = ShardCountsOperator(task_id="shards", execution_timeout=timedelta(minutes=30))
+
+    chain(post, shards)

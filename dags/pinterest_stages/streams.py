@@ -1,0 +1,27 @@
+"""The three Kinesis data streams: one for posts, one for where they were made, one for who made them.
+
+Seed steps: create the data streams ``streaming-<UserId>-pin``, ``-geo`` and ``-user``, wait until they are active.
+Beyond the seeds: capacity mode, retention and encryption are settings, and a stream that differs is brought to them.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import task_group
+
+from include.requests.kinesis import stream_request
+from include.settings import STREAMS
+from pinterest.operators.kinesis import KinesisCreateStreamOperator
+from pinterest_stages.rest_api import TAGS
+
+
+@task_group(group_id="streams")
+def streams() -> None:
+    for stream in STREAMS:
+        KinesisCreateStreamOperator(
+            task_id=stream,
+            stream_name=f"{{{{ settings().kinesis_stream('{stream}') }}}}",
+            stream=stream_request(TAGS),
+            execution_timeout=timedelta(minutes=30),
+        )

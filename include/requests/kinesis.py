@@ -1,0 +1,89 @@
+"""Data streams as requests to Kinesis: how one is made, and what must change for it to be as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+MODES = {"on_demand": "ON_DEMAND", "provisioned": "PROVISIONED"}
+
+
+class Change(NamedTuple):
+    """One call that brings a stream nearer to what it is to be. ``what`` names old and new."""
+
+    what: str
+    operation: str
+    arguments: dict[str, Any]
+
+
+def stream_request(tags: Mapping[str, str]) -> dict[str, Any]:
+    """What a stream is to be, out of the settings. A number may be its text."""
+    return {
+        "mode": "{{ settings().kinesis.mode }}",
+        "shards": "{{ settings().kinesis.shards }}",
+        "retention_hours": "{{ settings().kinesis.retention_hours }}",
+        "encryption": "{{ settings().kinesis.encryption }}",
+        "kms_key": "{{ settings().kinesis.kms_key }}",
+        "tags": dict(tags),
+    }
+
+
+def create_request(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of ``CreateStream``. Retention and encryption can only be changed afterwards."""
+    shards = {"ShardCount": int(wanted["shards"])} if wanted["mode"] == "provisioned" else {}
+    mode = {"StreamMode": MODES[wanted["mode"]]}
+    return {"StreamName": name, "StreamModeDetails": mode, **shards, "Tags": dict(wanted["tags"])}
+
+
+def next_change(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
+    """What to change next of an ACTIVE stream, as ``DescribeStreamSummary`` describes it; None: it is as wanted."""
+    return _mode(stream, wanted) or _shards(stream, wanted) or _retention(stream, wanted) or _encryption(stream, wanted)
+
+
+def _mode(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
+    found, mode = stream.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED"), MODES[wanted["mode"]]
+    if found == mode:
+        return None
+    arguments = {"StreamARN": stream["StreamARN"], "StreamModeDetails": {"StreamMode": mode}}
+    return Change(f"mode {found} → {mode}", "update_stream_mode", arguments)
+
+
+def _shards(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
+    """Kinesis at most doubles or halves the shards in one step."""
+    found, shards = int(stream["OpenShardCount"]), int(wanted["shards"])
+    if wanted["mode"] != "provisioned" or found == shards:
+        return None
+    step = min(max(shards, -(-found // 2)), found * 2)
+    return Change(
+        f"shards {found} → {step}",
+        "update_shard_count",
+        {"StreamName": stream["StreamName"], "TargetShardCount": step, "ScalingType": "UNIFORM_SCALING"},
+    )
+
+
+def _retention(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
+    found, hours = int(stream["RetentionPeriodHours"]), int(wanted["retention_hours"])
+    if found == hours:
+        return None
+    direction = "increase" if hours > found else "decrease"
+    return Change(
+        f"retention {found} → {hours} hours",
+        f"{direction}_stream_retention_period",
+        {"StreamName": stream["StreamName"], "RetentionPeriodHours": hours},
+    )
+
+
+def _encryption(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
+    """A key may be described by its ARN, which ends with the alias that was asked for."""
+    name, key = stream["StreamName"], str(stream.get("KeyId") or "none")
+    encrypted = stream.get("EncryptionType", "NONE") == "KMS"
+    if wanted["encryption"] == "none":
+        arguments = {"StreamName": name, "EncryptionType": "KMS", "KeyId": key}
+        return Change(f"encryption {key} → none", "stop_stream_encryption", arguments) if encrypted else None
+    if encrypted and key.endswith(wanted["kms_key"]):
+        return None
+    return Change(
+        f"encryption {key} → {wanted['kms_key']}",
+        "start_stream_encryption",
+        {"StreamName": name, "EncryptionType": "KMS", "KeyId": wanted["kms_key"]},
+    )

@@ -1,0 +1,38 @@
+"""What streaming notebooks need of the worker: the ``kinesis`` source, batches in the notebook's context, an end."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.java_gateway import ensure_callback_server_started
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import DataStreamWriter
+
+from lab.spark_worker.kinesis_source import KinesisSource
+
+
+def route_batches(session: SparkSession) -> None:
+    """Once, at start: what a ``foreachBatch`` function prints and imports is its notebook's, though the JVM calls it.
+
+    The thread that takes the JVM's calls must not start inside a notebook: it would keep that one's log for ever.
+    """
+    ensure_callback_server_started(session.sparkContext._gateway)
+    foreach_batch = DataStreamWriter.foreachBatch
+
+    def in_context(writer: DataStreamWriter, function: Callable[[DataFrame, int], Any]) -> DataStreamWriter:
+        context = contextvars.copy_context()
+        return foreach_batch(writer, lambda rows, number: context.copy().run(function, rows, number))
+
+    DataStreamWriter.foreachBatch = in_context  # type: ignore[method-assign]
+
+
+def add_sources(session: SparkSession) -> None:
+    session.dataSource.register(KinesisSource)
+
+
+def stop_queries(session: SparkSession) -> None:
+    """On Databricks they end with the job's cluster."""
+    for query in session.streams.active:
+        query.stop()

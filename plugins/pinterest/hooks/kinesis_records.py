@@ -1,0 +1,121 @@
+"""What lies in the shards of a data stream, by sequence number."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from airflow.providers.amazon.aws.hooks.kinesis import KinesisHook
+from botocore.config import Config
+
+from include.kinesis_positions import ShardRange, Span
+
+PATIENT = Config(retries={"mode": "standard", "max_attempts": 10})
+"""A shard is read five times a second by all its readers together: to be refused is nothing special."""
+
+RECORDS_A_READ = 10_000
+EMPTY_READS = 50
+SECONDS_BETWEEN_READS = 0.25
+
+
+class Waiting(NamedTuple):
+    """The oldest record of a shard that is still to be read."""
+
+    sequence_number: int
+    arrived_at: datetime
+
+
+class KinesisRecordsHook(KinesisHook):
+    """Reads shards. A shard that is gone (its records expired, or the whole stream was deleted) holds nothing."""
+
+    def __init__(
+        self, *args: Any, pause: Callable[[float], None] = time.sleep, config: Config | None = PATIENT, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, config=config, **kwargs)
+        self._pause = pause
+
+    def count(self, stream_name: str, shard_id: str, *groups: Sequence[Span]) -> list[ShardRange | None]:
+        """What lies in each group of ranges, in one reading of the shard; None where there is no record of it."""
+        first = min(span[0] for spans in groups for span in spans)
+        last = max(span[1] for spans in groups for span in spans)
+        found: list[ShardRange | None] = [None] * len(groups)
+        for records in self._read(stream_name, shard_id, first, RECORDS_A_READ):
+            numbers = [int(record["SequenceNumber"]) for record in records]
+            for place, spans in enumerate(groups):
+                inside = [number for number in numbers if _is_inside(number, spans)]
+                if inside:
+                    some, before = ShardRange.of(shard_id, inside), found[place]
+                    found[place] = some if before is None else before + some
+            if numbers and numbers[-1] >= last:
+                break
+        return found
+
+    def waiting(self, stream_name: str, shard_id: str, start: int, last: int, *, read_before: bool) -> Waiting | None:
+        """The first record from ``start`` to ``last``, or None: it expired, or there never was one.
+
+        :param read_before: the record ``start`` itself is not waiting any more
+        """
+        for records in self._read(stream_name, shard_id, start, 2):
+            for record in records:
+                number = int(record["SequenceNumber"])
+                if number > start or (number == start and not read_before):
+                    return Waiting(number, record["ApproximateArrivalTimestamp"]) if number <= last else None
+        return None
+
+    def _read(self, stream_name: str, shard_id: str, start: int, limit: int) -> Iterator[list[dict[str, Any]]]:
+        """Records from ``start`` on, or from the oldest that is left, to the end of the shard as it is now.
+
+        An empty answer is no end: only a closed shard, or a reader that is 0 ms behind, has seen everything.
+        """
+        errors = self.conn.exceptions
+        place: dict[str, str] = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": str(start)}
+        iterator = self._iterator(stream_name, shard_id, place)
+        empty = 0
+        while iterator:
+            try:
+                answer = self.conn.get_records(ShardIterator=iterator, Limit=limit)
+            except errors.ExpiredIteratorException:
+                iterator = self._iterator(stream_name, shard_id, place)
+                continue
+            except errors.ResourceNotFoundException:
+                return
+            records = answer["Records"]
+            yield records
+            iterator = answer.get("NextShardIterator")
+            if not answer.get("MillisBehindLatest"):
+                return
+            if records:
+                last = records[-1]["SequenceNumber"]
+                place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": last}
+                empty = 0
+                continue
+            empty += 1
+            if empty > EMPTY_READS:
+                raise TimeoutError(
+                    f"{stream_name} {shard_id}: {EMPTY_READS} reads without a record, and still "
+                    f"{answer['MillisBehindLatest']} ms behind; run the task again"
+                )
+            self._pause(SECONDS_BETWEEN_READS)
+
+    def _iterator(self, stream_name: str, shard_id: str, place: dict[str, str]) -> str | None:
+        errors = self.conn.exceptions
+        try:
+            answer = self.conn.get_shard_iterator(StreamName=stream_name, ShardId=shard_id, **place)
+        except errors.ResourceNotFoundException:
+            self.log.warning("%s has no shard %s: its records have expired", stream_name, shard_id)
+            return None
+        except errors.InvalidArgumentException as error:
+            self.log.warning("%s %s: %s; read from the oldest record instead", stream_name, shard_id, error)
+            answer = self.conn.get_shard_iterator(
+                StreamName=stream_name, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
+            )
+        return str(answer["ShardIterator"])
+
+
+def _is_inside(number: int, spans: Sequence[Span]) -> bool:
+    """Spans are in order and do not overlap."""
+    place = bisect_right(spans, number, key=lambda span: span[0])
+    return place > 0 and number <= spans[place - 1][1]

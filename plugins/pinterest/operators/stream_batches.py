@@ -1,0 +1,58 @@
+"""The lake's table ``stream_batches``: which records every committed batch held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from include.kinesis_positions import ShardRange
+from include.settings import Settings
+from include.stream_counts import DIGITS, StreamBatch, batches_query
+from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
+
+NO_TABLE = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
+
+
+class Committed(NamedTuple):
+    """How far a shard has been committed: the last sequence number, the records so far, and when."""
+
+    last: int
+    records: int
+    at: datetime
+
+
+class StreamBatches:
+    """Reads the table. One that does not exist yet has no batches."""
+
+    def __init__(self, hook: DatabricksWorkspaceHook, settings: Settings) -> None:
+        self._hook = hook
+        self._warehouse = settings.databricks.warehouse_id
+        self._table = f"{settings.databricks.catalog}.{settings.databricks.schema_name}.stream_batches"
+
+    def holding(self, ranges: Mapping[str, Sequence[ShardRange]]) -> list[StreamBatch]:
+        """The batches that hold any record of these ranges, by Kinesis stream."""
+        return [StreamBatch.of_row(row) for row in self._query(batches_query(self._table, ranges))]
+
+    def committed(self, sources: Sequence[str]) -> dict[tuple[str, str], Committed]:
+        """How far these Kinesis streams have been committed, by stream and shard."""
+        names = ", ".join(f"'{source}'" for source in sources)
+        rows = self._query(
+            f"SELECT source, shard.shard_id, max(lpad(shard.last, {DIGITS}, '0')), sum(shard.records), "  # noqa: S608
+            f"max(unix_millis(committed_at)) FROM {self._table} LATERAL VIEW explode(shards) AS shard "
+            f"WHERE source IN ({names}) GROUP BY source, shard.shard_id"
+        )
+        return {
+            (str(source), str(shard_id)): Committed(
+                int(last or 0), int(records or 0), datetime.fromtimestamp(int(at or 0) / 1000, UTC)
+            )
+            for source, shard_id, last, records, at in rows
+        }
+
+    def _query(self, statement: str) -> list[list[str | None]]:
+        try:
+            return self._hook.query(statement, warehouse_id=self._warehouse)
+        except SqlError as error:
+            if any(name in str(error) for name in NO_TABLE):
+                return []
+            raise

@@ -1,0 +1,121 @@
+"""Operators that count a run's records in Kinesis' shards, and in the batches that the lake has committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+
+from include.kinesis_positions import ShardRange, Span
+from include.ledger import Entry
+from include.stream_counts import StreamBatch, kinesis_entry, spans, table_entry
+from pinterest.defaults import settings
+from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
+from pinterest.hooks.kinesis_records import KinesisRecordsHook
+from pinterest.operators.stream_batches import StreamBatches
+from pinterest.posting_store import stream_progress
+from pinterest.run_documents import RunDocuments
+
+READERS = 4
+
+
+class ShardCountsOperator(BaseOperator):
+    """Read every shard between the run's first and last record in it, and write the hop ``kinesis``.
+
+    Shards that were split or merged while the run posted are read like the others: a closed shard keeps its records.
+    Returns how many records of each stream are there.
+    """
+
+    def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> dict[str, int | None]:
+        current = settings()
+        documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
+        documents.forget_entries("kinesis", "table", path="stream")
+        hook = KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
+        entries = []
+        for stream, one in stream_progress(documents).streams.items():
+            name = current.kinesis_stream(stream)
+            found = _read(hook, name, {posted.shard_id: ([posted.span],) for posted in one.shards})
+            counted = {shard_id: groups[0] for shard_id, groups in found.items()}
+            entries.append(kinesis_entry(documents.run_id, stream, one.shards, counted))
+            for posted in one.shards:
+                there = counted[posted.shard_id]
+                number = there.count if there is not None else 0
+                self.log.info("%s %s: %d of %d records", name, posted.position, number, posted.count)
+        documents.write_entries("kinesis", entries, path="stream")
+        return {entry.stream: entry.records_out for entry in entries}
+
+
+class TableCountsOperator(BaseOperator):
+    """Read which batches hold the run's records and what became of them, and write the hop ``table``.
+
+    Returns by stream how many rows are new, changed, superseded and quarantined in these batches.
+    """
+
+    def __init__(
+        self,
+        *,
+        databricks_conn_id: str = "databricks_default",
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.databricks_conn_id = databricks_conn_id
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> dict[str, dict[str, int]]:
+        current = settings()
+        documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
+        documents.forget_entries("table", path="stream")
+        posted = {stream: one.shards for stream, one in stream_progress(documents).streams.items()}
+        handed_on = {entry.stream: entry.records_out for entry in _kinesis_entries(documents)}
+        lake = StreamBatches(DatabricksWorkspaceHook(self.databricks_conn_id), current)
+        batches = lake.holding({current.kinesis_stream(stream): ranges for stream, ranges in posted.items()})
+        hook = KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
+        entries, figures = [], {}
+        for stream, ranges in posted.items():
+            name = current.kinesis_stream(stream)
+            own = [batch for batch in batches if batch.source == name]
+            runs = {one.shard_id: [one.span] for one in ranges}
+            wanted = {shard_id: (of, runs.get(shard_id, [])) for shard_id, of in spans(ranges, own).items()}
+            found = _read(hook, name, wanted)
+            entries.append(
+                table_entry(
+                    documents.run_id,
+                    stream,
+                    ranges,
+                    handed_on.get(stream),
+                    own,
+                    in_spans={shard_id: groups[0] for shard_id, groups in found.items()},
+                    in_run={shard_id: groups[1] for shard_id, groups in found.items()},
+                )
+            )
+            figures[stream] = _figures(own)
+            self.log.info("%s: %d batches, %s", name, len(own), figures[stream])
+        documents.write_entries("table", entries, path="stream")
+        return {str(stream): figure for stream, figure in figures.items()}
+
+
+def _kinesis_entries(documents: RunDocuments) -> Iterable[Entry]:
+    return (entry for entry in documents.entries(["stream"]) if entry.hop == "kinesis")
+
+
+def _figures(batches: Iterable[StreamBatch]) -> dict[str, int]:
+    names = ("records", "inserted", "updated", "superseded", "quarantined")
+    chosen = list(batches)
+    return {name: sum(getattr(batch, name) for batch in chosen) for name in names}
+
+
+def _read(
+    hook: KinesisRecordsHook, stream_name: str, wanted: Mapping[str, Sequence[Sequence[Span]]]
+) -> dict[str, list[ShardRange | None]]:
+    """What every shard holds of the groups of ranges that are asked of it."""
+    _ = hook.conn
+    with ThreadPoolExecutor(READERS) as readers:
+        found = readers.map(lambda item: hook.count(stream_name, item[0], *item[1]), wanted.items())
+        return dict(zip(wanted, found, strict=True))

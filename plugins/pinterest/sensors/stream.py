@@ -1,0 +1,165 @@
+"""Waits for a run's records to be committed in the lake's tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, Context
+
+from include.kinesis_positions import ShardRange
+from include.settings import STREAMS, Settings, Stream
+from pinterest.defaults import settings
+from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
+from pinterest.hooks.kinesis_records import KinesisRecordsHook
+from pinterest.operators.stream_batches import Committed, StreamBatches
+from pinterest.operators.stream_job import AVAILABLE_NOW, ENDED
+from pinterest.posting_store import stream_progress
+from pinterest.run_documents import RunDocuments
+
+
+class _Late(NamedTuple):
+    """A shard whose last record of the run is not committed, and the oldest of those that wait."""
+
+    stream: Stream
+    source: str
+    shard_id: str
+    read_to: int | None
+    waits_from: int
+    waits_since: datetime
+    committed_at: datetime | None
+
+    def __str__(self) -> str:
+        read_to = "nothing" if self.read_to is None else str(self.read_to)
+        committed = "none yet" if self.committed_at is None else self.committed_at.isoformat(timespec="seconds")
+        waited = (datetime.now(UTC) - self.waits_since).total_seconds()
+        return (
+            f"{self.stream}: {self.source} {self.shard_id} is committed up to {read_to} (last commit {committed}); "
+            f"record {self.waits_from} waits since {self.waits_since.isoformat(timespec='seconds')}, {waited:.0f} s"
+        )
+
+
+class CommittedStreamSensor(BaseSensorOperator):
+    """Wait until the job has committed the last record that the run put into every shard.
+
+    It is the table ``stream_batches`` that is watched, not whether the job is RUNNING: a stream that commits nothing
+    for ``stalled_minutes`` while records of it wait fails the task. A job that has ended, failed or is gone fails it,
+    too; a job that was to end is looked at once, and what it left behind is for the ledger to say. Records that expired
+    before they were read are waited for by nobody.
+
+    :param run: what the task that started the job returned (templated)
+    """
+
+    template_fields: Sequence[str] = ("run",)
+
+    def __init__(
+        self,
+        *,
+        run: Any,
+        poke_interval: float = 5,
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, mode="poke", **kwargs)
+        self.run = run
+        self.aws_conn_id = aws_conn_id
+        self._moved_at: dict[Stream, float] = {}
+        self._records: dict[Stream, int] = {}
+
+    def poke(self, context: Context) -> bool:
+        committed = self._lake.committed([*self._settings.kinesis_streams.values()])
+        posted = self._posted(context)
+        self._watch(committed)
+        late = [
+            found
+            for stream, ranges in posted.items()
+            for one in ranges
+            if (found := self._late(stream, one, committed))
+        ]
+        for one in late:
+            self.log.info("%s", one)
+        if not late:
+            return True
+        if self.run["trigger"] == AVAILABLE_NOW:
+            self.log.warning("The job has ended and left these records behind")
+            return True
+        self._fail_if_ended()
+        self._fail_if_stalled(late)
+        return False
+
+    @cached_property
+    def _settings(self) -> Settings:
+        return settings()
+
+    @cached_property
+    def _hook(self) -> DatabricksWorkspaceHook:
+        return DatabricksWorkspaceHook(self.run["conn_id"])
+
+    @cached_property
+    def _lake(self) -> StreamBatches:
+        return StreamBatches(self._hook, self._settings)
+
+    @cached_property
+    def _kinesis(self) -> KinesisRecordsHook:
+        return KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=self._settings.region)
+
+    def _posted(self, context: Context) -> dict[Stream, list[ShardRange]]:
+        documents = RunDocuments.of(context, self._settings.bucket, self.aws_conn_id)
+        return {stream: one.shards for stream, one in stream_progress(documents).streams.items()}
+
+    def _watch(self, committed: Mapping[tuple[str, str], Committed]) -> None:
+        """Remember when each stream was last seen to move. The first look counts as a move."""
+        for stream in STREAMS:
+            source = self._settings.kinesis_stream(stream)
+            shards = [one for (of, _), one in committed.items() if of == source]
+            records = sum(one.records for one in shards)
+            before = self._records.get(stream)
+            if before != records:
+                self._moved_at[stream] = time.monotonic()
+                self._records[stream] = records
+            if before is not None and records > before:
+                last = max(one.at for one in shards).isoformat(timespec="seconds")
+                self.log.info("%s: %d more records in, last commit %s", stream, records - before, last)
+
+    def _late(self, stream: Stream, posted: ShardRange, committed: Mapping[tuple[str, str], Committed]) -> _Late | None:
+        source = self._settings.kinesis_stream(stream)
+        reached = committed.get((source, posted.shard_id))
+        if reached is not None and reached.last >= posted.last:
+            return None
+        read_before = reached is not None and reached.last >= posted.first
+        start = reached.last if reached is not None and read_before else posted.first
+        waiting = self._kinesis.waiting(source, posted.shard_id, start, posted.last, read_before=read_before)
+        if waiting is None:
+            self.log.warning("%s: %s %s: not committed, and not there any more", stream, source, posted.position)
+            return None
+        return _Late(
+            stream,
+            source,
+            posted.shard_id,
+            None if reached is None else reached.last,
+            waiting.sequence_number,
+            waiting.arrived_at,
+            None if reached is None else reached.at,
+        )
+
+    def _fail_if_ended(self) -> None:
+        run_id = self.run["run_id"]
+        run = self._hook.get_run(run_id)
+        if run["state"]["life_cycle_state"] in ENDED:
+            raise AirflowFailException(
+                f"The job's run {run_id} ({run['run_page_url']}) should go on and has ended "
+                f"{self._hook.failure_of(run_id)}"
+            )
+
+    def _fail_if_stalled(self, late: Sequence[_Late]) -> None:
+        minutes = self._settings.lake_stream.stalled_minutes
+        stalled = [one for one in late if time.monotonic() - self._moved_at[one.stream] > minutes * 60]
+        if stalled:
+            told = "\n".join(f"  {one}" for one in stalled)
+            raise AirflowFailException(
+                f"The job runs and has committed nothing for {minutes:g} minutes, while records wait:\n{told}\n"
+                f"Look at the log of its run {self.run['run_id']}"
+            )

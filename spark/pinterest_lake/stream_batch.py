@@ -1,0 +1,152 @@
+"""One micro-batch into the lake, once, however often it is tried.
+
+The order of the commits makes it so: rows (MERGE by key, the greater sequence number wins), quarantine, then the
+batch's own row in ``stream_batches``. Spark asks for a batch again until all three are done: the MERGE then finds its
+rows stored, and the two appends know their batch by its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark import inheritable_thread_target
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from pinterest_lake.quarantine import entries
+from pinterest_lake.stream_records import DIGITS, in_order, ranked, refusals
+from pinterest_lake.stream_tables import BATCHES, STREAM_BATCHES, stream_table
+from pinterest_lake.tables import QUARANTINED, Lake
+
+COMMIT_MARK = "spark.databricks.delta.commitInfo.userMetadata"
+RECENT_COMMITS = 50  # a replayed batch is the last that was tried; only table maintenance may have committed since
+IS_NEWER = f"""
+    lpad(row._sequence_number, {DIGITS}, '0') > lpad(stored._sequence_number, {DIGITS}, '0')
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A micro-batch of a query. ``sources`` are the Kinesis streams it reads, by stream. ``may_be_replayed``: an
+    earlier run may have tried it, and committed a part."""
+
+    lake: Lake
+    user_id: str
+    run_id: str
+    sources: Mapping[str, str]
+    query_id: str
+    number: int
+    may_be_replayed: bool
+
+    @property
+    def mark(self) -> str:
+        return f"stream batch {self.number} of {self.query_id}"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What became of a batch's records of one stream: each is in one of the four."""
+
+    records: int
+    inserted: int
+    updated: int
+    superseded: int
+    quarantined: int
+
+
+def store(batch: Batch, rows: Mapping[str, DataFrame]) -> dict[str, Figures]:
+    """Write the batch's cleaned records, given by stream; say by stream what became of them. A stream without records
+    is left out."""
+    lake = batch.lake
+    lake.spark.conf.set(COMMIT_MARK, batch.mark)
+    if len(rows) == 1:
+        done = [_store_stream(batch, stream, rows[stream]) for stream in rows]
+    else:
+        in_thread = inheritable_thread_target(lambda stream: _store_stream(batch, stream, rows[stream]))
+        with ThreadPoolExecutor(len(rows)) as pool:
+            done = [*pool.map(in_thread, rows)]
+    told = [row for row in done if row is not None]
+    if told:
+        described = lake.spark.createDataFrame(told, BATCHES).withColumn("committed_at", F.current_timestamp())
+        _append_once(batch, described.coalesce(1), STREAM_BATCHES, writer=batch.query_id)
+    names = Figures.__dataclass_fields__
+    return {row["stream"]: Figures(**{name: row[name] for name in names}) for row in told}
+
+
+def _store_stream(batch: Batch, stream: str, cleaned: DataFrame) -> dict[str, Any] | None:
+    source = batch.sources[stream]
+    rows = ranked(cleaned).localCheckpoint(eager=False)
+    shards = _by_shard(rows)
+    if not shards:
+        return None
+    valid = sum(shard.valid for shard in shards)
+    records_in = sum(shard.records for shard in shards)
+    inserted, updated = _merge(batch, rows, stream, shards) if valid else (0, 0)
+    if records_in > valid:
+        refused = entries(refusals(rows, stream, source), stream, batch.run_id)
+        _append_once(batch, refused, QUARANTINED, writer=f"{batch.query_id}/{stream}")
+    return {
+        "stream": stream,
+        "source": source,
+        "query_id": batch.query_id,
+        "batch_id": batch.number,
+        "records": records_in,
+        "inserted": inserted,
+        "updated": updated,
+        "superseded": valid - inserted - updated,
+        "quarantined": records_in - valid,
+        "shards": [(shard._shard_id, shard.first, shard.last, shard.records) for shard in shards],
+        "last_arrival": max(shard.last_arrival for shard in shards),
+        "run_id": batch.run_id,
+        "committed_at": None,
+    }
+
+
+def _by_shard(rows: DataFrame) -> list[Row]:
+    number = in_order("_sequence_number")
+    of_shard = rows.groupBy("_shard_id").agg(
+        F.count("*").alias("records"),
+        F.count_if("_valid").alias("valid"),
+        F.min_by("_sequence_number", number).alias("first"),
+        F.max_by("_sequence_number", number).alias("last"),
+        F.max("_arrived_at").alias("last_arrival"),
+        F.min("ind").alias("lowest"),
+        F.max("ind").alias("highest"),
+    )
+    return sorted(of_shard.collect(), key=lambda shard: shard._shard_id)
+
+
+def _merge(batch: Batch, rows: DataFrame, stream: str, shards: list[Row]) -> tuple[int, int]:
+    table = stream_table(batch.user_id, stream)
+    if batch.may_be_replayed:
+        already = _merged_before(batch, table)
+        if already is not None:
+            return already
+    lowest = min(shard.lowest for shard in shards if shard.valid)
+    highest = max(shard.highest for shard in shards if shard.valid)
+    columns = [field.name for field in batch.lake.table(table).schema]
+    return batch.lake.upsert(
+        table,
+        rows.where("_newest").select(*columns),
+        on=f"stored.ind = row.ind AND stored.ind BETWEEN {lowest} AND {highest}",
+        when=IS_NEWER,
+    )
+
+
+def _merged_before(batch: Batch, table: str) -> tuple[int, int] | None:
+    """What this batch's MERGE inserted and updated, if an earlier try got as far."""
+    commits = batch.lake.spark.sql(f"DESCRIBE HISTORY {batch.lake.name(table)} LIMIT {RECENT_COMMITS}")
+    merge = commits.where((F.col("operation") == "MERGE") & (F.col("userMetadata") == batch.mark)).first()
+    if merge is None:
+        return None
+    metrics = merge.operationMetrics
+    return int(metrics["numTargetRowsInserted"]), int(metrics["numTargetRowsUpdated"])
+
+
+def _append_once(batch: Batch, rows: DataFrame, table: str, *, writer: str) -> None:
+    """Append, unless ``writer`` has appended this batch, or a later one, before."""
+    once = {"txnAppId": writer, "txnVersion": str(batch.number)}
+    rows.write.format("delta").mode("append").options(**once).saveAsTable(batch.lake.name(table))

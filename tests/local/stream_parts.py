@@ -1,0 +1,123 @@
+"""A run's documents, Kinesis and the table of batches, in memory."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+from botocore.exceptions import ClientError
+
+from include.kinesis_positions import ShardPosition
+from include.ledger import parse_entries
+from include.posting_progress import PostingProgress, Settled
+from include.settings import parse_settings
+
+USER = "0e36c8cd403d"
+NAMES = {stream: f"streaming-{USER}-{stream}" for stream in ("pin", "geo", "user")}
+A, B = "shardId-000000000000", "shardId-000000000001"
+DOWNLOAD = {"url": "http://mirror/x", "sha256": "0" * 64}
+
+
+def settings(**sections):
+    return parse_settings(
+        json.dumps(
+            {
+                "user_id": USER,
+                "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), DOWNLOAD),
+                "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
+                **sections,
+            }
+        )
+    )
+
+
+class Bucket:
+    """An S3 client and its hook."""
+
+    def __init__(self):
+        self.objects: dict[str, bytes] = {}
+
+    def __call__(self, **_):
+        return SimpleNamespace(get_conn=lambda: self)
+
+    def get_object(self, *, Bucket, Key):
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def put_object(self, *, Bucket, Key, Body, ContentType):
+        self.objects[Key] = Body
+
+    def delete_object(self, *, Bucket, Key):
+        self.objects.pop(Key, None)
+
+    def posted(self, **streams):
+        """The progress of a run that put these records: shard and numbers, by stream."""
+        posts = max((sum(map(len, shards.values())) for shards in streams.values()), default=1)
+        progress = PostingProgress(path="stream", dag_id="d", run_id="r", seed=100, first_draw=0, posts=posts)
+        for stream, shards in streams.items():
+            positions = [ShardPosition(shard_id, n) for shard_id, numbers in shards.items() for n in numbers]
+            progress.hand_out(stream, [*range(len(positions))], [])
+            progress.settle(stream, Settled(acknowledged=dict(enumerate(positions))))
+        self.objects["posting/d/r.stream.json"] = progress.model_dump_json().encode()
+
+    def entries(self, hop):
+        return parse_entries(self.objects[f"ledger/d/r/stream/{hop}.json"])
+
+
+def context():
+    return {"ti": SimpleNamespace(dag_id="d"), "run_id": "r"}
+
+
+class Lake:
+    """``stream_batches``, to the two questions that are asked of it. ``batches`` are rows as in the table."""
+
+    def __init__(self):
+        self.batches: list[dict] = []
+        self.asked: list[str] = []
+
+    def commit(self, stream, shards, *, at=datetime(2026, 1, 1, tzinfo=UTC), **outcomes):
+        """``shards``: the numbers of the batch's records. What has no outcome is inserted."""
+        records = sum(map(len, shards.values()))
+        figures = {"updated": 0, "superseded": 0, "quarantined": 0, **outcomes}
+        self.batches.append(
+            {
+                "source": NAMES[stream],
+                "records": records,
+                "inserted": records - sum(figures.values()),
+                **figures,
+                "shards": shards,
+                "at": at,
+            }
+        )
+
+    def query(self, statement, *, warehouse_id=None):
+        self.asked.append(statement)
+        if "GROUP BY" in statement:
+            return self._committed()
+        return [
+            [
+                batch["source"],
+                "q",
+                str(number),
+                *(str(batch[name]) for name in ("records", "inserted", "updated", "superseded", "quarantined")),
+                json.dumps(
+                    [
+                        {"shard_id": s, "first": str(min(n)), "last": str(max(n)), "records": len(n)}
+                        for s, n in batch["shards"].items()
+                    ]
+                ),
+            ]
+            for number, batch in enumerate(self.batches)
+        ]
+
+    def _committed(self):
+        found: dict = {}
+        for batch in self.batches:
+            for shard_id, numbers in batch["shards"].items():
+                last, records, at = found.get((batch["source"], shard_id), (0, 0, 0))
+                millis = int(batch["at"].timestamp() * 1000)
+                found[batch["source"], shard_id] = (max(last, *numbers), records + len(numbers), max(at, millis))
+        return [[*key, f"{last:064d}", str(records), str(at)] for key, (last, records, at) in found.items()]
