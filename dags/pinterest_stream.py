@@ -14,8 +14,8 @@ is read twice changes nothing. The folder of the checkpoints must never be delet
 
 **Fails when**: the REST API or a stream is not there (run `pinterest_pipeline` once), a record is lost on the way or
 expired before it was read, or a hop cannot be counted; `reconcile.verdict` names the hop, the stream and the
-positions. `lake_stream.committed` fails when a job that should run all the time has ended, or when it commits nothing
-for `lake_stream.stalled_minutes` while records wait, and says where it stands still.
+positions. `stream.lake_stream.committed` fails when a job that should run all the time has ended, or when it commits
+nothing for `lake_stream.stalled_minutes` while records wait, and says where it stands still.
 
 **Undo**: nothing in the source changes. What a run added stays; a replay of the same posts changes nothing. To end
 the job that runs all the time, pause this DAG and cancel the run of `<user_id>.lake_stream` on Databricks; the same
@@ -28,10 +28,9 @@ from datetime import timedelta
 
 from airflow.sdk import chain, dag
 
-from pinterest.defaults import DAG_DEFAULTS
+from pinterest.defaults import DAG_DEFAULTS, Tag
 from pinterest.posting_params import STREAM_POSTING_PARAMS
-from pinterest_stages.lake_stream import lake_stream
-from pinterest_stages.posting_stream import posting_stream
+from pinterest_stages.flows import stream
 from pinterest_stages.reconcile import reconcile
 
 
@@ -40,12 +39,12 @@ from pinterest_stages.reconcile import reconcile
     schedule="*/15 * * * *",
     dagrun_timeout=timedelta(hours=3),
     params=STREAM_POSTING_PARAMS,
-    tags=["stream"],
+    tags=[Tag.STREAM],
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
 def pinterest_stream() -> None:
-    chain(posting_stream(), lake_stream(), reconcile("stream"))
+    chain(stream(), reconcile("stream"))
 
 
 pinterest_stream()

@@ -50,18 +50,18 @@ def parse_sink_object(key: str) -> SinkObject | None:
     return SinkObject(match["topic"], int(match["partition"]), int(match["first"]))
 
 
-def seed_position(seed: int) -> str:
-    """Where the next run of this seed goes on."""
-    return f"posting/seed-{seed}.json"
+def seed_position(seed: int, path: str = "batch") -> str:
+    """Where the next run of this seed goes on: both sinks draw the same posts, each at its own pace."""
+    return f"posting/seed-{seed}{_of_path(path)}.json"
 
 
-def posting_progress(dag_id: str, run_id: str) -> str:
-    return f"posting/{dag_id}/{run_id}.json"
+def posting_progress(dag_id: str, run_id: str, path: str = "batch") -> str:
+    return f"posting/{dag_id}/{run_id}{_of_path(path)}.json"
 
 
-def refused_rows(dag_id: str, run_id: str) -> str:
+def refused_rows(dag_id: str, run_id: str, path: str = "batch") -> str:
     """Rows that the API refused, whole: JSON lines."""
-    return f"posting/{dag_id}/{run_id}.refused.jsonl"
+    return f"posting/{dag_id}/{run_id}{_of_path(path)}.refused.jsonl"
 
 
 def bookmark(user_id: str) -> str:
@@ -107,3 +107,7 @@ def report(dag_id: str, run_id: str) -> str:
 
 def report_ledger(dag_id: str, run_id: str) -> str:
     return f"reports/{dag_id}/{run_id}/ledger.json"
+
+
+def _of_path(path: str) -> str:
+    return "" if path == "batch" else f".{path}"

@@ -1,7 +1,7 @@
 """Sets of Kinesis records by shard: a range of sequence numbers, how many records of it, and a sum to tell them by.
 
 Sequence numbers of a shard grow, but not one by one: a range says nothing about what is in it without a count. They
-have up to 129 bits, so JSON has them as decimal text.
+have up to 56 digits, so JSON has them as text.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class LakeStream(Section):
     """
 
     trigger: Literal["available_now", "processing_time"] = "available_now"
-    interval_seconds: Annotated[float, Field(gt=0)] = 5
+    interval_seconds: Annotated[int, Field(ge=1)] = 5
     checkpoints: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+:/")] | None = None
     stalled_minutes: Annotated[float, Field(gt=0)] = 10
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from airflow.sdk import chain, task_group
 
 from include.code_bundle import CodeBundle
-from include.requests.databricks import job_cluster
+from include.requests.databricks import INSTANCE_PROFILE, job_cluster
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.stream_counts import TableCountsOperator
 from pinterest.operators.stream_job import NOTEBOOK, StreamJobOperator
@@ -32,7 +32,7 @@ NOTEBOOK_PARAMETERS = {
     "streams": "{{ settings().kinesis_streams | tojson }}",
     "checkpoints": "{{ settings().checkpoints }}",
     "trigger": TRIGGER,
-    "interval_seconds": "{{ '%g' % settings().lake_stream.interval_seconds }}",
+    "interval_seconds": "{{ settings().lake_stream.interval_seconds }}",
 }
 
 
@@ -46,7 +46,7 @@ def lake_stream() -> None:
         notebook_path=f"{FOLDER}/{code.content_hash}/{NOTEBOOK}",
         notebook_params=NOTEBOOK_PARAMETERS,
         job_cluster=job_cluster(),
-        instance_profile_arn="{{ settings().databricks.instance_profile_arn or '' }}",
+        instance_profile_arn=INSTANCE_PROFILE,
         trigger=TRIGGER,
         execution_timeout=timedelta(hours=2),
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException
 
-from include import bucket_layout, posting_keys
+from include import bucket_layout
 from include.ledger import Path, entries_json
 from include.posting_ledger import posting_entries
 from include.posting_order import PostingOrder
@@ -19,7 +19,7 @@ from pinterest.run_documents import RunDocuments
 
 def stream_progress(documents: RunDocuments) -> PostingProgress:
     """What the run has posted to Kinesis."""
-    key = posting_keys.progress(documents.dag_id, documents.run_id, "stream")
+    key = bucket_layout.posting_progress(documents.dag_id, documents.run_id, "stream")
     text = documents.require(key, "the stage posting_stream").decode()
     return PostingProgress.parse(text, source=f"s3://{documents.bucket}/{key}")
 
@@ -38,7 +38,7 @@ class PostingStore:
 
     def begin(self, order: PostingOrder, *, dag_id: str, run_id: str) -> PostingProgress:
         """The run's progress so far, or that of a new run at the draw its order names."""
-        key = posting_keys.progress(dag_id, run_id, self._path)
+        key = bucket_layout.posting_progress(dag_id, run_id, self._path)
         found = self._read(key)
         if found is not None:
             progress = PostingProgress.parse(found, source=f"s3://{self._bucket}/{key}")
@@ -53,7 +53,7 @@ class PostingStore:
 
     def next_draw(self, seed: int) -> int:
         """The draw after the last one that any run of this seed has posted to this sink."""
-        key = posting_keys.seed_position(seed, self._path)
+        key = bucket_layout.seed_position(seed, self._path)
         found = self._read(key)
         if found is None:
             return 0
@@ -73,7 +73,8 @@ class PostingStore:
         if refused:
             self._add_refused(progress, refused)
         self._write(
-            posting_keys.progress(progress.dag_id, progress.run_id, self._path), progress.model_dump_json(indent=2)
+            bucket_layout.posting_progress(progress.dag_id, progress.run_id, self._path),
+            progress.model_dump_json(indent=2),
         )
         if progress.seed not in self._kept_position:
             self._kept_position[progress.seed] = self.next_draw(progress.seed)
@@ -85,7 +86,7 @@ class PostingStore:
                 "run_id": progress.run_id,
                 "updated_at": datetime.now(UTC).isoformat(timespec="seconds"),
             }
-            self._write(posting_keys.seed_position(progress.seed, self._path), json.dumps(position))
+            self._write(bucket_layout.seed_position(progress.seed, self._path), json.dumps(position))
             self._kept_position[progress.seed] = progress.next_draw
 
     def write_ledger(self, progress: PostingProgress) -> None:
@@ -93,7 +94,7 @@ class PostingStore:
             self._write(bucket_layout.ledger(progress.dag_id, progress.run_id, hop, self._path), entries_json(entries))
 
     def _add_refused(self, progress: PostingProgress, refused: Sequence[RefusedRow]) -> None:
-        key = posting_keys.refused_rows(progress.dag_id, progress.run_id, self._path)
+        key = bucket_layout.refused_rows(progress.dag_id, progress.run_id, self._path)
         kept = (self._read(key) or "").splitlines()
         known = {(line["stream"], line["draw"]) for line in map(json.loads, kept)}
         added = [

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
 
 QUARANTINED = "quarantine"
+OTHER_MAKES_IT = 30  # seconds
 
 CONFIGURATION = {
     "spark.sql.session.timeZone": "UTC",
@@ -68,9 +72,18 @@ class Lake:
                 f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({columns}) USING delta {layout} "
                 f"TBLPROPERTIES ({', '.join(properties)})"
             )
-        except Exception:
-            if not self.spark.catalog.tableExists(self.name(table)):
+        except (DeltaConcurrentModificationException, AnalysisException):
+            if not self._appears(table):
                 raise
+
+    def _appears(self, table: str) -> bool:
+        """Whether the table is there soon: of two that make it one is refused before the other is done."""
+        deadline = time.monotonic() + OTHER_MAKES_IT
+        while not self.spark.catalog.tableExists(self.name(table)):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
 
     def insert_missing(self, table: str, rows: DataFrame, on: str) -> int:
         """Add the rows that ``on`` (over the aliases ``stored`` and ``row``) finds no partner for; say how many.

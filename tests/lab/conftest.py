@@ -10,6 +10,7 @@ import pytest
 from databricks_parts import Databricks, SparkWorker
 from http_backend import Backend, running_backend
 from lab_parts import running, start_aws
+from pipeline_runs import FIRST, SECOND, Pipeline, Run
 
 from lab import lifecycle
 from lab.progress import Reporter
@@ -31,6 +32,21 @@ def lab() -> Iterator[State]:
     yield lab
     if not was_up:
         lifecycle.down(lab, Reporter(quiet=True))
+
+
+@pytest.fixture(scope="session")
+def pipeline(lab) -> Pipeline:
+    return Pipeline(lab)
+
+
+@pytest.fixture(scope="session")
+def first_run(pipeline) -> Run:
+    return pipeline.run("pinterest_pipeline", posts=FIRST)
+
+
+@pytest.fixture(scope="session")
+def second_run(pipeline, first_run) -> Run:
+    return pipeline.run("pinterest_pipeline", posts=SECOND)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ STREAMS = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_dat
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
 BUCKET = f"user-{USER_ID}-bucket"
 RUN_LIMIT_SECONDS = 600
+FIRST, SECOND = 400, 150  # posts of the two runs of pinterest_pipeline that the other tests build on
 
 
 def seeds_draws(seed: int, posts: int) -> list[int]:
@@ -71,29 +72,48 @@ class Pipeline:
             if equals
         }
         aws = json.loads(self.environment["AIRFLOW_CONN_AWS_DEFAULT"])
-        self.s3 = boto3.client(
-            "s3",
-            endpoint_url=f"http://127.0.0.1:{lab.port('aws')}",
-            region_name="us-east-1",
-            aws_access_key_id=aws["login"],
-            aws_secret_access_key=aws["password"],
-        )
+        account = {
+            "endpoint_url": f"http://127.0.0.1:{lab.port('aws')}",
+            "region_name": "us-east-1",
+            "aws_access_key_id": aws["login"],
+            "aws_secret_access_key": aws["password"],
+        }
+        self.s3 = boto3.client("s3", **account)
+        self.kinesis = boto3.client("kinesis", **account)
+        self.env_file = lab.path("airflow.env")
+
+    @contextmanager
+    def changed_settings(self, folder: Path, **sections: dict[str, Any]) -> Iterator[None]:
+        """Runs see the Variable with these sections in place of its own."""
+        settings = json.loads(self.environment["AIRFLOW_VAR_PINTEREST_PIPELINE"])
+        changed = {**self.environment, "AIRFLOW_VAR_PINTEREST_PIPELINE": json.dumps(settings | sections)}
+        before, self.env_file = self.env_file, folder / "airflow.env"
+        self.env_file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in changed.items()))
+        try:
+            yield
+        finally:
+            self.env_file = before
 
     def start(self, dag_id: str, **params: Any) -> subprocess.Popen[bytes]:
         """A run in a process group of its own, logging to the lab's log folder."""
         log = self.lab.log(f"test-{dag_id}")
         return subprocess.Popen(
             [str(CHECKOUT / "bin" / "airflow"), "dags", "test", dag_id, "-c", json.dumps(params)],
-            env={**os.environ, "ENV_FILE": str(self.lab.path("airflow.env"))},
+            env={**os.environ, "ENV_FILE": str(self.env_file)},
             stdout=log.open("wb"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
 
-    def run(self, dag_id: str, **params: Any) -> Run:
+    def run(self, dag_id: str, *, on: tuple[str, Callable[[], None]] | None = None, **params: Any) -> Run:
+        """A whole run. ``on`` is a text of its log, and what to do when it stands there."""
         before = self.reports(dag_id)
         process = self.start(dag_id, **params)
         try:
+            if on is not None:
+                log = self.lab.log(f"test-{dag_id}")
+                wait_until(lambda: process.poll() is not None or on[0] in log.read_text(), on[0], deadline=300)
+                on[1]()
             exit_code = process.wait(timeout=RUN_LIMIT_SECONDS)
         finally:
             if process.poll() is None:
@@ -117,13 +137,45 @@ class Pipeline:
     @contextmanager
     def slow_api(self, seconds: float) -> Iterator[None]:
         """Every answer to a post comes so much later."""
-        faults = f"http://127.0.0.1:{self.lab.port('gateway')}/_lab/faults"
-        fault = {"method": "POST", "path": "/topics/", "latency": seconds, "times": None}
+        with self._fault("gateway", {"method": "POST", "path": "/topics/", "latency": seconds, "times": None}):
+            yield
+
+    @contextmanager
+    def slow_start_of_jobs(self, seconds: float) -> Iterator[None]:
+        """Databricks takes so much longer to begin a run."""
+        with self._fault("databricks", {"path": "jobs/run-now", "latency": seconds, "times": None}):
+            yield
+
+    @contextmanager
+    def _fault(self, service: str, fault: dict[str, Any]) -> Iterator[None]:
+        faults = f"http://127.0.0.1:{self.lab.port(service)}/_lab/faults"
         requests.post(faults, json=fault, timeout=10).raise_for_status()
         try:
             yield
         finally:
             requests.delete(faults, timeout=10).raise_for_status()
+
+    def put(self, stream: str, *records: tuple[str, bytes]) -> list[str]:
+        """Records (partition key, data) straight into the data stream; where they are: ``shard@sequence number``."""
+        answers = [
+            self.kinesis.put_record(StreamName=f"streaming-{USER_ID}-{stream}", PartitionKey=key, Data=data)
+            for key, data in records
+        ]
+        return [f"{answer['ShardId']}@{answer['SequenceNumber']}" for answer in answers]
+
+    def split_a_shard(self, stream: str) -> None:
+        name = f"streaming-{USER_ID}-{stream}"
+        shards = self.kinesis.list_shards(StreamName=name)["Shards"]
+        shard = next(one for one in shards if "EndingSequenceNumber" not in one["SequenceNumberRange"])
+        low, high = (int(shard["HashKeyRange"][end]) for end in ("StartingHashKey", "EndingHashKey"))
+        middle = str((low + high) // 2)
+        self.kinesis.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=middle)
+
+    def expire(self, stream: str, records: int) -> None:
+        """The oldest records of every shard are gone, as if their time was over."""
+        body = {"stream": f"streaming-{USER_ID}-{stream}", "records": records}
+        url = f"http://127.0.0.1:{self.lab.port('aws')}/_lab/kinesis/expire"
+        requests.post(url, json=body, timeout=30).raise_for_status()
 
     def keys(self, prefix: str) -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
@@ -144,6 +196,13 @@ class Pipeline:
         )
         assert answer.returncode == 0, answer.stderr
         return list(csv.DictReader(io.StringIO(answer.stdout)))
+
+    def databricks(self, method: str, call: str, **arguments: Any) -> dict[str, Any]:
+        token = {"Authorization": f"Bearer {self.lab.secret('databricks_token')}"}
+        url = f"http://127.0.0.1:{self.lab.port('databricks')}/api/{call}"
+        answer = requests.request(method, url, headers=token, timeout=30, **arguments)
+        answer.raise_for_status()
+        return answer.json()
 
     def count(self, table: str) -> int:
         return int(self.query(f"select count(*) as n from {table}")[0]["n"])

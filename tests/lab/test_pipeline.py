@@ -11,32 +11,17 @@ from datetime import datetime
 import pytest
 from confluent_kafka import Producer
 from oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
-from pipeline_runs import STREAMS, Pipeline, folder_files, seeds_draws
+from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, folder_files, seeds_draws
 
 from lab.state import USER_ID
 
-FIRST, SECOND, REPLAYED = 400, 150, 100
+REPLAYED = 100
 SILVER = {
     "pin": "ind, unique_id, title, description, follower_count, poster_name, tag_list, is_image_or_video, image_src,"
     " save_location, category",
     "geo": "ind, country, to_json(coordinates) as coordinates, timestamp",
     "user": "ind, user_name, age, date_joined",
 }
-
-
-@pytest.fixture(scope="module")
-def pipeline(lab) -> Pipeline:
-    return Pipeline(lab)
-
-
-@pytest.fixture(scope="module")
-def first_run(pipeline):
-    return pipeline.run("pinterest_pipeline", posts=FIRST)
-
-
-@pytest.fixture(scope="module")
-def second_run(pipeline, first_run):
-    return pipeline.run("pinterest_pipeline", posts=SECOND)
 
 
 def silver(pipeline: Pipeline, stream: str) -> list[tuple[str, ...]]:

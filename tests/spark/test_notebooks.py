@@ -13,7 +13,7 @@ import pytest
 from test_cleaning import PIN
 
 NOTEBOOKS = Path(__file__).parents[2] / "spark" / "notebooks"
-NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses")
+NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses", "stream")
 
 
 class Exit(BaseException):

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
 from include.posting_order import PostingOrder, PostingOrderError
-from pinterest.posting_params import POSTING_PARAMS
+from pinterest.posting_params import POSTING_PARAMS, STREAM_POSTING_PARAMS
 
 GOOD = [
     ("posts", 1),
@@ -85,3 +85,22 @@ def test_defaults_are_those_of_the_runbook():
 @pytest.mark.parametrize(("start", "first"), [("continue", None), ("0", 0), ("17", 17), (17, 17)])
 def test_start_is_a_draw_or_none(start, first):
     assert PostingOrder.parse(start=start).first_draw == first
+
+
+@pytest.mark.parametrize("mode", ["record", "records"])
+def test_a_dag_with_a_stream_takes_a_mode_too(mode):
+    assert copy.copy(STREAM_POSTING_PARAMS["mode"]).resolve(mode) == mode
+    assert PostingOrder.parse(mode=mode).mode == mode
+    assert {**STREAM_POSTING_PARAMS, "mode": None} == {**POSTING_PARAMS, "mode": None}
+
+
+@pytest.mark.parametrize("mode", ["rows", "", None])
+def test_a_mode_that_is_none_is_refused(mode):
+    with pytest.raises(ParamValidationError):
+        copy.copy(STREAM_POSTING_PARAMS["mode"]).resolve(mode)
+    with pytest.raises(PostingOrderError, match="mode: "):
+        PostingOrder.parse(mode=mode)
+
+
+def test_many_records_a_request_are_the_default():
+    assert STREAM_POSTING_PARAMS["mode"].value == PostingOrder().mode == "records"

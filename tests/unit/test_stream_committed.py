@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 import pytest
@@ -69,7 +70,8 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def sensor(monkeypatch, job, clock):
+def sensor(monkeypatch, job, clock, caplog):
+    caplog.set_level(logging.INFO)
     bucket = Bucket()
     bucket.posted(**POSTED)
     monkeypatch.setattr(run_documents, "S3Hook", bucket)
@@ -81,6 +83,7 @@ def sensor(monkeypatch, job, clock):
         sensor.__dict__["_settings"] = settings(lake_stream={"stalled_minutes": 10})
         sensor.__dict__["_hook"] = job
         sensor.__dict__["_kinesis"] = Shards(**kinesis)
+        sensor.__dict__["_cached_logger"] = logging.getLogger("committed")
         return sensor
 
     return make
@@ -99,15 +102,17 @@ def test_it_is_over_when_the_last_record_of_every_shard_is_committed(sensor, lak
     assert watching.poke(context()) is True
 
 
-def test_it_says_how_far_every_late_shard_is(sensor, lake, capsys):
+def test_it_says_how_far_every_late_shard_is(sensor, lake, caplog):
     lake.commit("pin", {A: [10], B: [5]}, at=datetime(2026, 1, 1, 12, tzinfo=UTC))
     sensor().poke(context())
 
-    told = capsys.readouterr().out
-    assert f"pin: {NAMES['pin']} {A} is committed up to 10 (last commit 2026-01-01T12:00:00+00:00)" in told
+    told = caplog.text
+    assert (
+        f"pin: 1 shards are late: {NAMES['pin']} {A} is committed up to 10 (last commit 2026-01-01T12:00:00+00:00)"
+        in told
+    )
     assert "record 12 waits since 2026-01-01T12:30:00+00:00" in told
-    assert f"geo: {NAMES['geo']} {A} is committed up to nothing (last commit none yet)" in told
-    assert B not in "".join(line for line in told.splitlines() if "pin:" in line)
+    assert f"geo: 1 shards are late: {NAMES['geo']} {A} is committed up to nothing (last commit none yet)" in told
 
 
 def test_a_stream_that_stands_still_fails_naming_where(sensor, lake, clock):
@@ -165,17 +170,17 @@ def test_a_job_that_ended_when_all_was_committed_is_no_matter_of_this_run(sensor
     assert sensor().poke(context()) is True
 
 
-def test_a_job_that_was_to_end_is_looked_at_once(sensor, job, capsys):
+def test_a_job_that_was_to_end_is_looked_at_once(sensor, job, caplog):
     job.state = {"life_cycle_state": "TERMINATED"}
 
     assert sensor("available_now").poke(context()) is True
-    assert "left these records behind" in capsys.readouterr().out
+    assert "left these records behind" in caplog.text
 
 
-def test_nobody_waits_for_records_that_have_expired(sensor, lake, capsys):
+def test_nobody_waits_for_records_that_have_expired(sensor, lake, caplog):
     lake.commit("geo", {A: [3]})
     lake.commit("user", {B: [7, 8]})
     lake.commit("pin", {A: [10]})
 
     assert sensor(kinesis={"pin": {}}).poke(context()) is True
-    assert f"{A}@10-12: not committed, and not there any more" in capsys.readouterr().out
+    assert f"{A}@10-12: not committed, and not there any more" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -108,6 +109,7 @@ def launch(databricks, trigger, *, run="run 1", attempt=1, profile=""):
         poll_seconds=0,
     )
     operator.__dict__["hook"] = databricks
+    operator.__dict__["_cached_logger"] = logging.getLogger("stream_job")
     pushed = {}
     ti = SimpleNamespace(
         dag_id="d", try_number=attempt, id=f"uuid of {run}", xcom_push=lambda key, value: pushed.update({key: value})
@@ -260,24 +262,26 @@ def test_a_run_without_end_is_started_and_left_running():
     assert databricks.named("runs/cancel") == []
 
 
-def test_the_run_that_goes_on_is_adopted_whoever_started_it(capsys):
+def test_the_run_that_goes_on_is_adopted_whoever_started_it(caplog):
+    caplog.set_level(logging.INFO)
     databricks = Databricks(states=ENDLESS)
     launch(databricks, PROCESSING_TIME, run="run 1")[1]()
     result, _ = launch(databricks, PROCESSING_TIME, run="run 2")[1]()
 
     assert result["run_id"] == 100
     assert len(databricks.runs) == 1
-    assert "newest code" not in capsys.readouterr().out
+    assert "newest code" not in caplog.text
 
 
-def test_an_adopted_run_of_older_code_is_told(capsys):
+def test_an_adopted_run_of_older_code_is_told(caplog):
+    caplog.set_level(logging.INFO)
     databricks = Databricks(states=ENDLESS)
     job = databricks.create({"name": NAME})
     databricks.add(["RUNNING"], {"trigger": PROCESSING_TIME}, job["job_id"], code="/Shared/x/old/stream")
 
     launch(databricks, PROCESSING_TIME)[1]()
 
-    assert f"/Shared/x/old/stream, and the newest code is {CODE}" in capsys.readouterr().out
+    assert f"/Shared/x/old/stream, and the newest code is {CODE}" in caplog.text
 
 
 def test_two_starters_that_find_no_run_start_one():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseOperator, 
 from airflow.providers.databricks.operators.databricks import DatabricksJobRunLink
 
 from include.lake_counts import parse_exit
+from include.requests.databricks import with_instance_profile
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 
 AVAILABLE_NOW = "available_now"
@@ -102,9 +102,7 @@ class StreamJobOperator(BaseOperator):
 
     def _job(self) -> dict[str, Any]:
         """A second run is refused, not queued: it would find the first one's work done, or wait for ever."""
-        cluster = copy.deepcopy(dict(self.job_cluster))
-        if self.instance_profile_arn:
-            cluster["new_cluster"]["aws_attributes"] = {"instance_profile_arn": self.instance_profile_arn}
+        cluster = with_instance_profile(self.job_cluster, self.instance_profile_arn)
         task = {
             "task_key": NOTEBOOK,
             "job_cluster_key": cluster["job_cluster_key"],

@@ -37,7 +37,7 @@ class _Late(NamedTuple):
         committed = "none yet" if self.committed_at is None else self.committed_at.isoformat(timespec="seconds")
         waited = (datetime.now(UTC) - self.waits_since).total_seconds()
         return (
-            f"{self.stream}: {self.source} {self.shard_id} is committed up to {read_to} (last commit {committed}); "
+            f"{self.source} {self.shard_id} is committed up to {read_to} (last commit {committed}), and "
             f"record {self.waits_from} waits since {self.waits_since.isoformat(timespec='seconds')}, {waited:.0f} s"
         )
 
@@ -59,7 +59,7 @@ class CommittedStreamSensor(BaseSensorOperator):
         self,
         *,
         run: Any,
-        poke_interval: float = 5,
+        poke_interval: float = 10,
         aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
     ) -> None:
@@ -79,8 +79,8 @@ class CommittedStreamSensor(BaseSensorOperator):
             for one in ranges
             if (found := self._late(stream, one, committed))
         ]
-        for one in late:
-            self.log.info("%s", one)
+        for stream in STREAMS:
+            self._say(stream, [one for one in late if one.stream == stream])
         if not late:
             return True
         if self.run["trigger"] == AVAILABLE_NOW:
@@ -124,6 +124,10 @@ class CommittedStreamSensor(BaseSensorOperator):
                 last = max(one.at for one in shards).isoformat(timespec="seconds")
                 self.log.info("%s: %d more records in, last commit %s", stream, records - before, last)
 
+    def _say(self, stream: Stream, late: Sequence[_Late]) -> None:
+        if late:
+            self.log.info("%s: %d shards are late: %s", stream, len(late), min(late, key=lambda one: one.waits_since))
+
     def _late(self, stream: Stream, posted: ShardRange, committed: Mapping[tuple[str, str], Committed]) -> _Late | None:
         source = self._settings.kinesis_stream(stream)
         reached = committed.get((source, posted.shard_id))
@@ -158,7 +162,7 @@ class CommittedStreamSensor(BaseSensorOperator):
         minutes = self._settings.lake_stream.stalled_minutes
         stalled = [one for one in late if time.monotonic() - self._moved_at[one.stream] > minutes * 60]
         if stalled:
-            told = "\n".join(f"  {one}" for one in stalled)
+            told = "\n".join(f"  {one.stream}: {one}" for one in stalled)
             raise AirflowFailException(
                 f"The job runs and has committed nothing for {minutes:g} minutes, while records wait:\n{told}\n"
                 f"Look at the log of its run {self.run['run_id']}"

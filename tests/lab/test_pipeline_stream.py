@@ -1,0 +1,117 @@
+"""The stream as a user runs it, on the whole lab: the rows are in the tables, once, and a loss is told.
+
+Follows the tests of the batch and goes on with their lake; each run adds to the tables of the one before.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lab_parts import wait_until
+from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, seeds_draws
+
+from lab.state import USER_ID
+
+VALUES = {
+    "pin": "ind, unique_id, title, description, follower_count, poster_name, tag_list, is_image_or_video, image_src,"
+    " save_location, category",
+    "geo": "ind, country, coordinates, timestamp",
+    "user": "ind, user_name, age, date_joined",
+}
+POSITION = "concat(_shard_id, '@', _sequence_number)"
+
+
+def table(stream: str) -> str:
+    return f"`{USER_ID}_{stream}_table`"
+
+
+def rows_of(pipeline: Pipeline, stream: str) -> list[dict[str, str]]:
+    return pipeline.query(f"select ind, {POSITION} as position from {table(stream)} order by ind")
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_tables_hold_what_the_ledger_says(pipeline, first_run, second_run, stream):
+    stored = [run.entry("table", stream, "stream") for run in (first_run, second_run)]
+
+    assert [entry["records_in"] for entry in stored] == [FIRST, SECOND]
+    batches = f"select sum(inserted) as n, sum(records) as records from stream_batches where stream = '{stream}'"
+    assert pipeline.query(batches) == [{"n": str(pipeline.count(table(stream))), "records": str(FIRST + SECOND)}]
+    assert pipeline.count(table(stream)) == len(set(seeds_draws(100, FIRST + SECOND)))
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_both_ways_end_in_the_same_rows(pipeline, second_run, stream):
+    batch, streamed = (f"select {VALUES[stream]} from {name}" for name in (f"`{stream}`", table(stream)))
+    posted = f"where ind in (select ind from {table(stream)})"
+
+    for one, other in ((f"{batch} {posted}", streamed), (streamed, batch)):
+        assert pipeline.query(f"select count(*) as n from ({one} except all {other})") == [{"n": "0"}]
+
+
+def test_poison_and_a_split_shard_between_two_runs(pipeline, second_run):
+    good = {"ind": 3_000_000, "first_name": "Good", "last_name": "Row", "age": 30, "date_joined": "2016-01-01 00:00:00"}
+    poison = {
+        "not_json_object": ("pin", b"not json"),
+        "array_of_rows": ("user", json.dumps([good, good]).encode()),
+        "wrong_stream": ("geo", json.dumps(good).encode()),
+        "no_ind": ("user", json.dumps({**good, "ind": None}).encode()),
+    }
+    positions = {reason: pipeline.put(stream, ("1", data))[0] for reason, (stream, data) in poison.items()}
+    (passed,) = pipeline.put("user", ("3000000", json.dumps(good).encode()))
+    for stream in STREAMS:
+        pipeline.split_a_shard(stream)
+
+    run = pipeline.run("pinterest_stream", posts=120)
+
+    run.assert_reconciled()
+    for reason, position in positions.items():
+        found = pipeline.query(f"select stream, reason from quarantine where object = '{position}'")
+        assert [(row["stream"], row["reason"]) for row in found] == [(poison[reason][0], reason)]
+    told = f"select user_name, {POSITION} as position from {table('user')} where ind = 3000000"
+    assert pipeline.query(told) == [{"user_name": "Good Row", "position": passed}]
+
+
+def test_a_replay_adds_no_row(pipeline, second_run):
+    before = {stream: [row["ind"] for row in rows_of(pipeline, stream)] for stream in STREAMS}
+
+    run = pipeline.run("pinterest_stream", posts=60, start="0", mode="record")
+
+    run.assert_reconciled()
+    assert {stream: [row["ind"] for row in rows_of(pipeline, stream)] for stream in STREAMS} == before
+
+
+def test_records_that_expire_before_they_are_read_are_called_lost_with_their_range(pipeline, second_run):
+    def expire() -> None:
+        pipeline.expire("geo", records=1_000_000)
+
+    with pipeline.slow_start_of_jobs(seconds=10):
+        run = pipeline.run("pinterest_stream", posts=40, on=("end task task_id=stream.posting_stream.shards", expire))
+
+    assert run.exit_code != 0
+    findings = {(one["stream"], one["hop"]): one for one in run.ledger["verdict"]["findings"]}
+    lost = findings["geo", "table"]
+    assert (lost["status"], lost["records"]) == ("lost", 40)
+    assert lost["positions"]
+    assert all("@" in position for position in lost["positions"])
+    assert findings["pin", "table"]["status"] == findings["user", "table"]["status"] == "reconciled"
+
+
+def test_a_job_that_runs_all_the_time_is_started_once_and_serves_every_run(pipeline, second_run, tmp_path):
+    def active_runs() -> list[dict]:
+        answer = pipeline.databricks("GET", "2.2/jobs/runs/list", params={"active_only": "true"})
+        return answer.get("runs", [])
+
+    checkpoints = {"checkpoints": f"file://{pipeline.lab.path('lake', 'checkpoints')}"}
+    settings = {"lake_stream": {**checkpoints, "trigger": "processing_time", "interval_seconds": 1}}
+    with pipeline.changed_settings(tmp_path, **settings):
+        first = pipeline.run("pinterest_stream", posts=50)
+        began = active_runs()
+        second = pipeline.run("pinterest_stream", posts=50)
+
+    assert [run["run_id"] for run in active_runs()] == [run["run_id"] for run in began]
+    assert len(began) == 1
+    pipeline.databricks("POST", "2.2/jobs/runs/cancel", json={"run_id": began[0]["run_id"]})
+    wait_until(lambda: not active_runs(), "the job has ended")
+    first.assert_reconciled()
+    second.assert_reconciled()
