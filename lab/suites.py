@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from lab import lifecycle
 from lab.progress import Reporter
@@ -30,13 +32,14 @@ def test(state: State, reporter: Reporter) -> int:
     spark = state.install / "envs" / "spark" / "bin" / "python"
     java_home = {"JAVA_HOME": str(state.install / "java"), "LAB_INSTALL": str(state.install)}
     own_lab = {"LAB_STATE": str(TEST_STATE), "LAB_INSTALL": str(state.install)}
-    suites = [
-        Suite("tests without a lab", [sys.executable, "-m", "pytest", "tests/unit", "tests/dags", "tests/local"]),
-        Suite("Spark tests", [str(spark), "-m", "pytest", "tests/spark"], java_home),
-        Suite("lab tests", [sys.executable, "-m", "pytest", "tests/lab"], own_lab),
-    ]
+    plain = Suite("tests without a lab", [sys.executable, "-m", "pytest", "tests/unit", "tests/dags", "tests/local"])
+    of_spark = Suite("Spark tests", [str(spark), "-m", "pytest", "tests/spark"], java_home)
     try:
-        return run(suites, reporter)
+        return run(
+            [plain, Suite("lab tests", [sys.executable, "-m", "pytest", "tests/lab"], own_lab)],
+            reporter,
+            beside=of_spark,
+        )
     finally:
         lifecycle.down(State.open(TEST_STATE, state.install), reporter)
 
@@ -54,13 +57,15 @@ def check(reporter: Reporter) -> int:
 
 
 def bench(state: State, reporter: Reporter) -> int:
-    """Both benchmarks print a table and end with a line of JSON. The lab must be up for them."""
+    """Each benchmark prints a table and ends with a line of JSON. The lab is up for those that post."""
     lifecycle.up(state, reporter)
     spark = state.install / "envs" / "spark" / "bin" / "python"
     java_home = {"JAVA_HOME": str(state.install / "java"), "LAB_INSTALL": str(state.install)}
     suites = [
         Suite("posting", [sys.executable, "benchmarks/posting.py"], state.environment()),
+        Suite("posting to Kinesis", [sys.executable, "benchmarks/posting_stream.py"], state.environment()),
         Suite("lake", [str(spark), "benchmarks/lake.py"], java_home),
+        Suite("stream", [str(spark), "benchmarks/stream.py"], java_home),
     ]
     return run(suites, reporter)
 
@@ -69,13 +74,39 @@ def bench_demo(reporter: Reporter) -> int:
     return run([Suite("demo", [sys.executable, "benchmarks/demo.py"])], reporter)
 
 
-def run(suites: list[Suite], reporter: Reporter) -> int:
-    """Run all, also after a failure, and say at the end which failed."""
-    failed = []
-    for suite in suites:
-        reporter.say(f"{suite.name}: {' '.join(suite.command[1:])}")
-        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), **suite.environment}
-        if subprocess.run(suite.command, cwd=CHECKOUT, env=environment).returncode != 0:
+def run(suites: list[Suite], reporter: Reporter, *, beside: Suite | None = None) -> int:
+    """Run all, also after a failure, and say at the end which failed.
+
+    ``beside`` runs at the same time as the first, and is shown when both have ended.
+    """
+    failed: list[str] = []
+    running: list[subprocess.Popen[bytes]] = []
+
+    def await_end(process: subprocess.Popen[bytes], suite: Suite) -> None:
+        if process.wait() != 0:
             failed.append(suite.name)
+
+    try:
+        with TemporaryFile("w+") as shown_later:
+            if beside:
+                running.append(start(beside, reporter, shown_later))
+            for number, suite in enumerate(suites):
+                running.append(start(suite, reporter))
+                await_end(running[-1], suite)
+                if beside and number == 0:
+                    await_end(running[0], beside)
+                    shown_later.seek(0)
+                    print(f"{beside.name}:\n{shown_later.read()}", flush=True)
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
     reporter.say(f"failed: {', '.join(failed)}" if failed else "all passed")
     return 1 if failed else 0
+
+
+def start(suite: Suite, reporter: Reporter, output: IO[str] | None = None) -> subprocess.Popen[bytes]:
+    reporter.say(f"{suite.name}: {' '.join(suite.command[1:])}")
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), **suite.environment}
+    return subprocess.Popen(suite.command, cwd=CHECKOUT, env=environment, stdout=output, stderr=output)

@@ -6,9 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
-from pyspark.errors import AnalysisException
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
@@ -72,7 +71,7 @@ class Lake:
                 f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({columns}) USING delta {layout} "
                 f"TBLPROPERTIES ({', '.join(properties)})"
             )
-        except (DeltaConcurrentModificationException, AnalysisException):
+        except PySparkException:
             if not self._appears(table):
                 raise
 

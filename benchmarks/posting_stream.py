@@ -1,0 +1,109 @@
+"""Records per second through the REST API into Kinesis: one record a request, as the seeds do, beside many.
+
+Needs a running lab (``make lab``). Both modes are what the task ``posting_stream.post`` does: rows read from the
+source, sent over as many connections a stream, every record's answer checked. They put into data streams of their own,
+which are removed again. Prints a table and, as the last line, the same figures as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "plugins"), str(ROOT / "benchmarks")]
+
+from posting import SEED, Stack, find_stack, rate  # noqa: E402
+
+from include.kinesis_sender import KinesisSender  # noqa: E402
+from include.posting import Posting  # noqa: E402
+from include.posting_progress import PostingProgress  # noqa: E402
+from include.posting_requests import Mode  # noqa: E402
+from include.record_sender import RetryPolicy  # noqa: E402
+from include.settings import STREAMS, Stream  # noqa: E402
+from include.source_tables import SourceTables  # noqa: E402
+
+MODES: tuple[Mode, ...] = ("record", "records")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--posts", type=int, default=10_000, help="posts of a round in mode records")
+    parser.add_argument("--single-posts", type=int, default=500, help="posts of a round in mode record")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of both; the median counts")
+    given = parser.parse_args()
+    stack = find_stack()
+    posts = {"record": given.single_posts, "records": given.posts}
+    figures: dict[Mode, list[float]] = {mode: [] for mode in MODES}
+    with bench_streams() as streams:
+        for _ in range(given.rounds):
+            for mode in MODES:
+                figures[mode].append(rate(posts[mode], lambda mode=mode: post(stack, streams, posts[mode], mode)))
+    one, many = (statistics.median(figures[mode]) for mode in MODES)
+    print(f"{'records/s':>12}  {'rounds':>20}")
+    for mode in MODES:
+        print(f"{statistics.median(figures[mode]):12.0f}  {' '.join(f'{of:.0f}' for of in figures[mode]):>20}  {mode}")
+    print(f"many records a request are {many / one:.1f} times one")
+    told = {"record_records_per_second": round(one, 1), "records_records_per_second": round(many, 1)}
+    print(json.dumps({"benchmark": "posting_stream", **told, "times": round(many / one, 1)}))
+
+
+@contextmanager
+def bench_streams() -> Iterator[dict[Stream, str]]:
+    """Three data streams like the pipeline's; gone afterwards."""
+    from pinterest.hooks.kinesis import KinesisStreamHook
+
+    client: Any = KinesisStreamHook(aws_conn_id="aws_default").conn
+    streams: dict[Stream, str] = {stream: f"bench-{uuid.uuid4().hex[:8]}-{stream}" for stream in STREAMS}
+    for name in streams.values():
+        client.create_stream(StreamName=name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+        client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    try:
+        yield streams
+    finally:
+        for name in streams.values():
+            client.delete_stream(StreamName=name)
+
+
+def post(stack: Stack, streams: dict[Stream, str], posts: int, mode: Mode) -> None:
+    from pinterest.operators.posting import CONNECTIONS_A_STREAM, CONNECTIONS_OF_SINGLE_RECORDS
+
+    stop = threading.Event()
+    progress = PostingProgress(path="stream", dag_id="bench", run_id="bench", seed=SEED, first_draw=0, posts=posts)
+    senders = {
+        stream: [
+            KinesisSender(
+                stream,
+                invoke_url=stack.invoke_url,
+                stream_name=streams[stream],
+                api_key=stack.api_key,
+                mode=mode,
+                policy=RetryPolicy(),
+                stop=stop,
+            )
+            for _ in range(CONNECTIONS_A_STREAM if mode == "records" else CONNECTIONS_OF_SINGLE_RECORDS)
+        ]
+        for stream in STREAMS
+    }
+    with SourceTables(stack.engine(), connection_id="pinterest_source") as source:
+        Posting(progress, source=source, senders=senders, batch_size=500, paced=False, stop=stop).run(
+            lambda progress, refused: None
+        )
+    for sender in chain.from_iterable(senders.values()):
+        sender.close()
+    stored = {one.acknowledged for one in progress.streams.values()}
+    if stored != {posts}:
+        raise SystemExit(f"put {posts} records a stream, {stored} were acknowledged: the figures mean nothing")
+
+
+if __name__ == "__main__":
+    main()
