@@ -117,17 +117,21 @@ def fetch_report(state: State, run_id: str) -> dict[str, Any]:
 
 
 def ledger_table(ledger: dict[str, Any]) -> str:
-    """A line per stream and hop; columns of nothing but zeros are left out."""
-    verdicts = {(finding["stream"], finding["hop"]): finding for finding in ledger["verdict"]["findings"]}
-    entries = {(entry["stream"], entry["hop"]): entry for entry in ledger["entries"]}
+    """A line for each path, stream and hop; columns of nothing but zeros are left out."""
+    verdicts = {place(finding): finding for finding in ledger["verdict"]["findings"]}
+    entries = {place(entry): entry for entry in ledger["entries"]}
     always = ("records_in", "records_out")
     shown = [name for name in SUMS if name in always or any(entry[name] != 0 for entry in entries.values())]
-    rows = [("stream", "hop", *(name.removeprefix("records_") for name in shown), "verdict")]
-    for (stream, hop), finding in verdicts.items():
-        entry = entries.get((stream, hop), {})
+    rows = [("path", "stream", "hop", *(name.removeprefix("records_") for name in shown), "verdict")]
+    for where, finding in verdicts.items():
+        entry = entries.get(where, {})
         counts = (count_text(entry.get(name)) for name in shown)
-        rows.append((stream, hop, *counts, f"{finding['status']} {finding['explanation']}".rstrip()))
+        rows.append((*where, *counts, f"{finding['status']} {finding['explanation']}".rstrip()))
     return layout(rows)
+
+
+def place(counted: dict[str, Any]) -> tuple[str, str, str]:
+    return counted["path"], counted["stream"], counted["hop"]
 
 
 def count_text(count: int | None) -> str:
