@@ -24,11 +24,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "plugins"), str(ROOT / "benchmarks")]
 
 from posting import SEED, Stack, find_stack, rate  # noqa: E402
 
+from include.api_sender import RetryPolicy  # noqa: E402
 from include.kinesis_sender import KinesisSender  # noqa: E402
 from include.posting import Posting  # noqa: E402
 from include.posting_progress import PostingProgress  # noqa: E402
 from include.posting_requests import Mode  # noqa: E402
-from include.record_sender import RetryPolicy  # noqa: E402
 from include.settings import STREAMS, Stream  # noqa: E402
 from include.source_tables import SourceTables  # noqa: E402
 

@@ -14,9 +14,9 @@ from itertools import batched
 from queue import Queue
 from typing import NamedTuple, Protocol
 
+from include.api_sender import PostingStoppedError, SourceRow
 from include.emulation import draws
 from include.posting_progress import PostingProgress, RefusedRow, Settled
-from include.record_sender import PostingStoppedError, SourceRow
 from include.settings import STREAMS, Stream
 from include.source_tables import SOURCE_TABLES, SourceTables
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from include.record_sender import SourceRow
+from include.api_sender import SourceRow
 
 Mode = Literal["record", "records"]
 

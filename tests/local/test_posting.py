@@ -10,9 +10,10 @@ from itertools import chain
 import pytest
 from fake_rest_api import API_KEY, FakeRestApi, Fault
 
+from include.api_sender import PostingError, PostingStoppedError, RetryPolicy
 from include.posting import Posting
 from include.posting_progress import PostingProgress, RefusedRow
-from include.record_sender import PostingError, PostingStoppedError, RecordSender, RetryPolicy
+from include.record_sender import RecordSender
 from include.settings import STREAMS
 from include.source_tables import SourceError
 

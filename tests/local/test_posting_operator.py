@@ -12,10 +12,10 @@ from airflow.models.connection import Connection
 from fake_rest_api import API_KEY, FakeRestApi, Fault
 from sqlalchemy import create_engine
 
+from include.api_sender import PostingError, RetryPolicy
 from include.ledger import parse_entries, reconcile
 from include.posting_order import PostingOrderError
 from include.posting_progress import ProgressError
-from include.record_sender import PostingError, RetryPolicy
 from include.settings import STREAMS
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostRecordsOperator

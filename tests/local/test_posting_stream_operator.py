@@ -13,9 +13,9 @@ from fake_rest_api import API_KEY, Fault
 from fake_stream_api import THROTTLED, FakeStreamApi, kinesis_error
 from sqlalchemy import create_engine
 
+from include.api_sender import PostingError, RetryPolicy
 from include.ledger import parse_entries, reconcile
 from include.posting_order import PostingOrderError
-from include.record_sender import PostingError, RetryPolicy
 from include.settings import STREAMS
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostRecordsOperator, PutRecordsOperator

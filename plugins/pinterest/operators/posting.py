@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
 
+from include.api_sender import RetryPolicy
 from include.kinesis_sender import KinesisSender
 from include.ledger import Path
 from include.posting import Posting
 from include.posting_order import PostingOrder
 from include.posting_progress import PostingProgress, RefusedRow
-from include.record_sender import RecordSender, RetryPolicy
+from include.record_sender import RecordSender
 from include.settings import STREAMS, Stream
 from include.source_tables import SourceTables, source_engine
 from pinterest.hooks.api_gateway import ApiGatewayHook
