@@ -77,7 +77,7 @@ def bench_demo(reporter: Reporter) -> int:
 def run(suites: list[Suite], reporter: Reporter, *, beside: Suite | None = None) -> int:
     """Run all, also after a failure, and say at the end which failed.
 
-    ``beside`` runs at the same time as the first, and is shown when both have ended.
+    ``beside`` runs at the same time as the others, on the core that they leave idle, and is shown when all have ended.
     """
     failed: list[str] = []
     running: list[subprocess.Popen[bytes]] = []
@@ -90,13 +90,13 @@ def run(suites: list[Suite], reporter: Reporter, *, beside: Suite | None = None)
         with TemporaryFile("w+") as shown_later:
             if beside:
                 running.append(start(beside, reporter, shown_later))
-            for number, suite in enumerate(suites):
+            for suite in suites:
                 running.append(start(suite, reporter))
                 await_end(running[-1], suite)
-                if beside and number == 0:
-                    await_end(running[0], beside)
-                    shown_later.seek(0)
-                    print(f"{beside.name}:\n{shown_later.read()}", flush=True)
+            if beside:
+                await_end(running[0], beside)
+                shown_later.seek(0)
+                print(f"{beside.name}:\n{shown_later.read()}", flush=True)
     finally:
         for process in running:
             if process.poll() is None:
