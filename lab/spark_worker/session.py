@@ -54,6 +54,7 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
                 f"-Dderby.system.home={lake}",
                 f"-Dderby.stream.error.file={state.log('derby')}",
                 f"-Djava.io.tmpdir={scratch}",
+                "-Xss16m",  # Spark runs a recursive pattern over the error of a batch that is stopped, however long
                 "-XX:+UseG1GC -XX:G1PeriodicGCInterval=30000 -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",
             ]
         ),

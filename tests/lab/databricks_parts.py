@@ -11,7 +11,7 @@ from lab_parts import Part, start_cloud, wait_until
 
 from lab.state import State
 
-RUN_DEADLINE = 180
+RUN_DEADLINE = 300
 
 
 def start_spark(state: State) -> Part:

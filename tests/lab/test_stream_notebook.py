@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from databricks_parts import RUN_DEADLINE
 from lab_parts import client, wait_until
 
 SPARK = Path(__file__).parents[2] / "spark"
@@ -129,7 +130,7 @@ def test_a_continuous_run_takes_rows_until_it_is_cancelled_and_a_second_says_so(
     work = runs.start(trigger="processing_time")
     runs.put(0, 5)
     wait_until(lambda: runs.worker.look(work)["state"] == "RUNNING", "the notebook runs")
-    wait_until(lambda: batches(runs), "the first batch is committed", 120)
+    wait_until(lambda: batches(runs), "the first batch is committed", RUN_DEADLINE)
 
     second = runs.worker.result(runs.start())
     assert second["state"] == "FAILED"
@@ -137,7 +138,7 @@ def test_a_continuous_run_takes_rows_until_it_is_cancelled_and_a_second_says_so(
     assert runs.worker.look(work)["state"] == "RUNNING"
 
     runs.put(5, 5)
-    wait_until(lambda: batches(runs) == 2, "the second batch is committed", 120)
+    wait_until(lambda: batches(runs) == 2, "the second batch is committed", RUN_DEADLINE)
     runs.worker.cancel(work)
     assert runs.worker.result(work)["state"] == "CANCELED"
     runs.put(10, 5)
@@ -150,7 +151,7 @@ def test_a_worker_killed_in_mid_batch_loses_and_repeats_nothing(runs):
     runs.put(0, 2000)
     work = runs.start(trigger="processing_time")
     log = runs.worker.state.path("lake", "warehouse", f"{runs.name}.db", f"{USER_ID}_geo_table", "_delta_log")
-    wait_until((log / f"{1:020}.json").exists, "the first MERGE is committed", 120)
+    wait_until((log / f"{1:020}.json").exists, "the first MERGE is committed", RUN_DEADLINE)
     assert runs.worker.look(work)["state"] == "RUNNING"
 
     runs.worker.part.kill()
