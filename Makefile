@@ -31,7 +31,7 @@ doctor: ## list everything that is missing or wrong, each with its fix
 check: ## lint and types
 	@bin/lab check
 
-bench: ## benchmarks of posting and of the lake
+bench: ## benchmarks of posting, the lake and the stream
 	@bin/lab bench
 
 bench-demo: ## what the demo costs in a fresh clone: time, memory, disk
