@@ -156,10 +156,12 @@ class ApiSender(ABC):
             return Failure(str(error))
         except ApiAddressError as error:
             raise PostingError(f"{self.method} {self._url}: {error}. Look at the address.") from error
-        if answer.status == 200 or (not self._is_retried(answer) and self._is_split(answer)):
+        if answer.status == 200:
             return answer
         if self._is_retried(answer):
             return Failure(answer.said, answer.retry_after)
+        if self._is_split(answer):
+            return answer
         raise PostingError(f"{self.method} {self._url}: {answer.said}. {self._advice(answer)} {RERUN}")
 
     def _narrow_down(self, rows: Sequence[SourceRow], *, among: int, code: str, message: str, settled: Settled) -> None:

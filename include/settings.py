@@ -216,10 +216,6 @@ class Settings(Section):
     def kinesis_stream(self, stream: Stream) -> str:
         return f"streaming-{self.user_id}-{stream}"
 
-    def stream_table(self, stream: Stream) -> str:
-        """The table that the stream's rows end up in."""
-        return f"{self.user_id}_{stream}_table"
-
     @property
     def checkpoints(self) -> str:
         return (self.lake_stream.checkpoints or f"s3a://{self.bucket}/checkpoints").rstrip("/")

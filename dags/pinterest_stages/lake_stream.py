@@ -11,7 +11,7 @@ from datetime import timedelta
 from airflow.sdk import chain, task_group
 
 from include.code_bundle import CodeBundle
-from include.requests.databricks import INSTANCE_PROFILE, job_cluster
+from include.requests.databricks import INSTANCE_PROFILE, job_cluster, lake_parameters
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.stream_counts import TableCountsOperator
 from pinterest.operators.stream_job import NOTEBOOK, StreamJobOperator
@@ -21,13 +21,7 @@ FOLDER = "{{ settings().databricks.folder }}"
 TRIGGER = "{{ settings().lake_stream.trigger }}"
 
 NOTEBOOK_PARAMETERS = {
-    "run_id": "{{ run_id }}",
-    "user_id": "{{ settings().user_id }}",
-    "catalog": "{{ settings().databricks.catalog }}",
-    "schema": "{{ settings().databricks.schema_name }}",
-    "storage": "{{ settings().databricks.storage }}",
-    "secret_scope": "{{ settings().databricks.secret_scope }}",
-    "credentials_table": "{{ settings().databricks.credentials_table }}",
+    **lake_parameters("{{ run_id }}"),
     "region": "{{ settings().region }}",
     "streams": "{{ settings().kinesis_streams | tojson }}",
     "checkpoints": "{{ settings().checkpoints }}",

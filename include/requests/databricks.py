@@ -42,10 +42,14 @@ def with_instance_profile(cluster: Mapping[str, Any], arn: str) -> dict[str, Any
 
 
 def notebook_parameters(*, manifest_key: str, run_id: str) -> dict[str, str]:
-    """What every notebook of a run is given. ``s3a`` addresses work on Databricks and on any other Spark."""
+    """What every notebook of a batch run is given. ``s3a`` addresses work on Databricks and on any other Spark."""
+    return {"manifest": f"s3a://{{{{ settings().bucket }}}}/{manifest_key}", **lake_parameters(run_id)}
+
+
+def lake_parameters(run_id: str) -> dict[str, str]:
+    """What every notebook is given: whose run it is, where the lake is, how the bucket may be read."""
     lake = "settings().databricks"
     return {
-        "manifest": f"s3a://{{{{ settings().bucket }}}}/{manifest_key}",
         "run_id": run_id,
         "catalog": f"{{{{ {lake}.catalog }}}}",
         "schema": f"{{{{ {lake}.schema_name }}}}",

@@ -14,14 +14,6 @@ from include.ledger import Path, entries_json
 from include.posting_ledger import posting_entries
 from include.posting_order import PostingOrder
 from include.posting_progress import PostingProgress, RefusedRow
-from pinterest.run_documents import RunDocuments
-
-
-def stream_progress(documents: RunDocuments) -> PostingProgress:
-    """What the run has posted to Kinesis."""
-    key = bucket_layout.posting_progress(documents.dag_id, documents.run_id, "stream")
-    text = documents.require(key, "the stage posting_stream").decode()
-    return PostingProgress.parse(text, source=f"s3://{documents.bucket}/{key}")
 
 
 class PostingStore:

@@ -49,9 +49,10 @@ class RunDocuments:
         body = content.encode() if isinstance(content, str) else content
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
-    def progress(self) -> PostingProgress:
-        key = bucket_layout.posting_progress(self.dag_id, self.run_id)
-        text = self.require(key, "the stage posting").decode()
+    def progress(self, path: Path = "batch") -> PostingProgress:
+        """What the run has posted, to Kafka or to Kinesis (``stream``)."""
+        key = bucket_layout.posting_progress(self.dag_id, self.run_id, path)
+        text = self.require(key, f"the stage {'posting' if path == 'batch' else 'posting_stream'}").decode()
         return PostingProgress.parse(text, source=f"s3://{self.bucket}/{key}")
 
     def bookmark(self, user_id: str) -> Bookmark:

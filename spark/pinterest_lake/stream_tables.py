@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pinterest_lake.schemas import QUARANTINE, VALUES
-from pinterest_lake.tables import QUARANTINED, Lake
+from pinterest_lake.schemas import VALUES
+from pinterest_lake.tables import Lake
 
 STREAM_BATCHES = "stream_batches"
 
@@ -38,7 +38,7 @@ def stream_table(user_id: str, stream: str) -> str:
 def create(lake: Lake, user_id: str, streams: Iterable[str]) -> None:
     """Make the tables that are not there; a table that is there stays as it is."""
     lake.create_schema()
-    lake.create_table(QUARANTINED, QUARANTINE, "PARTITIONED BY (stream)", found_by="offset")
+    lake.create_quarantine()
     lake.create_table(STREAM_BATCHES, BATCHES, found_by="stream,batch_id,committed_at", properties=MANY_SMALL_COMMITS)
     for stream in streams:
         columns = f"{VALUES[stream]}, {LINEAGE}"

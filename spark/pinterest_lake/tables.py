@@ -51,13 +51,16 @@ class Lake:
         that the three cleaning tasks can write to it at the same time.
         """
         self.create_schema()
-        self.create_table(QUARANTINED, QUARANTINE, "PARTITIONED BY (stream)", found_by="offset")
+        self.create_quarantine()
         for stream, columns in SILVER.items():
             self.create_table(bronze(stream), BRONZE, found_by="partition,offset,ind")
             self.create_table(stream, columns, found_by="ind,_partition,_offset")
 
     def create_schema(self) -> None:
         self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog}.{self.schema}")
+
+    def create_quarantine(self) -> None:
+        self.create_table(QUARANTINED, QUARANTINE, "PARTITIONED BY (stream)", found_by="offset")
 
     def create_table(
         self, table: str, columns: str, layout: str = "", *, found_by: str, properties: Sequence[str] = ()

@@ -8,7 +8,7 @@ from stream_parts import settings
 from include.kinesis_positions import ShardRange
 from pinterest.hooks import databricks_workspace as module
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
-from pinterest.operators.stream_batches import StreamBatches
+from pinterest.stream_batches import StreamBatches
 
 
 class Warehouse(DatabricksWorkspaceHook):

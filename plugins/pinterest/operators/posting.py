@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
 
-from include.api_sender import RetryPolicy
+from include.api_sender import ApiSender, RetryPolicy
 from include.kinesis_sender import KinesisSender
 from include.ledger import Path
 from include.posting import Posting
@@ -125,10 +125,14 @@ class PostingOperator(BaseOperator):
             self._stop.set()
 
     @abstractmethod
-    def _senders(
-        self, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
-    ) -> Mapping[Stream, Sequence[RecordSender | KinesisSender]]:
-        """The connections to use side by side, by stream."""
+    def _sender(
+        self, stream: Stream, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+    ) -> ApiSender:
+        """One connection to the sink."""
+
+    def _connections(self, order: PostingOrder) -> int:
+        """How many connections a stream uses side by side."""
+        return CONNECTIONS_A_STREAM
 
     def _order(self, **more: Any) -> PostingOrder:
         return PostingOrder.parse(
@@ -148,14 +152,15 @@ class PostingOperator(BaseOperator):
 
         stop = self._stop = threading.Event()
         api = ApiGatewayHook(aws_conn_id=self.aws_conn_id)
-        senders = self._senders(
-            order,
-            invoke_url=api.find_invoke_url(
-                self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format
-            ),
-            api_key=api.kept_api_key(self.api_key_parameter),
-            stop=stop,
-        )
+        url = api.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format)
+        key = api.kept_api_key(self.api_key_parameter)
+        senders = {
+            stream: [
+                self._sender(stream, order, invoke_url=url, api_key=key, stop=stop)
+                for _ in range(self._connections(order))
+            ]
+            for stream in STREAMS
+        }
         try:
             with self._source() as source:
                 posting = Posting(
@@ -199,23 +204,17 @@ class PostRecordsOperator(PostingOperator):
         super().__init__(**kwargs)
         self.topics = topics
 
-    def _senders(
-        self, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
-    ) -> dict[Stream, list[RecordSender]]:
-        return {
-            stream: [
-                RecordSender(
-                    stream,
-                    invoke_url=invoke_url,
-                    topic=self.topics[stream],
-                    api_key=api_key,
-                    policy=self.sending,
-                    stop=stop,
-                )
-                for _ in range(CONNECTIONS_A_STREAM)
-            ]
-            for stream in STREAMS
-        }
+    def _sender(
+        self, stream: Stream, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+    ) -> RecordSender:
+        return RecordSender(
+            stream,
+            invoke_url=invoke_url,
+            topic=self.topics[stream],
+            api_key=api_key,
+            policy=self.sending,
+            stop=stop,
+        )
 
 
 class PutRecordsOperator(PostingOperator):
@@ -241,22 +240,18 @@ class PutRecordsOperator(PostingOperator):
     def _rows_at_once(self, order: PostingOrder) -> int:
         return order.batch_size if order.mode == "records" else min(order.batch_size, SINGLE_RECORDS_AT_ONCE)
 
-    def _senders(
-        self, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
-    ) -> dict[Stream, list[KinesisSender]]:
-        connections = CONNECTIONS_A_STREAM if order.mode == "records" else CONNECTIONS_OF_SINGLE_RECORDS
-        return {
-            stream: [
-                KinesisSender(
-                    stream,
-                    invoke_url=invoke_url,
-                    stream_name=self.streams[stream],
-                    api_key=api_key,
-                    mode=order.mode,
-                    policy=self.sending,
-                    stop=stop,
-                )
-                for _ in range(connections)
-            ]
-            for stream in STREAMS
-        }
+    def _connections(self, order: PostingOrder) -> int:
+        return super()._connections(order) if order.mode == "records" else CONNECTIONS_OF_SINGLE_RECORDS
+
+    def _sender(
+        self, stream: Stream, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+    ) -> KinesisSender:
+        return KinesisSender(
+            stream,
+            invoke_url=invoke_url,
+            stream_name=self.streams[stream],
+            api_key=api_key,
+            mode=order.mode,
+            policy=self.sending,
+            stop=stop,
+        )

@@ -14,9 +14,8 @@ from include.stream_counts import StreamBatch, kinesis_entry, spans, table_entry
 from pinterest.defaults import settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
-from pinterest.operators.stream_batches import StreamBatches
-from pinterest.posting_store import stream_progress
 from pinterest.run_documents import RunDocuments
+from pinterest.stream_batches import StreamBatches
 
 READERS = 4
 
@@ -38,7 +37,7 @@ class ShardCountsOperator(BaseOperator):
         documents.forget_entries("kinesis", "table", path="stream")
         hook = KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
         entries = []
-        for stream, one in stream_progress(documents).streams.items():
+        for stream, one in documents.progress("stream").streams.items():
             name = current.kinesis_stream(stream)
             found = _read(hook, name, {posted.shard_id: ([posted.span],) for posted in one.shards})
             counted = {shard_id: groups[0] for shard_id, groups in found.items()}
@@ -72,7 +71,7 @@ class TableCountsOperator(BaseOperator):
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
         documents.forget_entries("table", path="stream")
-        posted = {stream: one.shards for stream, one in stream_progress(documents).streams.items()}
+        posted = {stream: one.shards for stream, one in documents.progress("stream").streams.items()}
         handed_on = {entry.stream: entry.records_out for entry in _kinesis_entries(documents)}
         lake = StreamBatches(DatabricksWorkspaceHook(self.databricks_conn_id), current)
         batches = lake.holding({current.kinesis_stream(stream): ranges for stream, ranges in posted.items()})

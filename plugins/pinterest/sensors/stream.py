@@ -15,10 +15,9 @@ from include.settings import STREAMS, Settings, Stream
 from pinterest.defaults import settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
-from pinterest.operators.stream_batches import Committed, StreamBatches
 from pinterest.operators.stream_job import AVAILABLE_NOW, ENDED
-from pinterest.posting_store import stream_progress
 from pinterest.run_documents import RunDocuments
+from pinterest.stream_batches import Committed, StreamBatches
 
 
 class _Late(NamedTuple):
@@ -108,7 +107,7 @@ class CommittedStreamSensor(BaseSensorOperator):
 
     def _posted(self, context: Context) -> dict[Stream, list[ShardRange]]:
         documents = RunDocuments.of(context, self._settings.bucket, self.aws_conn_id)
-        return {stream: one.shards for stream, one in stream_progress(documents).streams.items()}
+        return {stream: one.shards for stream, one in documents.progress("stream").streams.items()}
 
     def _watch(self, committed: Mapping[tuple[str, str], Committed]) -> None:
         """Remember when each stream was last seen to move. The first look counts as a move."""
