@@ -129,7 +129,8 @@ class Runner:
         if not task.accepted:
             task.state, task.start_time = "PENDING", now()
             self._store.save()
-            await _unless(cancel, self._worker.start("notebooks", notebook_request(run, task)))
+            if not await self._worker.start("notebooks", notebook_request(run, task), given_up=cancel):
+                raise Canceled
             task.accepted = True
         stopping = asyncio.create_task(self._stop(task, cancel))
         try:

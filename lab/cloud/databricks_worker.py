@@ -24,19 +24,32 @@ class Worker:
         self._log = log
         self._http: aiohttp.ClientSession | None = None
 
-    async def start(self, kind: str, request: dict[str, Any], timeout: float = START_TIMEOUT) -> None:
-        """Hand work over; the worker may still be starting. Asking again with the same id does nothing."""
+    async def start(
+        self,
+        kind: str,
+        request: dict[str, Any],
+        timeout: float = START_TIMEOUT,
+        given_up: asyncio.Event | None = None,
+    ) -> bool:
+        """Hand work over; the worker may still be starting. Asking again with the same id does nothing.
+
+        False: ``given_up`` was set while the worker could not be reached, and it has not got the work. A call that is
+        under way is not cut short: nobody would know whether the work runs.
+        """
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
             try:
                 answer = await self._call("POST", f"/{kind}", request)
                 break
             except (aiohttp.ClientError, TimeoutError) as error:
+                if given_up is not None and given_up.is_set():
+                    return False
                 if asyncio.get_running_loop().time() > deadline:
                     raise WorkerGone(f"The Spark worker at {self._url} does not answer; see {self._log}") from error
                 await asyncio.sleep(RETRY_SECONDS)
         if "error" in answer:
             raise WorkerGone(f"The Spark worker refused the work: {answer['error']}")
+        return True
 
     async def look(self, id: str, beyond: str, wait: float = POLL_SECONDS) -> dict[str, Any]:
         """The work's view, once its state is another than ``beyond`` or ``wait`` seconds have passed."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import timedelta
 
+import psutil
 import pytest
 import requests
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
@@ -171,6 +172,29 @@ def test_cancel_of_one_task_leaves_its_siblings(databricks, notebooks):
     databricks.call("POST", "2.2/jobs/runs/cancel", run_id=databricks.run(run_id)["tasks"][0]["run_id"])
 
     assert results(databricks.ended(run_id)) == {"slow": "CANCELED", "quick": "SUCCESS"}
+
+
+def test_a_cancel_while_the_worker_takes_the_task_leaves_nothing_running(databricks, notebooks, client):
+    """Spark has two cores. What runs there and nobody knows of would hold both for ever."""
+    worker = psutil.Process(databricks.worker.part.process.pid)
+    worker.suspend()
+    try:
+        run_id = databricks.submit(task("slow", "/jobs/endless"))
+        wait_until(lambda: worker_is_called(databricks), "the stand-in calls the worker")
+        databricks.call("POST", "2.2/jobs/runs/cancel", run_id=run_id)
+    finally:
+        worker.resume()
+
+    assert results(databricks.ended(run_id)) == {"slow": "CANCELED"}
+    answer = client.statement_execution.execute_statement("SELECT 1", "lab", wait_timeout="50s")
+    assert answer.status.state == StatementState.SUCCEEDED
+
+
+def worker_is_called(databricks) -> bool:
+    """A connection is open that the worker, suspended, has not accepted."""
+    connections = psutil.Process(databricks.part.process.pid).net_connections()
+    port = databricks.state.port("spark")
+    return any(c.status == psutil.CONN_ESTABLISHED and c.raddr.port == port for c in connections)
 
 
 def test_a_task_past_its_time_is_timed_out(databricks, notebooks):
@@ -371,7 +395,12 @@ def test_workflow_task_group(connection, notebooks):
 
 def test_sql_statements_operator(connection):
     operator = DatabricksSQLStatementsOperator(
-        task_id="operator", statement="SELECT 1", warehouse_id="lab", polling_period_seconds=1, do_xcom_push=False
+        task_id="operator",
+        statement="SELECT 1",
+        warehouse_id="lab",
+        polling_period_seconds=1,
+        timeout=120,
+        do_xcom_push=False,
     )
 
     operator.execute({"ti": TaskInstance()})
