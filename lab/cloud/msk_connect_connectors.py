@@ -188,6 +188,7 @@ class Connectors:
     async def withdraw(self, connector: Resource) -> None:
         async with self.changing_worker:
             await self.worker.delete_connector(connector["connectorName"])
+            await self.worker.forgets(connector["connectorName"])
         self.resources.remove(connector["connectorArn"])
 
 

@@ -53,6 +53,11 @@ class Worker:
     async def delete_connector(self, name: str) -> None:
         await self._patiently("DELETE", f"/connectors/{quote(name, safe='')}")
 
+    async def forgets(self, name: str) -> None:
+        """Until the deleted connector's tasks have stopped too, which the worker does after it has answered."""
+        while await self._patiently("GET", f"/connectors/{quote(name, safe='')}/status") is not None:
+            await asyncio.sleep(RETRY_SECONDS)
+
     async def plugin_classes(self) -> set[str]:
         """Empty while the worker starts: it answers 404 before its resources are there."""
         found = await self._patiently("GET", "/connector-plugins")

@@ -55,6 +55,7 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
                 f"-Dderby.stream.error.file={state.log('derby')}",
                 f"-Djava.io.tmpdir={scratch}",
                 "-Xss16m",  # Spark runs a recursive pattern over the error of a batch that is stopped, however long
+                "-XX:ReservedCodeCacheSize=512m",  # Spark compiles code for every query, and the worker lives for days
                 "-XX:+UseG1GC -XX:G1PeriodicGCInterval=30000 -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",
             ]
         ),

@@ -38,7 +38,8 @@ def spark(tmp_path_factory):
                 "spark.driver.host": "127.0.0.1",
                 "spark.driver.bindAddress": "127.0.0.1",
                 "spark.driver.extraJavaOptions": (
-                    f"-Dderby.system.home={scratch} -Duser.timezone=America/New_York -XX:TieredStopAtLevel=1"
+                    f"-Dderby.system.home={scratch} -Duser.timezone=America/New_York "
+                    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m"  # level 1 alone has room for 48 MB of code
                 ),
                 "spark.local.dir": str(scratch),
                 "spark.sql.warehouse.dir": str(scratch / "warehouse"),
