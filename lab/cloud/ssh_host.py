@@ -180,7 +180,7 @@ def signal_group(process: Process, number: signal.Signals) -> None:
 
 
 async def start(state: State) -> list[Any]:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a lab started under nohup ignores it, and commands would inherit that
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # else a command would inherit that the lab runs under nohup
     home(state).mkdir(parents=True, exist_ok=True, mode=0o700)
     machine = Machine(state)
     authorized = asyncssh.import_authorized_keys(client_key(state).export_public_key("openssh").decode())
