@@ -1,8 +1,9 @@
 """One micro-batch into the lake, once, however often it is tried.
 
-The order of the commits makes it so: rows (MERGE by key, the greater sequence number wins), quarantine, then the
-batch's own row in ``stream_batches``. Spark asks for a batch again until all three are done: the MERGE then finds its
-rows stored, and the two appends know their batch by its number.
+The order of the commits makes it so: rows (by key, the greater sequence number wins), quarantine, then the batch's own
+row in ``stream_batches``. Spark asks for a batch again until all three are done: the first try's commit of rows is then
+found in the table's history, and the appends know their batch by its number. Rows are merged only where the table has
+some of their keys: to append costs half of it.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _store_stream(batch: Batch, stream: str, cleaned: DataFrame) -> dict[str, An
         return None
     valid = sum(shard.valid for shard in shards)
     records_in = sum(shard.records for shard in shards)
-    inserted, updated = _merge(batch, rows, stream, shards) if valid else (0, 0)
+    inserted, updated = _keep_newest(batch, rows, stream, shards) if valid else (0, 0)
     if records_in > valid:
         refused = entries(refusals(rows, stream, source), stream, batch.run_id)
         _append_once(batch, refused, QUARANTINED, writer=f"{batch.query_id}/{stream}")
@@ -110,6 +111,7 @@ def _by_shard(rows: DataFrame) -> list[Row]:
     of_shard = rows.groupBy("_shard_id").agg(
         F.count("*").alias("records"),
         F.count_if("_valid").alias("valid"),
+        F.count_if("_newest").alias("newest"),
         F.min_by("_sequence_number", number).alias("first"),
         F.max_by("_sequence_number", number).alias("last"),
         F.max("_arrived_at").alias("last_arrival"),
@@ -119,30 +121,38 @@ def _by_shard(rows: DataFrame) -> list[Row]:
     return sorted(of_shard.collect(), key=lambda shard: shard._shard_id)
 
 
-def _merge(batch: Batch, rows: DataFrame, stream: str, shards: list[Row]) -> tuple[int, int]:
+def _keep_newest(batch: Batch, rows: DataFrame, stream: str, shards: list[Row]) -> tuple[int, int]:
+    """How many of the rows were inserted and how many updated one."""
     table = stream_table(batch.user_id, stream)
     if batch.may_be_replayed:
-        already = _merged_before(batch, table)
+        already = _kept_before(batch, table)
         if already is not None:
             return already
     lowest = min(shard.lowest for shard in shards if shard.valid)
     highest = max(shard.highest for shard in shards if shard.valid)
-    columns = [field.name for field in batch.lake.table(table).schema]
+    stored = batch.lake.table(table).where(F.col("ind").between(lowest, highest))
+    newest = rows.where("_newest").select(*stored.columns)
+    if stored.join(newest, "ind", "left_semi").isEmpty():
+        _append_once(batch, newest, table, writer=batch.query_id)
+        return sum(shard.newest for shard in shards), 0
     return batch.lake.upsert(
         table,
-        rows.where("_newest").select(*columns),
+        newest,
         on=f"stored.ind = row.ind AND stored.ind BETWEEN {lowest} AND {highest}",
         when=IS_NEWER,
     )
 
 
-def _merged_before(batch: Batch, table: str) -> tuple[int, int] | None:
-    """What this batch's MERGE inserted and updated, if an earlier try got as far."""
+def _kept_before(batch: Batch, table: str) -> tuple[int, int] | None:
+    """What an earlier try of this batch inserted and updated, if it got as far."""
     commits = batch.lake.spark.sql(f"DESCRIBE HISTORY {batch.lake.name(table)} LIMIT {RECENT_COMMITS}")
-    merge = commits.where((F.col("operation") == "MERGE") & (F.col("userMetadata") == batch.mark)).first()
-    if merge is None:
+    of_batch = F.col("operation").isin("MERGE", "WRITE") & (F.col("userMetadata") == batch.mark)
+    commit = commits.where(of_batch).first()
+    if commit is None:
         return None
-    metrics = merge.operationMetrics
+    metrics = commit.operationMetrics
+    if commit.operation == "WRITE":
+        return int(metrics["numOutputRows"]), 0
     return int(metrics["numTargetRowsInserted"]), int(metrics["numTargetRowsUpdated"])
 
 

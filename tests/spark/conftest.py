@@ -64,14 +64,21 @@ def spark(tmp_path_factory):
 
 
 @pytest.fixture
-def lake(spark):
-    """An empty lake, in a session of its own as every notebook has."""
+def bare_lake(spark):
+    """A lake without tables, in a session of its own as every notebook has."""
     from pinterest_lake.tables import Lake
 
     lake = Lake(spark.newSession(), "spark_catalog", next(SCHEMAS))
-    lake.create()
+    lake.create_schema()
     yield lake
     lake.spark.sql(f"DROP SCHEMA {lake.schema} CASCADE")
+
+
+@pytest.fixture
+def lake(bare_lake):
+    """An empty lake."""
+    bare_lake.create()
+    return bare_lake
 
 
 @pytest.fixture

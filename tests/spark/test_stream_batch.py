@@ -38,15 +38,11 @@ def pin(ind, title, number, **where):
 
 
 @pytest.fixture
-def stream_lake(lake):
-    stream_tables.create(lake, USER_ID, SOURCES)
-    return lake
-
-
-@pytest.fixture
-def batch(stream_lake):
+def batch(bare_lake):
+    """The first of a query over the stream ``pin``."""
+    stream_tables.create(bare_lake, USER_ID, ["pin"])
     return Batch(
-        lake=stream_lake,
+        lake=bare_lake,
         user_id=USER_ID,
         run_id="run",
         sources={"pin": SOURCES["pin"]},
@@ -76,6 +72,8 @@ def titles(lake):
 def test_rows_are_what_the_batch_makes_of_them(batch, bucket, real_rows, stream):
     rows = real_rows[stream][:150]
     lake = batch.lake
+    lake.create()
+    stream_tables.create(lake, USER_ID, [stream])
     bucket.put(stream, rows)
     load(lake, bucket.manifest(), stream)
     clean(lake, bucket.manifest(), stream)
@@ -189,17 +187,28 @@ def test_a_batch_without_records_leaves_no_trace(batch):
     assert batch.lake.table("stream_batches").isEmpty()
 
 
-COMMITS = ["_merge", "_append_once quarantine", "_append_once stream_batches"]
+COMMITS = 3  # rows, quarantine, stream_batches
+SOME_ARE_STORED = [pin(1, "newer", 11), pin(2, "old", 12), pin(2, "new", 13), record(b"poison", 14)]
+ALL_ARE_NEW = [pin(3, "only", 11), pin(2, "old", 12), pin(2, "new", 13), record(b"poison", 14)]
 
 
-@pytest.mark.parametrize("killed_after", range(len(COMMITS) + 1), ids=["nothing", *COMMITS])
-def test_a_batch_tried_again_counts_and_writes_the_same(batch, monkeypatch, killed_after):
+@pytest.mark.parametrize(
+    ("records", "updated", "kept", "killed_after"),
+    [
+        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 0, id="nothing"),
+        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 1, id="rows merged"),
+        pytest.param(ALL_ARE_NEW, 0, {1: "first", 2: "new", 3: "only"}, 1, id="rows appended"),
+        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 2, id="quarantine"),
+        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 3, id="stream_batches"),
+    ],
+)
+def test_a_batch_tried_again_counts_and_writes_the_same(batch, monkeypatch, records, updated, kept, killed_after):
     """Killed after any of the three commits, then replayed by a run that knows nothing."""
     from pinterest_lake import stream_batch
+    from pinterest_lake.tables import Lake
 
     put(batch, pin(1, "first", 1))
     second = replace(batch, number=1)
-    records = pin(1, "newer", 11), pin(2, "old", 12), pin(2, "new", 13), record(b"poison", 14)
 
     class Killed(BaseException):
         pass
@@ -217,26 +226,28 @@ def test_a_batch_tried_again_counts_and_writes_the_same(batch, monkeypatch, kill
         return call
 
     with monkeypatch.context() as patched:
-        for name in ("_merge", "_append_once"):
-            patched.setattr(stream_batch, name, counting(getattr(stream_batch, name)))
+        for owner, name in ((Lake, "upsert"), (stream_batch, "_append_once")):
+            patched.setattr(owner, name, counting(getattr(owner, name)))
         try:
             put(second, *records)
         except Killed:
-            assert done == killed_after < len(COMMITS)
+            assert done == killed_after < COMMITS
 
     again = put(replace(second, may_be_replayed=True), *records)
 
-    assert again == figures(4, inserted=1, updated=1, superseded=1, quarantined=1)
-    assert titles(batch.lake) == {1: "newer", 2: "new"}
+    inserted = 2 - updated
+    assert again == figures(4, inserted=inserted, updated=updated, superseded=1, quarantined=1)
+    assert titles(batch.lake) == kept
     assert batch.lake.table("quarantine").count() == 1
     told = batch.lake.table("stream_batches").where("batch_id = 1").collect()
     assert [(row.records, row.inserted, row.updated, row.superseded, row.quarantined) for row in told] == [
-        (4, 1, 1, 1, 1)
+        (4, inserted, updated, 1, 1)
     ]
 
 
 def test_three_streams_of_one_query_are_kept_apart(batch):
     together = replace(batch, sources=SOURCES)
+    stream_tables.create(batch.lake, USER_ID, SOURCES)
     rows = record(PIN, 1), record(GEO, 2, stream="geo"), record(USER, 3, stream="user"), record(USER, 4)
 
     counted = put(together, *rows)
