@@ -224,6 +224,30 @@ def test_the_default_policy_waits_out_half_a_minute_of_throttling():
         assert sum(KINESIS_SENDING.wait(failures) for failures in range(1, KINESIS_SENDING.tries)) > 40
 
 
+@pytest.mark.parametrize("mode", ["record", "records"])
+def test_thirty_seconds_of_throttling_lose_nothing(api, mode):
+    """Thirty seconds on the clock of its waits, which is as fast as they are: no record is taken before."""
+    from pinterest.operators.posting import KINESIS_SENDING
+
+    class Clock(threading.Event):
+        seconds = 0.0
+
+        def wait(self, timeout=None):
+            self.seconds += timeout or 0
+            return False
+
+    clock = Clock()
+    api.fault_for = lambda request: kinesis_error(THROTTLED) if clock.seconds < 30 else None
+    sender = new_sender(api, mode, stop=clock, policy=KINESIS_SENDING)
+
+    settled = settle(sender, rows(7))
+
+    sender.close()
+    assert 30 <= clock.seconds < 90
+    assert settled.acknowledged.keys() == set(range(7))
+    assert Counter(api.keys(STREAM)) == Counter(range(1000, 1007))
+
+
 def test_waits_differ(api):
     waits = []
 
