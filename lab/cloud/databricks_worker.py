@@ -33,8 +33,8 @@ class Worker:
     ) -> bool:
         """Hand work over; the worker may still be starting. Asking again with the same id does nothing.
 
-        False: ``given_up`` was set while the worker could not be reached, and it has not got the work. A call that is
-        under way is not cut short: nobody would know whether the work runs.
+        False: ``given_up`` was set, and the worker could not be reached or did not answer in time. A call that is under
+        way is not cut short: nobody would know whether the work runs.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
