@@ -1,9 +1,9 @@
 """One micro-batch into the lake, once, however often it is tried.
 
-The order of the commits makes it so: rows (by key, the greater sequence number wins), quarantine, then the batch's own
-row in ``stream_batches``. Spark asks for a batch again until all three are done: the first try's commit of rows is then
-found in the table's history, and the appends know their batch by its number. Rows are merged only where the table has
-some of their keys: to append costs half of it.
+The order of the commits makes it so: new rows, rows of keys that are stored (the greater sequence number wins),
+quarantine, then the batch's own row in ``stream_batches``. Spark asks for a batch again until all are done: a second
+try finds nothing left to merge, the table's history says what the first one merged, and the appends know their batch by
+its number. New rows have a commit of their own because a MERGE that only inserts costs half of one that updates too.
 """
 
 from __future__ import annotations
@@ -122,38 +122,27 @@ def _by_shard(rows: DataFrame) -> list[Row]:
 
 
 def _keep_newest(batch: Batch, rows: DataFrame, stream: str, shards: list[Row]) -> tuple[int, int]:
-    """How many of the rows were inserted and how many updated one."""
+    """How many of the rows were inserted and how many updated one, as their commits say."""
     table = stream_table(batch.user_id, stream)
-    if batch.may_be_replayed:
-        already = _kept_before(batch, table)
-        if already is not None:
-            return already
+    lake = batch.lake
+    inserted, updated = _kept_before(batch, table) if batch.may_be_replayed else (0, 0)
     lowest = min(shard.lowest for shard in shards if shard.valid)
     highest = max(shard.highest for shard in shards if shard.valid)
-    stored = batch.lake.table(table).where(F.col("ind").between(lowest, highest))
-    newest = rows.where("_newest").select(*stored.columns)
-    if stored.join(newest, "ind", "left_semi").isEmpty():
-        _append_once(batch, newest, table, writer=batch.query_id)
-        return sum(shard.newest for shard in shards), 0
-    return batch.lake.upsert(
-        table,
-        newest,
-        on=f"stored.ind = row.ind AND stored.ind BETWEEN {lowest} AND {highest}",
-        when=IS_NEWER,
-    )
+    same_key = f"stored.ind = row.ind AND stored.ind BETWEEN {lowest} AND {highest}"
+    newest = rows.where("_newest").select(*lake.table(table).columns)
+    inserted += lake.insert_missing(table, newest, same_key)
+    if inserted < sum(shard.newest for shard in shards):
+        updated += lake.update(table, newest, same_key, when=IS_NEWER)
+    return inserted, updated
 
 
-def _kept_before(batch: Batch, table: str) -> tuple[int, int] | None:
-    """What an earlier try of this batch inserted and updated, if it got as far."""
-    commits = batch.lake.spark.sql(f"DESCRIBE HISTORY {batch.lake.name(table)} LIMIT {RECENT_COMMITS}")
-    of_batch = F.col("operation").isin("MERGE", "WRITE") & (F.col("userMetadata") == batch.mark)
-    commit = commits.where(of_batch).first()
-    if commit is None:
-        return None
-    metrics = commit.operationMetrics
-    if commit.operation == "WRITE":
-        return int(metrics["numOutputRows"]), 0
-    return int(metrics["numTargetRowsInserted"]), int(metrics["numTargetRowsUpdated"])
+def _kept_before(batch: Batch, table: str) -> tuple[int, int]:
+    """What an earlier try of this batch inserted and updated before it was broken off."""
+    recent = batch.lake.spark.sql(f"DESCRIBE HISTORY {batch.lake.name(table)} LIMIT {RECENT_COMMITS}")
+    of_batch = (F.col("operation") == "MERGE") & (F.col("userMetadata") == batch.mark)
+    commits = [commit.operationMetrics for commit in recent.where(of_batch).collect()]
+    inserted = sum(int(metrics["numTargetRowsInserted"]) for metrics in commits)
+    return inserted, sum(int(metrics["numTargetRowsUpdated"]) for metrics in commits)
 
 
 def _append_once(batch: Batch, rows: DataFrame, table: str, *, writer: str) -> None:

@@ -22,6 +22,7 @@ CONFIGURATION = {
     "spark.sql.streaming.triggerAvailableNowWrapper.enabled": "true",  # else a run after a crash ends with its replay
     "spark.sql.streaming.stopActiveRunOnRestart": "false",  # else a second run would end the first
     "spark.databricks.delta.merge.materializeSource": "none",  # a batch can be read again, and is kept
+    "spark.databricks.delta.autoCompact.minNumFiles": "200",  # a batch waits for compaction: with 50, too many do
 }
 NO_RECORDS = {"records": 0, "inserted": 0, "updated": 0, "superseded": 0, "quarantined": 0}
 CONCURRENT = ("already active", "concurrently", "CONCURRENT")

@@ -27,7 +27,10 @@ BATCHES = """
     last_arrival TIMESTAMP, run_id STRING, committed_at TIMESTAMP
 """
 
-MANY_SMALL_COMMITS = ("'delta.autoOptimize.autoCompact' = 'true'",)
+MANY_SMALL_COMMITS = (
+    "'delta.autoOptimize.autoCompact' = 'true'",
+    "'delta.checkpointInterval' = '100'",  # with 10, the default, every tenth commit makes its batch wait
+)
 
 
 def stream_table(user_id: str, stream: str) -> str:

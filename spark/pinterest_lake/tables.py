@@ -102,6 +102,11 @@ class Lake:
         metrics = _metrics(merge.whenMatchedUpdateAll(when).whenNotMatchedInsertAll().execute())
         return metrics.num_inserted_rows, metrics.num_updated_rows
 
+    def update(self, table: str, rows: DataFrame, on: str, when: str) -> int:
+        """Replace the rows that ``on`` finds and ``when`` allows to be replaced; say how many."""
+        merge = DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
+        return _metrics(merge.whenMatchedUpdateAll(when).execute()).num_updated_rows
+
 
 def _metrics(result: DataFrame) -> Row:
     metrics = result.first()

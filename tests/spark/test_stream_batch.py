@@ -187,23 +187,24 @@ def test_a_batch_without_records_leaves_no_trace(batch):
     assert batch.lake.table("stream_batches").isEmpty()
 
 
-COMMITS = 3  # rows, quarantine, stream_batches
 SOME_ARE_STORED = [pin(1, "newer", 11), pin(2, "old", 12), pin(2, "new", 13), record(b"poison", 14)]
 ALL_ARE_NEW = [pin(3, "only", 11), pin(2, "old", 12), pin(2, "new", 13), record(b"poison", 14)]
 
 
 @pytest.mark.parametrize(
-    ("records", "updated", "kept", "killed_after"),
+    ("records", "updated", "kept", "killed_after", "commits"),
     [
-        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 0, id="nothing"),
-        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 1, id="rows merged"),
-        pytest.param(ALL_ARE_NEW, 0, {1: "first", 2: "new", 3: "only"}, 1, id="rows appended"),
-        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 2, id="quarantine"),
-        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 3, id="stream_batches"),
+        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 1, 4, id="rows inserted"),
+        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 2, 4, id="rows updated"),
+        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 3, 4, id="quarantine"),
+        pytest.param(SOME_ARE_STORED, 1, {1: "newer", 2: "new"}, 4, 4, id="stream_batches"),
+        pytest.param(ALL_ARE_NEW, 0, {1: "first", 2: "new", 3: "only"}, 1, 3, id="all rows inserted"),
     ],
 )
-def test_a_batch_tried_again_counts_and_writes_the_same(batch, monkeypatch, records, updated, kept, killed_after):
-    """Killed after any of the three commits, then replayed by a run that knows nothing."""
+def test_a_batch_tried_again_counts_and_writes_the_same(
+    batch, monkeypatch, records, updated, kept, killed_after, commits
+):
+    """Killed after any of its commits, then replayed by a run that knows nothing."""
     from pinterest_lake import stream_batch
     from pinterest_lake.tables import Lake
 
@@ -226,12 +227,12 @@ def test_a_batch_tried_again_counts_and_writes_the_same(batch, monkeypatch, reco
         return call
 
     with monkeypatch.context() as patched:
-        for owner, name in ((Lake, "upsert"), (stream_batch, "_append_once")):
+        for owner, name in ((Lake, "insert_missing"), (Lake, "update"), (stream_batch, "_append_once")):
             patched.setattr(owner, name, counting(getattr(owner, name)))
         try:
             put(second, *records)
         except Killed:
-            assert done == killed_after < COMMITS
+            assert done == killed_after < commits
 
     again = put(replace(second, may_be_replayed=True), *records)
 
