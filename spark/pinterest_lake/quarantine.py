@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_lake.manifest import Manifest
+from pinterest_lake.records import as_text
 from pinterest_lake.tables import QUARANTINED, Lake
 
 DEAD_LETTER = (
@@ -55,12 +56,7 @@ def dead_letters(lake: Lake, manifest: Manifest, stream: str) -> DataFrame:
         "partition",
         "offset",
         F.lit(manifest.dead_letters).alias("object"),
-        _as_text("raw_base64").alias("raw"),
+        as_text(F.unbase64("raw_base64")).alias("raw"),
         "reason",
         "message",
     )
-
-
-def _as_text(base64: str) -> Column:
-    text = F.unbase64(base64).cast("string")
-    return F.when(F.is_valid_utf8(text), text).otherwise(F.concat(F.lit("base64:"), F.col(base64)))

@@ -21,6 +21,12 @@ FLAG_MALFORMED = {"columnNameOfCorruptRecord": MALFORMED}
 POSITION = "_topic STRING, _partition INT, _offset BIGINT, _timestamp BIGINT"
 
 
+def as_text(data: Column) -> Column:
+    """The bytes as UTF-8; those that are not, as ``base64:…``."""
+    text = data.cast("string")
+    return F.when(F.is_valid_utf8(text), text).otherwise(F.concat(F.lit("base64:"), F.base64(data)))
+
+
 def positioned(lines: DataFrame, stream: str) -> DataFrame:
     """Lines (column ``raw``) with their topic, partition, offset and kafka_time, and ``ind`` if it can be read.
 

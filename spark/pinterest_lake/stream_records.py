@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_lake.cleaning import CLEAN
-from pinterest_lake.records import is_valid, parsed
+from pinterest_lake.records import as_text, is_valid, parsed
 from pinterest_lake.refusals import explained
 from pinterest_lake.schemas import SOURCES
 
@@ -28,7 +28,7 @@ def cleaned(records: DataFrame, stream: str) -> DataFrame:
     every batch.
     """
     position = [F.col(name).alias(column) for name, column in POSITION.items()]
-    lines = parsed(records.select(*position, as_text("data").alias("raw")), stream)
+    lines = parsed(records.select(*position, as_text(F.col("data")).alias("raw")), stream)
     key = SOURCES[stream].key
     judged = lines.withColumn("_valid", is_valid(stream)).withColumn(key, F.when(F.col("_valid"), F.col(key)))
     refused = F.when(~F.col("_valid"), F.col("raw")).alias("_refused")
@@ -59,9 +59,3 @@ def in_order(sequence_number: str) -> Column:
     """Sequence numbers as texts that sort as numbers do. A key's later record has the greater one, also after its
     shard was split or merged."""
     return F.lpad(sequence_number, DIGITS, "0")
-
-
-def as_text(data: str) -> Column:
-    """The bytes as UTF-8; those that are not, as ``base64:…``."""
-    text = F.col(data).cast("string")
-    return F.when(F.is_valid_utf8(text), text).otherwise(F.concat(F.lit("base64:"), F.base64(data)))
