@@ -64,7 +64,9 @@ def disk_mb(folder: Path) -> int:
 
 def run_demo(checkout: Path, environment: dict[str, str]) -> float:
     started = time.monotonic()
-    subprocess.run(["make", "demo"], cwd=checkout, env=environment, check=True, stdout=sys.stderr)
+    done = subprocess.run(["make", "demo"], cwd=checkout, env=environment, stdout=sys.stderr)
+    if done.returncode:
+        raise SystemExit(f"make demo failed; its clone and logs are left in {checkout}")
     return time.monotonic() - started
 
 

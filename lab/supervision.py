@@ -21,6 +21,7 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import SupervisorTransport
 
 from lab.processes import MARK
+from lab.progress import StepError
 from lab.state import State, write_private
 
 STARTED = ("RUNNING", "STARTING", "BACKOFF")
@@ -134,7 +135,10 @@ class Supervisor:
         while not self.is_alive():
             if process.poll() is not None or time.monotonic() > deadline:
                 said = Path(log.name).read_text().strip()
-                raise RuntimeError(f"supervisord did not start: {said}\n  log: {self.state.log('supervisord')}")
+                raise StepError(
+                    f"supervisord, which runs the lab's services, did not start: {said}",
+                    f"read {self.state.log('supervisord')}; then run the same command again",
+                )
             time.sleep(0.05)
 
     def start(self, name: str) -> None:

@@ -1,0 +1,58 @@
+"""The client machine's scripts, run by bash in a home of their own against a file server on loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from client_machine import FileServer, render
+
+from pinterest.hooks.kafka_client import _stdin
+
+
+@pytest.fixture
+def web():
+    server = FileServer()
+    thread = threading.Thread(target=server.http.serve_forever)
+    thread.start()
+    yield server
+    server.http.shutdown()
+    thread.join()
+    server.http.server_close()
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(home):
+    """Run a template as the hook does. Gives (exit code, last line of stdout, stderr)."""
+
+    def run(name: str, environment=None, secrets=None, path: str | None = None, sections=None, template=None):
+        text = template or render(name, **(sections or {}))
+        done = subprocess.run(
+            ["bash", "-s"],
+            input=_stdin(text, environment or {}, secrets or {}),
+            env={"HOME": str(home), "PATH": path or os.environ["PATH"]},
+            cwd=home,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert [p.name for p in home.iterdir() if p.name.startswith(".pinterest-pipeline")] == []
+        return done.returncode, (done.stdout.strip().splitlines() or [""])[-1], done.stderr
+
+    return run
+
+
+@pytest.fixture
+def kafka(home) -> Path:
+    for folder in ("bin", "libs"):
+        (home / "kafka" / folder).mkdir(parents=True)
+    return home / "kafka"

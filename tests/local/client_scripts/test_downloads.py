@@ -1,0 +1,37 @@
+"""No script uses a download of another checksum."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from client_machine import BLANK, archive, tools, tree
+
+ARCHIVE = archive(bin__tool="#!/bin/sh\n")
+UPLOAD = {"HEADERS": "x-amz-meta-sha256: abc"}
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("install_java.sh", "java-21.tar.gz"),
+        ("install_kafka.sh", "kafka_2.13-4.3.1.tgz"),
+        ("install_iam_auth.sh", "aws-msk-iam-auth-2.3.9-all.jar"),
+        ("install_rest_proxy.sh", "kafka-rest-1.0.tar.gz"),
+        ("upload_sink_archive.sh", "sink.zip"),
+    ],
+)
+def test_no_download_with_a_wrong_checksum_is_used(run, web, home, tmp_path, script, name):
+    if script == "install_iam_auth.sh":
+        (home / "kafka/libs").mkdir(parents=True)
+    before = tree(home)
+    environment = web.offer(f"/{name}", ARCHIVE) | UPLOAD | {"SHA256": BLANK}
+
+    code, _, stderr = run(
+        script, environment, {"UPLOAD_URL": f"{web.url}/bucket/key"}, path=tools(tmp_path / "tools", None)
+    )
+
+    assert code == 1
+    assert f"expected SHA-256 {BLANK}, got {hashlib.sha256(ARCHIVE).hexdigest()}" in stderr
+    assert tree(home) == before
+    assert web.puts == []
