@@ -16,7 +16,7 @@ from pinterest.hooks.kafka_client import _stdin
 @pytest.fixture
 def web():
     server = FileServer()
-    thread = threading.Thread(target=server.http.serve_forever)
+    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
     server.http.shutdown()
