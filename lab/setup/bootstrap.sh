@@ -18,7 +18,7 @@ case "$(uname -s) $(uname -m)" in
 *) fail "This does not run on $(uname -s) $(uname -m): it needs Linux (x86-64, arm64) or macOS (Apple silicon)." ;;
 esac
 case "$PWD" in
-*[\"%\;:]*) fail "This does not run in a folder whose path holds one of \" % ; : ($PWD); move the checkout." ;;
+*[[:space:]\"%\;:]*) fail "This does not run in a folder whose path holds a blank or one of \" % ; : ($PWD); move the checkout." ;;
 esac
 
 is_python_3_12() {
