@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pymysql
@@ -63,7 +64,8 @@ def prepare(state: State, work: Work) -> None:
     work.command(
         *(server.install_db, "--no-defaults", f"--basedir={server.base}", f"--datadir={fresh}"),
         f"--lc-messages-dir={server.messages}",
-        *("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", "--user=root"),
+        *("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"),
+        *(["--user=root"] if os.geteuid() == 0 else []),  # only root may name a user, and root must
         environment=server.environment,
     )
     fresh.rename(folder / "data")
