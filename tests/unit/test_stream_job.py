@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
+from airflow.sdk.exceptions import TaskDeferred
 
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.operators.stream_job import AVAILABLE_NOW, PROCESSING_TIME, StreamJobOperator
@@ -97,7 +98,7 @@ class Databricks(DatabricksWorkspaceHook):
         return {}
 
 
-def launch(databricks, trigger, *, run="run 1", attempt=1, profile=""):
+def launch(databricks, trigger, *, run="run 1", attempt=1, profile="", deferrable=False):
     operator = StreamJobOperator(
         task_id="job",
         job_name=NAME,
@@ -107,6 +108,7 @@ def launch(databricks, trigger, *, run="run 1", attempt=1, profile=""):
         instance_profile_arn=profile,
         trigger=trigger,
         poll_seconds=0,
+        deferrable=deferrable,
     )
     operator.__dict__["hook"] = databricks
     operator.__dict__["_cached_logger"] = logging.getLogger("stream_job")
@@ -208,6 +210,37 @@ def test_a_notebook_that_fails_says_why():
 
     with pytest.raises(AirflowException, match=r"runs/100\) FAILED: StreamError: pin: no stream"):
         launch(databricks, AVAILABLE_NOW)[1]()
+
+
+def test_deferred_the_end_of_the_run_is_awaited_in_the_triggerer():
+    databricks = Databricks(states=("RUNNING",))
+    operator, execute = launch(databricks, AVAILABLE_NOW, deferrable=True)
+
+    with pytest.raises(TaskDeferred) as deferred:
+        execute()
+
+    path, arguments = deferred.value.trigger.serialize()
+    assert path.endswith(".DatabricksExecutionTrigger")
+    assert (arguments["run_id"], arguments["databricks_conn_id"]) == (100, "databricks_default")
+    databricks.runs[100]["left"] = ["TERMINATED/SUCCESS"]
+    resume = getattr(operator, deferred.value.method_name)
+    assert resume({}, {"run_id": 100}, **deferred.value.kwargs) == {
+        "conn_id": "databricks_default",
+        "job_id": 10,
+        "trigger": AVAILABLE_NOW,
+        "run_id": 100,
+        "counts": {"stream": {"pin": {"records": 3}}},
+    }
+    databricks.runs[100]["left"] = ["INTERNAL_ERROR/FAILED"]
+    databricks.output = {"error": "StreamError: pin"}
+    with pytest.raises(AirflowException, match=r"runs/100\) FAILED: StreamError: pin"):
+        resume({}, {"run_id": 100}, **deferred.value.kwargs)
+
+
+def test_a_run_without_end_is_never_deferred():
+    databricks = Databricks(states=ENDLESS)
+
+    assert launch(databricks, PROCESSING_TIME, deferrable=True)[1]()[0]["run_id"] == 100
 
 
 @pytest.mark.parametrize("trigger", [AVAILABLE_NOW, PROCESSING_TIME])

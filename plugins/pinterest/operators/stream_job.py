@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowException, BaseOperator, Context, conf
 from airflow.providers.databricks.operators.databricks import DatabricksJobRunLink
+from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 
 from include.lake_counts import parse_exit
 from include.requests.databricks import with_instance_profile
@@ -32,7 +33,7 @@ class StreamJobOperator(BaseOperator):
     ``available_now`` a run is started and its end awaited: a retry takes over the run that an earlier attempt started,
     and the run of another Airflow run is waited for. With ``processing_time`` an active run is adopted; without one,
     one is started, by any number of starters at once, and awaited until it runs. Killing the task cancels the run that
-    it waits for, but never a run without end.
+    it waits for, here or in the triggerer, but never a run without end.
 
     Returns connection, job, run and trigger, and what the notebook counted where it has ended.
 
@@ -43,6 +44,7 @@ class StreamJobOperator(BaseOperator):
     :param instance_profile_arn: profile of the cluster's machines; none where it is empty (templated)
     :param trigger: ``available_now`` or ``processing_time`` (templated)
     :param poll_seconds: between two looks
+    :param deferrable: await the end of a run in the triggerer
     """
 
     template_fields: Sequence[str] = (
@@ -67,6 +69,7 @@ class StreamJobOperator(BaseOperator):
         trigger: str,
         databricks_conn_id: str = "databricks_default",
         poll_seconds: float = 2,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,6 +81,7 @@ class StreamJobOperator(BaseOperator):
         self.trigger = trigger
         self.databricks_conn_id = databricks_conn_id
         self.poll_seconds = poll_seconds
+        self.deferrable = deferrable
         self._awaited: int | None = None
 
     @cached_property
@@ -86,14 +90,32 @@ class StreamJobOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         job_id = self.hook.job_of_name(self.job_name, self._job())
-        found = {"conn_id": self.databricks_conn_id, "job_id": job_id, "trigger": self.trigger}
+        found: dict[str, Any] = {"conn_id": self.databricks_conn_id, "job_id": job_id, "trigger": self.trigger}
         if self.trigger == PROCESSING_TIME:
             run_id = self._running(job_id, context)
             return {**found, "run_id": run_id}
         run_id = self._adopted(job_id) or self._start(job_id, self._attempt(context))
         self._awaited = run_id
         self._link(run_id, context)
-        return {**found, "run_id": run_id, "counts": self._end_of(run_id)}
+        found["run_id"] = run_id
+        if self.deferrable:
+            self.defer(
+                trigger=DatabricksExecutionTrigger(
+                    run_id=run_id,
+                    databricks_conn_id=self.databricks_conn_id,
+                    polling_period_seconds=max(1, round(self.poll_seconds)),
+                    run_page_url=self.hook.get_run_page_url(run_id),
+                    caller=type(self).__name__,
+                ),
+                method_name="execute_complete",
+                kwargs={"found": found},
+            )
+        run = self._end_awaited(run_id)
+        self._awaited = None
+        return {**found, "counts": self._counts_of(run)}
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+        return {**found, "counts": self._counts_of(self.hook.get_run(event["run_id"]))}
 
     def on_kill(self) -> None:
         if self._awaited is not None:
@@ -150,12 +172,11 @@ class StreamJobOperator(BaseOperator):
         ti = context["ti"]
         return f"{ti.dag_id}/{context['run_id']}/{ti.try_number}/{ti.id}"
 
-    def _end_of(self, run_id: int) -> dict[str, Any]:
-        """What the notebook counted."""
-        run = self._end_awaited(run_id)
-        self._awaited = None
+    def _counts_of(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """What the notebook counted, if it did not fail."""
         self._fail_if_skipped(run)
         if run["state"].get("result_state") != "SUCCESS":
+            run_id = run["run_id"]
             raise AirflowException(f"Databricks run {run_id} ({run['run_page_url']}) {self.hook.failure_of(run_id)}")
         task = run["tasks"][-1]
         counts = parse_exit(NOTEBOOK, self.hook.get_run_output(task["run_id"]))
