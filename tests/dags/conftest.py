@@ -1,30 +1,11 @@
-"""Airflow in a folder of its own: the environment is set before the first import of airflow."""
+"""The project's DAGs, as Airflow parses them."""
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
+from isolated_airflow import ROOT, isolate_airflow
 
-ROOT = Path(__file__).parents[2]
-
-AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-test-")
-atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
-
-os.environ.update(
-    {
-        "AIRFLOW_HOME": AIRFLOW_HOME,
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        "_AIRFLOW_PROCESS_CONTEXT": "client",
-    }
-)
+isolate_airflow()
 
 
 @pytest.fixture(scope="session")

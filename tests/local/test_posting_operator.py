@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 from types import SimpleNamespace
@@ -10,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.models.connection import Connection
 from fake_rest_api import API_KEY, FakeRestApi, Fault
-from sqlalchemy import create_engine
+from posting_parts import BUCKET, PASSWORD, SEED_100
 
 from include.api_sender import PostingError, RetryPolicy
 from include.ledger import parse_entries, reconcile
@@ -20,38 +19,6 @@ from include.settings import STREAMS
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostRecordsOperator
 
-BUCKET = "user-0e36c8cd403d-bucket"
-PASSWORD = "s3cret-of-the-reader"
-SEED_100 = [7528, 2863, 5730, 8304, 8731, 1313, 4315, 10794, 5494, 5069, 2923, 3089, 6063, 3454, 7554, 6145]
-
-
-class Bucket:
-    """An S3 client and its hook: objects by key."""
-
-    exceptions = SimpleNamespace(NoSuchKey=KeyError)
-
-    def __init__(self):
-        self.objects: dict[str, str] = {}
-
-    def __call__(self, **_):
-        return SimpleNamespace(get_conn=lambda: self)
-
-    def get_object(self, *, Bucket, Key):
-        assert Bucket == BUCKET
-        return {"Body": io.BytesIO(self.objects[Key].encode())}
-
-    def put_object(self, *, Bucket, Key, Body):
-        assert Bucket == BUCKET
-        self.objects[Key] = Body.decode()
-
-    def json(self, key):
-        return json.loads(self.objects[key])
-
-
-@pytest.fixture
-def bucket():
-    return Bucket()
-
 
 @pytest.fixture
 def api():
@@ -60,34 +27,11 @@ def api():
 
 
 @pytest.fixture
-def post(api, bucket, tmp_path, monkeypatch):
+def post(source, api, bucket, monkeypatch):
     """Runs the operator as run ``run_id``; keyword arguments are the run's params."""
-    engine_url = f"sqlite:///{tmp_path}/source.db"
-    with create_engine(engine_url).begin() as database:
-        for name, columns in {
-            "pinterest_data": "`index`, unique_id, title, description, poster_name, follower_count, tag_list, "
-            "is_image_or_video, image_src, downloaded, save_location, category",
-            "geolocation_data": "ind, timestamp, latitude, longitude, country",
-            "user_data": "ind, first_name, last_name, age, date_joined",
-        }.items():
-            database.exec_driver_sql(f"CREATE TABLE {name} ({columns})")
-            width = columns.count(",")
-            rows = [(key, *["x"] * width) for key in range(11_154)]
-            database.exec_driver_sql(f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 1))})", rows)
-
-    connection = Connection(
-        conn_id="pinterest_source",
-        conn_type="mysql",
-        host="db",
-        login="reader",
-        password=PASSWORD,
-        schema="pinterest_data",
-    )
     hook = SimpleNamespace(find_invoke_url=lambda *_, **__: api.url, kept_api_key=lambda _: API_KEY)
     monkeypatch.setattr(module, "S3Hook", bucket)
     monkeypatch.setattr(module, "ApiGatewayHook", lambda **_: hook)
-    monkeypatch.setattr(module.BaseHook, "get_connection", lambda _: connection)
-    monkeypatch.setattr(module, "source_engine", lambda **_: create_engine(engine_url))
 
     def run(run_id="manual__2026-01-01T00:00:00+00:00", **params):
         operator = PostRecordsOperator(

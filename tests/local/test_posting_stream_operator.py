@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from airflow.models.connection import Connection
 from fake_rest_api import API_KEY, Fault
 from fake_stream_api import THROTTLED, FakeStreamApi, kinesis_error
-from sqlalchemy import create_engine
+from posting_parts import BUCKET, SEED_100
 
 from include.api_sender import PostingError, RetryPolicy
 from include.ledger import parse_entries, reconcile
@@ -20,59 +18,13 @@ from include.settings import STREAMS
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostRecordsOperator, PutRecordsOperator
 
-BUCKET = "user-0e36c8cd403d-bucket"
-SEED_100 = [7528, 2863, 5730, 8304, 8731, 1313, 4315, 10794, 5494, 5069, 2923, 3089, 6063, 3454, 7554, 6145]
 NAMES = {stream: f"streaming-0e36c8cd403d-{stream}" for stream in STREAMS}
-
-
-class Bucket:
-    exceptions = SimpleNamespace(NoSuchKey=KeyError)
-
-    def __init__(self):
-        self.objects: dict[str, str] = {}
-
-    def __call__(self, **_):
-        return SimpleNamespace(get_conn=lambda: self)
-
-    def get_object(self, *, Bucket, Key):
-        return {"Body": io.BytesIO(self.objects[Key].encode())}
-
-    def put_object(self, *, Bucket, Key, Body):
-        self.objects[Key] = Body.decode()
-
-    def json(self, key):
-        return json.loads(self.objects[key])
-
-
-@pytest.fixture
-def bucket():
-    return Bucket()
 
 
 @pytest.fixture
 def api():
     with FakeStreamApi() as server:
         yield server
-
-
-@pytest.fixture
-def source(tmp_path, monkeypatch):
-    engine_url = f"sqlite:///{tmp_path}/source.db"
-    with create_engine(engine_url).begin() as database:
-        tables = {
-            "pinterest_data": "`index`, unique_id, title, description, poster_name, follower_count, tag_list, "
-            "is_image_or_video, image_src, downloaded, save_location, category",
-            "geolocation_data": "ind, timestamp, latitude, longitude, country",
-            "user_data": "ind, first_name, last_name, age, date_joined",
-        }
-        for name, columns in tables.items():
-            database.exec_driver_sql(f"CREATE TABLE {name} ({columns})")
-            width = columns.count(",")
-            rows = [(key, *["x"] * width) for key in SEED_100]
-            database.exec_driver_sql(f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 1))})", rows)
-    connection = Connection(conn_id="s", conn_type="mysql", host="db", login="r", password="p", schema="pinterest_data")
-    monkeypatch.setattr(module.BaseHook, "get_connection", lambda _: connection)
-    monkeypatch.setattr(module, "source_engine", lambda **_: create_engine(engine_url))
 
 
 @pytest.fixture

@@ -1,34 +1,13 @@
-"""Airflow in a folder of its own, no way to a real account (set before the first import of airflow), and no sockets."""
+"""Unit tests open no sockets."""
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
 import socket
-import tempfile
-from pathlib import Path
 
 import pytest
+from isolated_airflow import isolate_airflow
 
-ROOT = Path(__file__).parents[2]
-
-AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-test-")
-atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
-
-os.environ.update(
-    {
-        "AIRFLOW_HOME": AIRFLOW_HOME,
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "_AIRFLOW_PROCESS_CONTEXT": "client",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-)
+isolate_airflow()
 
 
 @pytest.fixture(scope="module", autouse=True)
