@@ -6,8 +6,8 @@ Kinesis and more). What is added here:
 - It answers programs on this machine only: 127.0.0.1, no call that a web page made, no administration calls
   (ministack's own reset would wipe the lab without asking for a key).
 - State on disk lags a change by less than a second, or ten times what writing it takes, where that is longer.
-  (ministack by itself saves on a clean stop only; objects of S3 it writes through.) Kinesis does not lag at all, see
-  ``lab.kinesis``. Files are readable by their owner alone.
+  (ministack by itself saves on a clean stop only; objects of S3 it writes through.) Buckets do not lag at all, nor
+  does Kinesis, see ``lab.kinesis``. Files are readable by their owner alone.
 - Kinesis keeps every record that it acknowledged, for as long as its stream says, and reads it fast.
 - ``state/ministack/apigateway.revision`` grows by a byte with every change of API Gateway, before the caller has its
   answer: the gateway stand-in knows by its size when to read the control plane again.
@@ -40,6 +40,7 @@ SAVE_DELAY = 0.3
 REVISION = "apigateway.revision"
 READ_METHODS = {"GET", "HEAD", "OPTIONS"}
 READ_OPERATIONS = (b"Get", b"Describe", b"List")
+S3 = "s3"
 KINESIS = "kinesis"
 KINESIS_TARGET = b"Kinesis_"
 EXPIRE_PATH = "/_lab/kinesis/expire"
@@ -123,7 +124,9 @@ class Changes:
     keeper: StateKeeper
     revision: Path
 
-    def note(self, path: str, target: bytes) -> None:
+    def note(self, method: str, path: str, target: bytes) -> None:
+        if method in ("PUT", "DELETE") and "/" not in path.strip("/"):
+            self.keeper.save_service(S3)
         if not target.startswith(KINESIS_TARGET):
             self.keeper.changed.set()
         if path.startswith(API_GATEWAY_PATHS):
@@ -149,7 +152,7 @@ def guarded(application: Application, changes: Changes, kinesis: Kinesis) -> App
 
         async def send_after_noting(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                changes.note(path, target)
+                changes.note(scope["method"], path, target)
             await send(message)
 
         return await application(scope, receive, send_after_noting)

@@ -75,6 +75,18 @@ def test_a_kill_loses_nothing_that_is_a_moment_old(apart):
         assert everything(apart) == EVERYTHING
 
 
+def test_a_kill_loses_no_bucket_however_young(apart):
+    part = start_aws(apart)
+    s3 = client(apart, "s3")
+    names = [f"bucket-{number}" for number in range(3)]
+    for name in names:
+        s3.create_bucket(Bucket=name)
+    s3.delete_bucket(Bucket=names.pop())
+    part.kill()
+    with running(start_aws(apart)):
+        assert [bucket["Name"] for bucket in client(apart, "s3").list_buckets()["Buckets"]] == names
+
+
 def test_a_stop_loses_nothing(apart):
     part = start_aws(apart)
     change_everything(apart)
