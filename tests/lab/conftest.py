@@ -20,6 +20,11 @@ from lab.supervision import Supervisor
 OWN_STATE = Path(__file__).parents[2] / ".lab" / "test-state"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs come last: the Spark tests, which run beside these, have then ended and leave them both cores."""
+    items.sort(key=lambda item: "pipeline" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def lab() -> Iterator[State]:
     """A whole lab, up: the one that LAB_STATE names, else one that only tests use. Its data outlives the session.
