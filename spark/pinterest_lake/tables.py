@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 
@@ -93,19 +93,22 @@ class Lake:
         Safe beside another writer: of two that would add the same row one fails, and finds it stored when it tries
         again. Literals in ``on`` that bound ``stored`` keep it from reading the table's history.
         """
-        merge = DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
+        merge = self._merge(table, rows, on)
         return _metrics(merge.whenNotMatchedInsertAll().execute()).num_inserted_rows
 
     def upsert(self, table: str, rows: DataFrame, on: str, when: str) -> tuple[int, int]:
         """Add or replace rows; ``when`` says which stored rows may be. Says how many were added and replaced."""
-        merge = DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
+        merge = self._merge(table, rows, on)
         metrics = _metrics(merge.whenMatchedUpdateAll(when).whenNotMatchedInsertAll().execute())
         return metrics.num_inserted_rows, metrics.num_updated_rows
 
     def update(self, table: str, rows: DataFrame, on: str, when: str) -> int:
         """Replace the rows that ``on`` finds and ``when`` allows to be replaced; say how many."""
-        merge = DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
+        merge = self._merge(table, rows, on)
         return _metrics(merge.whenMatchedUpdateAll(when).execute()).num_updated_rows
+
+    def _merge(self, table: str, rows: DataFrame, on: str) -> DeltaMergeBuilder:
+        return DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
 
 
 def _metrics(result: DataFrame) -> Row:

@@ -104,7 +104,6 @@ class StreamJobOperator(BaseOperator):
                     run_id=run_id,
                     databricks_conn_id=self.databricks_conn_id,
                     polling_period_seconds=max(1, round(self.poll_seconds)),
-                    run_page_url=self.hook.get_run_page_url(run_id),
                     caller=type(self).__name__,
                 ),
                 method_name="execute_complete",

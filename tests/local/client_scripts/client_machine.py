@@ -16,6 +16,8 @@ from pinterest.defaults import TEMPLATES
 
 USER_ID = "0e36c8cd403d"
 BLANK = "0" * 64
+TOPICS = " ".join(f"{USER_ID}.{s}" for s in ("pin", "geo", "user"))
+UPLOAD = {"HEADERS": "x-amz-meta-sha256: abc\nx-amz-checksum-sha256: def="}
 
 
 def settings(**sections) -> Settings:
@@ -89,6 +91,9 @@ def archive(**files: str) -> bytes:
             info.size, info.mode = len(text.encode()), 0o755
             tar.addfile(info, io.BytesIO(text.encode()))
     return buffer.getvalue()
+
+
+KAFKA = archive(**{"kafka_2.13-4.3.1__bin__kafka-topics.sh": "#!/bin/sh\n", "kafka_2.13-4.3.1__libs__x.jar": "x"})
 
 
 def tree(folder: Path) -> dict[str, tuple[bytes, int]]:

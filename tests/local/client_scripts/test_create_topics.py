@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from client_machine import USER_ID
+from client_machine import TOPICS, USER_ID
 
 FAKE_TOPICS = """\
 #!/usr/bin/env python3
@@ -30,7 +30,7 @@ if "--create" in arguments:
 """
 TOPICS_ENVIRONMENT = {
     "BOOTSTRAP_SERVERS": "b1:9092",
-    "TOPICS": " ".join(f"{USER_ID}.{s}" for s in ("pin", "geo", "user")),
+    "TOPICS": TOPICS,
     "DEAD_LETTER_TOPIC": f"{USER_ID}-dead-letters",
     "PARTITIONS": "3",
     "REPLICATION_FACTOR": "1",

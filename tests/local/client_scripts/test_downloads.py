@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from client_machine import BLANK, archive, tools, tree
-
-ARCHIVE = archive(bin__tool="#!/bin/sh\n")
-UPLOAD = {"HEADERS": "x-amz-meta-sha256: abc"}
+from client_machine import BLANK, KAFKA, UPLOAD, tools, tree
 
 
 @pytest.mark.parametrize(
@@ -25,13 +22,13 @@ def test_no_download_with_a_wrong_checksum_is_used(run, web, home, tmp_path, scr
     if script == "install_iam_auth.sh":
         (home / "kafka/libs").mkdir(parents=True)
     before = tree(home)
-    environment = web.offer(f"/{name}", ARCHIVE) | UPLOAD | {"SHA256": BLANK}
+    environment = web.offer(f"/{name}", KAFKA) | UPLOAD | {"SHA256": BLANK}
 
     code, _, stderr = run(
         script, environment, {"UPLOAD_URL": f"{web.url}/bucket/key"}, path=tools(tmp_path / "tools", None)
     )
 
     assert code == 1
-    assert f"expected SHA-256 {BLANK}, got {hashlib.sha256(ARCHIVE).hexdigest()}" in stderr
+    assert f"expected SHA-256 {BLANK}, got {hashlib.sha256(KAFKA).hexdigest()}" in stderr
     assert tree(home) == before
     assert web.puts == []

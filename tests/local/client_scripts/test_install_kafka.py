@@ -6,9 +6,7 @@ import hashlib
 import os
 
 import pytest
-from client_machine import BLANK, archive, tree
-
-KAFKA = archive(**{"kafka_2.13-4.3.1__bin__kafka-topics.sh": "#!/bin/sh\n", "kafka_2.13-4.3.1__libs__x.jar": "x"})
+from client_machine import BLANK, KAFKA, archive, tree
 
 
 def test_kafka_is_unpacked_once(run, web, home):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from client_machine import USER_ID
+from client_machine import TOPICS, USER_ID
 
-TOPICS = " ".join(f"{USER_ID}.{s}" for s in ("pin", "geo", "user"))
 OFFSETS_HEADER = "GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID"
 
 

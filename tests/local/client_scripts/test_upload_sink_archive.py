@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from client_machine import BLANK
-
-UPLOAD = {"HEADERS": "x-amz-meta-sha256: abc\nx-amz-checksum-sha256: def="}
+from client_machine import BLANK, UPLOAD
 
 
 def test_upload_carries_the_signed_headers(run, web, home):
