@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_lake.manifest import Interval, Landed, LandedObject, Manifest
+from pinterest_lake.manifest import Held, Interval, Landed, LandedObject, Manifest
 from pinterest_lake.quarantine import dead_letters, quarantine
 from pinterest_lake.records import positioned
 from pinterest_lake.refusals import unreadable
@@ -33,14 +33,15 @@ def load(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> dict[str, 
     """
     landed = manifest.topics[stream]
     inserted = _store(lake, manifest, stream, run_id) if landed.objects else 0
-    stored = _stored(lake, landed, stream, "partition")
-    records_in = sum(row.lines for row in stored)
+    # One row a position: as many as the run has positions are all of them, and need not be counted in the table.
+    stored = landed.whole if inserted == landed.size else _stored(lake, landed, stream)
+    records_in = sum(held.lines for held in stored)
     return {
         "records_in": records_in,
         "inserted": inserted,
         "already_stored": records_in - inserted,
-        "first": _positions(stored, "first"),
-        "last": _positions(stored, "last"),
+        "first": _positions({held.partition: held.first for held in stored}),
+        "last": _positions({held.partition: held.last for held in stored}),
         "quarantined": _quarantine(lake, manifest, stream, run_id, records_in),
     }
 
@@ -118,11 +119,12 @@ def _may_repeat(landed: Landed) -> bool:
     return False
 
 
-def _stored(lake: Lake, landed: Landed, stream: str, by: str) -> list[Row]:
-    """What bronze holds of the run, by partition or by object."""
+def _stored(lake: Lake, landed: Landed, stream: str) -> list[Held]:
+    """What bronze holds of the run."""
     held = lake.table(bronze(stream)).where(landed.held)
     span = F.min("offset").alias("first"), F.max("offset").alias("last")
-    return held.groupBy(by).agg(F.count("*").alias("lines"), *span).orderBy(by).collect()
+    rows = held.groupBy("partition").agg(F.count("*").alias("lines"), *span).orderBy("partition").collect()
+    return [Held(row.partition, row.lines, row.first, row.last) for row in rows]
 
 
 def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored: int) -> int:
@@ -148,13 +150,14 @@ def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored
 def _not_fully_stored(lake: Lake, landed: Landed, stream: str, stored: int) -> tuple[LandedObject, ...]:
     if stored == sum(listed.lines for listed in landed.objects):
         return ()
-    lines = {row.object: row.lines for row in _stored(lake, landed, stream, "object")}
+    held = lake.table(bronze(stream)).where(landed.held)
+    lines = {row.object: row["count"] for row in held.groupBy("object").count().collect()}
     return tuple(listed for listed in landed.objects if lines.get(listed.key, 0) != listed.lines)
 
 
-def _positions(stored: list[Row], end: str) -> str | None:
+def _positions(offsets: dict[int, int]) -> str | None:
     """The first or last offset of every partition: ``p0@12 p1@7``."""
-    return " ".join(f"p{row.partition}@{row[end]}" for row in stored) or None
+    return " ".join(f"p{partition}@{offset}" for partition, offset in offsets.items()) or None
 
 
 def _last_object(interval: Interval) -> str | None:

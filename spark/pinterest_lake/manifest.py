@@ -44,6 +44,16 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What bronze holds of one partition's interval."""
+
+    partition: int
+    lines: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
 class Landed:
     """One topic of a run."""
 
@@ -53,6 +63,20 @@ class Landed:
     @property
     def objects(self) -> tuple[LandedObject, ...]:
         return tuple(landed for interval in self.intervals for landed in interval.objects)
+
+    @property
+    def size(self) -> int:
+        """How many positions the run has."""
+        return sum(interval.end - interval.start for interval in self.intervals)
+
+    @property
+    def whole(self) -> list[Held]:
+        """What bronze holds if it holds every position."""
+        return [
+            Held(interval.partition, interval.end - interval.start, interval.start, interval.end - 1)
+            for interval in self.intervals
+            if interval.end > interval.start
+        ]
 
     @property
     def held(self) -> Column:

@@ -63,6 +63,14 @@ def test_silver_and_gold_equal_an_independent_recomputation(lake, bucket, posted
     assert gold.refresh(lake) == answer
 
 
+def test_after_it_queries_are_compiled_again(lake):
+    compiled = {name: lake.spark.conf.get(name) for name in gold.INTERPRET}
+
+    gold.refresh(lake)
+
+    assert {name: lake.spark.conf.get(name) for name in gold.INTERPRET} == compiled
+
+
 def as_naive_utc(value):
     """Spark gives a timestamp in the machine's zone."""
     return value.astimezone(UTC).replace(tzinfo=None) if hasattr(value, "astimezone") else value

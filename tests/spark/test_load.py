@@ -86,6 +86,21 @@ def test_only_the_interval_of_the_run_is_taken(lake, bucket):
     assert counts["quarantined"] == 0
 
 
+@pytest.mark.parametrize("dead_letter", [False, True])
+def test_what_is_counted_without_reading_is_what_bronze_holds(lake, bucket, dead_letter):
+    """With a position for every line the commit's count is enough; with a gap the table is read."""
+    bucket.put("pin", [*pins(3), *([None] if dead_letter else []), *pins(2, first=3)])
+    bucket.put("pin", pins(4, first=5), partition=1, first=7)
+    size = 6 if dead_letter else 5
+    uri = bucket.manifest({"pin": {0: (0, size), 1: (7, 11), 2: (5, 5)}})
+
+    first, again = load(lake, uri), load(lake, uri)
+
+    assert (first["records_in"], first["inserted"]) == (9, 9)
+    assert (first["first"], first["last"]) == ("p0@0 p1@7", f"p0@{size - 1} p1@10")
+    assert again == {**first, "inserted": 0, "already_stored": 9}
+
+
 def test_the_next_run_begins_in_the_middle_of_a_rewritten_object(lake, bucket):
     bucket.put("pin", pins(4))
     load(lake, bucket.manifest(run_id="1"))
