@@ -99,10 +99,11 @@ def run(folder: Path, sizes: list[int], days: int, posts_a_day: int) -> dict[str
 def run_days(folder: Path, days: int, posts_a_day: int) -> dict[str, float]:
     bucket = fresh(folder / "days")
     make_posts(bucket, "warm", range(WARM_UP), first_offset=0)
+    lines_a_day = -(-posts_a_day // PARTITIONS)  # in the longest partition: no offset may be used twice
     for day in range(days):
         first = WARM_UP + day * posts_a_day
         posts = range(first, first + posts_a_day)
-        make_posts(bucket, f"day-{day + 1:02d}", posts, first_offset=-(-first // PARTITIONS))
+        make_posts(bucket, f"day-{day + 1:02d}", posts, first_offset=WARM_UP // PARTITIONS + day * lines_a_day)
     measured = measure("days", bucket)
     for day in measured["days"]:
         steps = f"load+clean {day['load_clean']:.1f} s, analyses {day['analyses']:.1f} s"
@@ -267,10 +268,11 @@ class session:
             "spark.driver.memory": "2g",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
-            "spark.driver.extraJavaOptions": f"-Dderby.system.home={scratch} -XX:+UseParallelGC",
+            "spark.driver.extraJavaOptions": f"-Dderby.system.home={scratch} -Duser.timezone=UTC -XX:+UseParallelGC",
             "spark.local.dir": str(scratch),
             "spark.sql.warehouse.dir": str(self.folder / "lake" / "warehouse"),
             "spark.ui.enabled": "false",
+            "spark.sql.ui.explainMode": "simple",
             "spark.ui.showConsoleProgress": "false",
             "spark.default.parallelism": "2",
             "spark.sql.shuffle.partitions": "4",

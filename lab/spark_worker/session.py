@@ -56,6 +56,7 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
                 f"-Djava.io.tmpdir={scratch}",
                 "-Xss16m",  # Spark runs a recursive pattern over the error of a batch that is stopped, however long
                 "-XX:ReservedCodeCacheSize=512m",  # Spark compiles code for every query, and the worker lives for days
+                "-Duser.timezone=UTC",  # as on Databricks; on another zone Delta reads a table back after every commit
                 "-XX:+UseParallelGC -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",  # on two cores G1 costs a fifth
             ]
         ),
@@ -64,6 +65,7 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(scratch),
         "spark.ui.enabled": "false",
+        "spark.sql.ui.explainMode": "simple",  # every query is described to a UI, even if there is none
         "spark.ui.showConsoleProgress": "false",
         "spark.default.parallelism": "2",
         "spark.sql.shuffle.partitions": "4",

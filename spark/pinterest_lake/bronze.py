@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -17,7 +16,7 @@ from pinterest_lake.refusals import unreadable
 from pinterest_lake.tables import Lake, bronze
 
 POSITION = ("topic", "partition", "offset")
-OBJECTS = "ARRAY<STRUCT<file STRING, object STRING, first BIGINT, last BIGINT>>"
+OBJECTS = "file STRING, object STRING, first BIGINT, last BIGINT"
 
 
 def load_all(lake: Lake, manifest: Manifest, run_id: str) -> dict[str, dict[str, Any]]:
@@ -99,11 +98,10 @@ def _lines(lake: Lake, manifest: Manifest, objects: tuple[LandedObject, ...]) ->
         }
         for landed in objects
     ]
-    known = lake.spark.range(1).select(F.inline(F.from_json(F.lit(json.dumps(listed)), OBJECTS)))
     return (
         text.select(F.col("value").alias("raw"), F.col("_metadata.file_name").alias("file"))
         .where(F.col("raw") != "")
-        .join(F.broadcast(known), "file")
+        .join(F.broadcast(lake.rows(listed, OBJECTS)), "file")
         .drop("file")
     )
 

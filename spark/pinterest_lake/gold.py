@@ -61,5 +61,5 @@ def _interpreted(spark: SparkSession) -> Iterator[None]:
 
 
 def _write(lake: Lake, table: str, schema: StructType, rows: list[Row]) -> None:
-    answer = lake.spark.createDataFrame(rows, schema).coalesce(1)
+    answer = lake.rows([row.asDict() for row in rows], schema)
     answer.writeTo(lake.name(table)).using("delta").createOrReplace()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from pyspark import inheritable_thread_target
@@ -71,8 +72,8 @@ def store(batch: Batch, rows: Mapping[str, DataFrame]) -> dict[str, Figures]:
             done = [*pool.map(in_thread, rows)]
     told = [row for row in done if row is not None]
     if told:
-        described = lake.spark.createDataFrame(told, BATCHES).withColumn("committed_at", F.current_timestamp())
-        _append_once(batch, described.coalesce(1), STREAM_BATCHES, writer=batch.query_id)
+        described = lake.rows(told, BATCHES).withColumn("committed_at", F.current_timestamp())
+        _append_once(batch, described, STREAM_BATCHES, writer=batch.query_id)
     names = Figures.__dataclass_fields__
     return {row["stream"]: Figures(**{name: row[name] for name in names}) for row in told}
 
@@ -99,8 +100,11 @@ def _store_stream(batch: Batch, stream: str, cleaned: DataFrame) -> dict[str, An
         "updated": updated,
         "superseded": valid - inserted - updated,
         "quarantined": records_in - valid,
-        "shards": [(shard._shard_id, shard.first, shard.last, shard.records) for shard in shards],
-        "last_arrival": max(shard.last_arrival for shard in shards),
+        "shards": [
+            {"shard_id": shard._shard_id, "first": shard.first, "last": shard.last, "records": shard.records}
+            for shard in shards
+        ],
+        "last_arrival": max(shard.last_arrival for shard in shards).astimezone(UTC).isoformat(),
         "run_id": batch.run_id,
         "committed_at": None,
     }

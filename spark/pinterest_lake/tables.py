@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StructType
 
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
 
@@ -43,6 +47,15 @@ class Lake:
 
     def table(self, table: str) -> DataFrame:
         return self.spark.table(self.name(table))
+
+    def rows(self, values: Sequence[Mapping[str, Any]], schema: StructType | str) -> DataFrame:
+        """A few values that JSON can hold as a DataFrame of one partition, in their order.
+
+        The JVM reads them itself: for its rows ``createDataFrame`` starts a Python worker.
+        """
+        fields = StructType.fromDDL(schema) if isinstance(schema, str) else schema
+        listed = F.from_json(F.lit(json.dumps(values)), ArrayType(fields), {"mode": "FAILFAST"})
+        return self.spark.range(0, 1, 1, 1).select(F.inline(listed))
 
     def create(self) -> None:
         """Make the schema and every table that is not there; a table that is there stays as it is.

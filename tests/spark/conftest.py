@@ -38,12 +38,13 @@ def spark(tmp_path_factory):
                 "spark.driver.host": "127.0.0.1",
                 "spark.driver.bindAddress": "127.0.0.1",
                 "spark.driver.extraJavaOptions": (
-                    f"-Dderby.system.home={scratch} -Duser.timezone=America/New_York "
+                    f"-Dderby.system.home={scratch} -Duser.timezone=America/New_York -XX:+UseParallelGC "
                     "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m"  # level 1 alone has room for 48 MB of code
                 ),
                 "spark.local.dir": str(scratch),
                 "spark.sql.warehouse.dir": str(scratch / "warehouse"),
                 "spark.ui.enabled": "false",
+                "spark.sql.ui.explainMode": "simple",
                 "spark.ui.showConsoleProgress": "false",
                 "spark.sql.shuffle.partitions": "2",
                 "spark.sql.codegen.cache.maxEntries": "2000",
@@ -51,6 +52,8 @@ def spark(tmp_path_factory):
                 "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
                 "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
                 "spark.databricks.delta.snapshotPartitions": "1",
+                # Else every commit of a JVM that is not on UTC reads the table's state back.
+                "spark.databricks.delta.allFilesInCrc.verificationMode.forceOnNonUTC.enabled": "false",
             }
         )
         .getOrCreate()
