@@ -38,13 +38,13 @@ from confluent_kafka import Consumer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 from sqlalchemy import Engine, text  # noqa: E402
 
-from include.api_sender import RetryPolicy  # noqa: E402
-from include.emulation import draws  # noqa: E402
-from include.posting import Posting  # noqa: E402
-from include.posting_progress import PostingProgress  # noqa: E402
-from include.record_sender import CONTENT_TYPE, RecordSender  # noqa: E402
+from include.posting.emulation import draws  # noqa: E402
+from include.posting.kafka_sender import CONTENT_TYPE, RecordSender  # noqa: E402
+from include.posting.progress import PostingProgress  # noqa: E402
+from include.posting.run import Posting  # noqa: E402
+from include.posting.sender import RetryPolicy  # noqa: E402
+from include.posting.source_tables import SOURCE_TABLES, SourceTables, source_engine  # noqa: E402
 from include.settings import STREAMS, VARIABLE, Settings, Stream, parse_settings  # noqa: E402
-from include.source_tables import SOURCE_TABLES, SourceTables, source_engine  # noqa: E402
 
 SEED = 100
 CONNECTIONS_A_STREAM = 2

@@ -24,13 +24,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "plugins"), str(ROOT / "benchmarks")]
 
 from posting import SEED, Stack, find_stack, rate  # noqa: E402
 
-from include.api_sender import RetryPolicy  # noqa: E402
-from include.kinesis_sender import KinesisSender  # noqa: E402
-from include.posting import Posting  # noqa: E402
-from include.posting_progress import PostingProgress  # noqa: E402
-from include.posting_requests import Mode  # noqa: E402
+from include.posting.kinesis_requests import Mode  # noqa: E402
+from include.posting.kinesis_sender import KinesisSender  # noqa: E402
+from include.posting.progress import PostingProgress  # noqa: E402
+from include.posting.run import Posting  # noqa: E402
+from include.posting.sender import RetryPolicy  # noqa: E402
+from include.posting.source_tables import SourceTables  # noqa: E402
 from include.settings import STREAMS, Stream  # noqa: E402
-from include.source_tables import SourceTables  # noqa: E402
 
 MODES: tuple[Mode, ...] = ("record", "records")
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from include.kinesis_positions import ShardPosition
-from include.ledger import parse_entries
-from include.posting_progress import PostingProgress, Settled
+from include.ledger.entry import parse_entries
+from include.positions.kinesis import ShardPosition
+from include.posting.progress import PostingProgress, Settled
 from include.settings import parse_settings
 
 USER = "0e36c8cd403d"

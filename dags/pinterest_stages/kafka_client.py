@@ -31,7 +31,7 @@ def key_pair() -> str:
 def install(name: str) -> KafkaClientScriptOperator:
     return KafkaClientScriptOperator(
         task_id=name,
-        script=f"install_{name}.sh",
+        script=f"kafka_client/install_{name}.sh",
         environment={
             "URL": f"{{{{ settings().downloads.{name}.url }}}}",
             "SHA256": f"{{{{ settings().downloads.{name}.sha256 }}}}",
@@ -41,8 +41,8 @@ def install(name: str) -> KafkaClientScriptOperator:
 
 @task_group(group_id="kafka_client")
 def kafka_client() -> None:
-    classpath = KafkaClientScriptOperator(task_id="classpath", script="set_classpath.sh")
-    client_properties = KafkaClientScriptOperator(task_id="client_properties", script="write_client_properties.sh")
+    classpath = KafkaClientScriptOperator(task_id="classpath", script="kafka_client/set_classpath.sh")
+    client_properties = KafkaClientScriptOperator(task_id="client_properties", script="kafka_client/write_client_properties.sh")
 
     chain(
         [instance(), key_pair()],

@@ -11,9 +11,9 @@ from datetime import timedelta
 from airflow.sdk import chain, task_group
 
 from include import bucket_layout
-from include.code_bundle import CodeBundle
-from include.lake_counts import ANALYSES, CLEAN, LOAD
-from include.requests.databricks import CLUSTER_KEY, INSTANCE_PROFILE, job_cluster, notebook_parameters
+from include.lake.batch_counts import ANALYSES, CLEAN, LOAD
+from include.lake.code_bundle import CodeBundle
+from include.lake.job import CLUSTER_KEY, INSTANCE_PROFILE, job_cluster, notebook_parameters
 from pinterest.operators.databricks_workflow import NotebookOperator, WorkflowTaskGroup
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.ledger import AdvanceBookmarkOperator, LakeCountsOperator

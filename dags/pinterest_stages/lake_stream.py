@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from airflow.sdk import chain, task_group
 
-from include.code_bundle import CodeBundle
-from include.requests.databricks import INSTANCE_PROFILE, job_cluster, lake_parameters
+from include.lake.code_bundle import CodeBundle
+from include.lake.job import INSTANCE_PROFILE, job_cluster, lake_parameters
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.stream_counts import TableCountsOperator
 from pinterest.operators.stream_job import NOTEBOOK, StreamJobOperator

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from airflow.sdk import TriggerRule, task_group
 
-from include.ledger import Path
+from include.ledger.entry import Path
 from pinterest.operators.ledger import LedgerReportOperator, LedgerVerdictOperator
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from airflow.sdk import task, task_group
 
-from include.requests.api_gateway import (
+from include.aws.api_gateway import (
     PROXY_PATH,
     VALIDATOR,
     body_refusal_request,
@@ -20,7 +20,7 @@ from include.requests.api_gateway import (
     rest_api_request,
     usage_plan_request,
 )
-from include.requests.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
+from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
 from include.settings import STREAMS
 from pinterest.defaults import settings
 from pinterest.operators.api_gateway import (

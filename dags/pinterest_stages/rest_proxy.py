@@ -15,7 +15,7 @@ from pinterest_stages.topics import BOOTSTRAP_SERVERS, BROKERS
 def rest_proxy() -> None:
     archive = KafkaClientScriptOperator(
         task_id="archive",
-        script="install_rest_proxy.sh",
+        script="rest_proxy/install_rest_proxy.sh",
         environment={
             "URL": "{{ settings().downloads.rest_proxy.url }}",
             "SHA256": "{{ settings().downloads.rest_proxy.sha256 }}",
@@ -23,7 +23,7 @@ def rest_proxy() -> None:
     )
     properties = KafkaClientScriptOperator(
         task_id="properties",
-        script="write_rest_properties.sh",
+        script="rest_proxy/write_rest_properties.sh",
         environment={
             "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
             "ZOOKEEPER": f"{{{{ {BROKERS}['zookeeper'] or '' }}}}",
@@ -37,7 +37,7 @@ def start_rest_proxy(task_id: str) -> KafkaClientScriptOperator:
     """The proxy running: also after the machine was stopped and started again, when nobody else has started it."""
     return KafkaClientScriptOperator(
         task_id=task_id,
-        script="start_rest_proxy.sh",
+        script="rest_proxy/start_rest_proxy.sh",
         environment={
             "LISTEN_HOST": "{{ settings().rest_proxy.listen_host }}",
             "PORT": "{{ settings().rest_proxy.port }}",

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from airflow.sdk import chain, task_group
 
-from include.requests.msk_connect import custom_plugin_request, sink_connector_request
+from include.aws.msk_connect import custom_plugin_request, sink_connector_request
 from pinterest.defaults import settings
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
 from pinterest.operators.msk_connect import (
@@ -32,7 +32,7 @@ def sink_properties() -> dict[str, str]:
 def s3_sink() -> None:
     archive = KafkaClientUploadOperator(
         task_id="archive",
-        script="upload_sink_archive.sh",
+        script="s3_sink/upload_sink_archive.sh",
         url="{{ settings().downloads.s3_sink.url }}",
         sha256="{{ settings().downloads.s3_sink.sha256 }}",
         bucket="{{ settings().bucket }}",
@@ -46,12 +46,12 @@ def s3_sink() -> None:
     workers = MskConnectCreateWorkerConfigurationOperator(
         task_id="workers",
         configuration_name="{{ settings().worker_configuration }}",
-        properties="connect-worker.properties",
+        properties="s3_sink/connect-worker.properties",
     )
     connector = MskConnectCreateConnectorOperator(
         task_id="connector",
         connector_name="{{ settings().connector }}",
-        configuration="s3-sink.properties",
+        configuration="s3_sink/s3-sink.properties",
         more_configuration=sink_properties,
         connector=sink_connector_request(
             plugin_arn=plugin.output,
@@ -64,7 +64,7 @@ def s3_sink() -> None:
     )
     running = KafkaClientScriptOperator(
         task_id="running",
-        script="await_sink_tasks.sh",
+        script="s3_sink/await_sink_tasks.sh",
         environment={
             "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
             "GROUP": "connect-{{ settings().connector }}",

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from airflow.sdk import task_group
 
-from include.requests.kinesis import stream_request
+from include.aws.kinesis import stream_request
 from include.settings import STREAMS
 from pinterest.operators.kinesis import KinesisCreateStreamOperator
 from pinterest_stages.rest_api import TAGS

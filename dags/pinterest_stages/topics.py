@@ -26,7 +26,7 @@ def topics() -> None:
     )
     topics = KafkaClientScriptOperator(
         task_id="topics",
-        script="create_topics.sh",
+        script="topics/create_topics.sh",
         environment={
             "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
             "TOPICS": "{{ settings().topics.values() | join(' ') }}",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
-from include.posting_order import LARGEST_BATCH, LARGEST_SEED, LARGEST_START, MOST_POSTS, START_PATTERN, PostingOrder
+from include.posting.order import LARGEST_BATCH, LARGEST_SEED, LARGEST_START, MOST_POSTS, START_PATTERN, PostingOrder
 
 DEFAULTS = PostingOrder()
 

@@ -10,10 +10,10 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException
 
 from include import bucket_layout
-from include.ledger import Path, entries_json
-from include.posting_ledger import posting_entries
-from include.posting_order import PostingOrder
-from include.posting_progress import PostingProgress, RefusedRow
+from include.ledger.entry import Path, entries_json
+from include.posting.entries import posting_entries
+from include.posting.order import PostingOrder
+from include.posting.progress import PostingProgress, RefusedRow
 
 
 class PostingStore:

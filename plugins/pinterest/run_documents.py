@@ -11,9 +11,11 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from include import bucket_layout
-from include.landing import Bookmark, Interval, LandingError, parse_bookmark
-from include.ledger import HOPS, Entry, Hop, Path, entries_json, parse_entries
-from include.posting_progress import PostingProgress
+from include.landing.bookmark import Bookmark, parse_bookmark
+from include.landing.document import LandingError
+from include.landing.interval import Interval
+from include.ledger.entry import HOPS, Entry, Hop, Path, entries_json, parse_entries
+from include.posting.progress import PostingProgress
 
 
 class RunDocuments:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from include.kinesis_positions import ShardRange
+from include.lake.stream_counts import DIGITS, StreamBatch, batches_query
+from include.positions.kinesis import ShardRange
 from include.settings import Settings
-from include.stream_counts import DIGITS, StreamBatch, batches_query
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
 
 NO_TABLE = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")

@@ -14,8 +14,8 @@ import requests
 from lab_parts import client
 
 from include import settings
-from include.requests.api_gateway import body_refusal_request
-from include.requests.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
+from include.aws.api_gateway import body_refusal_request
+from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
 from lab.state import REGION, USER_ID, State
 
 TEMPLATES = jinja2.Environment(

@@ -22,9 +22,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from kafka_parts import SECONDS, new_topic, produce, supervised
 from lab_parts import wait_until
 
-from include.api_sender import RetryPolicy, SourceRow
-from include.posting_progress import Settled
-from include.record_sender import RecordSender
+from include.posting.kafka_sender import RecordSender
+from include.posting.progress import Settled
+from include.posting.sender import RetryPolicy, SourceRow
 from lab.rest_proxy.errors import ApiError
 from lab.rest_proxy.properties import Configuration, PropertiesError, parse
 from lab.rest_proxy.records import embedded_json, parse_records

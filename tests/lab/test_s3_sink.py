@@ -258,10 +258,10 @@ def template(name: str) -> str:
 def test_poison_as_large_as_a_topic_takes_becomes_a_dead_letter_whole(state, sink, bucket):
     """A dead letter is larger than its record: headers say what was wrong, with a stack trace."""
     topic, dead = new_topic(state), f"dead-{uuid.uuid4().hex}"
-    [largest] = re.findall(r"max\.message\.bytes=(\d+)", template("create_topics.sh")) or [None]
+    [largest] = re.findall(r"max\.message\.bytes=(\d+)", template("topics/create_topics.sh")) or [None]
     create_topic(state, dead, config={"max.message.bytes": largest} if largest else {})
     pipelines = dict(
-        re.findall(r"^((?:errors|producer)\.[^=]+)=([^{\n]+)$", template("s3-sink.properties"), re.MULTILINE)
+        re.findall(r"^((?:errors|producer)\.[^=]+)=([^{\n]+)$", template("s3_sink/s3-sink.properties"), re.MULTILINE)
     )
     sink(
         topic,

@@ -6,7 +6,7 @@ import pytest
 from kafka_parts import SECONDS, kill, supervised
 from lab_parts import wait_until
 
-from include.source_tables import SourceError, SourceTables, source_engine
+from include.posting.source_tables import SourceError, SourceTables, source_engine
 from lab import database
 from lab.source.generator import source_rows
 from lab.state import State

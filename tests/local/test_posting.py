@@ -10,12 +10,12 @@ from itertools import chain
 import pytest
 from fake_rest_api import API_KEY, FakeRestApi, Fault
 
-from include.api_sender import PostingError, PostingStoppedError, RetryPolicy
-from include.posting import Posting
-from include.posting_progress import PostingProgress, RefusedRow
-from include.record_sender import RecordSender
+from include.posting.kafka_sender import RecordSender
+from include.posting.progress import PostingProgress, RefusedRow
+from include.posting.run import Posting
+from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy
+from include.posting.source_tables import SourceError
 from include.settings import STREAMS
-from include.source_tables import SourceError
 
 TOPICS = {stream: f"0e36c8cd403d.{stream}" for stream in STREAMS}
 QUICK = RetryPolicy(tries=3, first_wait=0.01, longest_wait=0.02, connect_timeout=1, read_timeout=5)

@@ -10,9 +10,9 @@ import pytest
 from fake_rest_api import API_KEY, Fault
 from fake_stream_api import FIRST_NUMBER, THROTTLED, FakeStreamApi, kinesis_error
 
-from include.api_sender import PostingError, PostingStoppedError, RetryPolicy, SourceRow
-from include.kinesis_sender import KinesisSender
-from include.posting_progress import Settled
+from include.posting.kinesis_sender import KinesisSender
+from include.posting.progress import Settled
+from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy, SourceRow
 
 STREAM = "streaming-0e36c8cd403d-pin"
 QUICK = RetryPolicy(tries=4, first_wait=0.01, longest_wait=0.05, connect_timeout=1, read_timeout=0.5)

@@ -11,10 +11,11 @@ from airflow.models.connection import Connection
 from fake_rest_api import API_KEY, FakeRestApi, Fault
 from posting_parts import BUCKET, PASSWORD, SEED_100
 
-from include.api_sender import PostingError, RetryPolicy
-from include.ledger import parse_entries, reconcile
-from include.posting_order import PostingOrderError
-from include.posting_progress import ProgressError
+from include.ledger.entry import parse_entries
+from include.ledger.verdict import reconcile
+from include.posting.order import PostingOrderError
+from include.posting.progress import ProgressError
+from include.posting.sender import PostingError, RetryPolicy
 from include.settings import STREAMS
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostRecordsOperator

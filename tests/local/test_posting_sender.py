@@ -9,9 +9,9 @@ import time
 import pytest
 from fake_rest_api import API_KEY, FakeRestApi, Fault
 
-from include.api_sender import PostingError, PostingStoppedError, RetryPolicy, SourceRow
-from include.posting_progress import Settled
-from include.record_sender import RecordSender
+from include.posting.kafka_sender import RecordSender
+from include.posting.progress import Settled
+from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy, SourceRow
 
 TOPIC = "0e36c8cd403d.pin"
 QUICK = RetryPolicy(tries=4, first_wait=0.01, longest_wait=0.05, connect_timeout=1, read_timeout=0.5)

@@ -11,9 +11,10 @@ from fake_rest_api import API_KEY, Fault
 from fake_stream_api import THROTTLED, FakeStreamApi, kinesis_error
 from posting_parts import BUCKET, SEED_100
 
-from include.api_sender import PostingError, RetryPolicy
-from include.ledger import parse_entries, reconcile
-from include.posting_order import PostingOrderError
+from include.ledger.entry import parse_entries
+from include.ledger.verdict import reconcile
+from include.posting.order import PostingOrderError
+from include.posting.sender import PostingError, RetryPolicy
 from include.settings import STREAMS
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostRecordsOperator, PutRecordsOperator

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from include.source_tables import SourceError, SourceTables, source_engine
+from include.posting.source_tables import SourceError, SourceTables, source_engine
 
 PASSWORD = "s3cret-of-the-reader"
 

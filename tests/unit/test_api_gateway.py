@@ -11,7 +11,7 @@ import pytest
 import requests
 from botocore.stub import ANY, Stubber
 
-from include.requests.api_gateway import (
+from include.aws.api_gateway import (
     PROXY_PATH,
     body_refusal_request,
     fingerprint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.code_bundle import CodeBundle, CodeBundleError
+from include.lake.code_bundle import CodeBundle, CodeBundleError
 
 
 @pytest.fixture

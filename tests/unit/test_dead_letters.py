@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from include.dead_letters import DeadLetter, DeadLetterError, Framing, StrayLetter, classify, parse
+from include.landing.dead_letters import DeadLetter, DeadLetterError, Framing, StrayLetter, classify, parse
 
 FRAMING = Framing(field="<F>", header="<H>", record="<R>", nothing="<N>")
 

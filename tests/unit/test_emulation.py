@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from include.emulation import draws
+from include.posting.emulation import draws
 
 SEED_100 = [7528, 2863, 5730, 8304, 8731, 1313, 4315, 10794, 5494, 5069, 2923, 3089, 6063, 3454, 7554, 6145]
 

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import WaiterError
 from botocore.stub import Stubber
 
-from include.requests.kinesis import next_change, stream_request
+from include.aws.kinesis import next_change, stream_request
 from include.settings import Settings
 from pinterest.hooks.kinesis import KinesisStreamHook
 from pinterest.operators.kinesis import KinesisCreateStreamOperator, KinesisStreamLink

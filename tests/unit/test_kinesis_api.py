@@ -13,8 +13,8 @@ import pytest
 from airflow.sdk import DAG
 from botocore.stub import Stubber
 
-from include.requests.api_gateway import is_in_place
-from include.requests.kinesis_api import (
+from include.aws.api_gateway import is_in_place
+from include.aws.kinesis_api import (
     REQUEST_MODELS,
     RESPONSES,
     STREAM_ACTIONS,
@@ -133,7 +133,7 @@ class TestStages:
     def test_templates_are_files_that_airflow_finds(self, task_id):
         task = self.dag.get_task(task_id)
         named = re.findall(
-            r"kinesis/\w+\.vtl",
+            r"rest_api/\w+\.vtl",
             repr([getattr(task, name) for name in ("paths", "content") if name in task.template_fields]),
         )
 
@@ -145,20 +145,20 @@ class TestStages:
 
 
 class TestTemplates:
-    NAMES = sorted(path.name for path in (TEMPLATES / "kinesis").glob("*.vtl"))
+    NAMES = sorted(path.name for path in (TEMPLATES / "rest_api").glob("*.vtl"))
 
     def test_each_action_has_its_file(self):
         assert {f"{action}.vtl" for action in (*STREAM_ACTIONS, "ListStreams")} == set(self.NAMES)
 
     @pytest.mark.parametrize("name", NAMES)
     def test_airflow_passes_a_template_on_as_it_is(self, name):
-        text = (TEMPLATES / "kinesis" / name).read_text()
+        text = (TEMPLATES / "rest_api" / name).read_text()
 
         assert not re.search(r"\{\{|\{%|\{#", text), f"{name} holds what Airflow would render"
 
     @pytest.mark.parametrize("name", ["PutRecord.vtl", "PutRecords.vtl"])
     def test_data_is_taken_as_json_and_never_as_java_prints_it(self, name):
-        [encoded] = re.findall(r"base64Encode\((.*)\)\"", (TEMPLATES / "kinesis" / name).read_text())
+        [encoded] = re.findall(r"base64Encode\((.*)\)\"", (TEMPLATES / "rest_api" / name).read_text())
 
         assert encoded.startswith("$input.json(")
 

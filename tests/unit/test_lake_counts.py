@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from include.lake_counts import LakeCountError, lake_entries, parse_exit, quarantine_shortfall
+from include.lake.batch_counts import LakeCountError, lake_entries, parse_exit, quarantine_shortfall
 from include.settings import STREAMS
 
 EXITS = {

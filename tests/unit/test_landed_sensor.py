@@ -13,8 +13,9 @@ from botocore.response import StreamingBody
 
 from include.bucket_layout import interval as interval_key
 from include.bucket_layout import partition_prefix, sink_object
-from include.landing import Interval, PartitionInterval, TopicInterval, dump
-from include.ledger import parse_entries
+from include.landing.document import dump
+from include.landing.interval import Interval, PartitionInterval, TopicInterval
+from include.ledger.entry import parse_entries
 from include.settings import STREAMS, Settings
 from pinterest import run_documents
 from pinterest.hooks.kafka_client import Completed

@@ -5,19 +5,10 @@ from __future__ import annotations
 import pytest
 
 from include import bucket_layout
-from include.landing import (
-    Interval,
-    LandingError,
-    LogOffsets,
-    PartitionInterval,
-    Place,
-    TopicInterval,
-    advance,
-    list_after,
-    parse_bookmark,
-    parse_log_offsets,
-    plan_interval,
-)
+from include.landing.bookmark import Place, advance, parse_bookmark
+from include.landing.broker import LogOffsets, parse_log_offsets
+from include.landing.document import LandingError
+from include.landing.interval import Interval, PartitionInterval, TopicInterval, list_after, plan_interval
 
 TOPICS = {"pin": "u.pin", "geo": "u.geo", "user": "u.user"}
 

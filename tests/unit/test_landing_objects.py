@@ -7,11 +7,14 @@ import json
 import pytest
 
 from include.bucket_layout import SinkObject, sink_object
-from include.dead_letters import DeadLetter
-from include.landed_documents import describe_missing, first_letters, landed_entries, landed_manifest, letters_to_load
-from include.landed_documents import next_letters as letters_after
-from include.landed_objects import ListedObject, cover, scan, split_lines
-from include.landing import Interval, PartitionInterval, Place, TopicInterval
+from include.landing.bookmark import Place
+from include.landing.coverage import cover, describe_missing
+from include.landing.dead_letters import DeadLetter, first_letters, letters_to_load
+from include.landing.dead_letters import next_letters as letters_after
+from include.landing.entries import landed_entries
+from include.landing.interval import Interval, PartitionInterval, TopicInterval
+from include.landing.manifest import landed_manifest
+from include.landing.objects import ListedObject, scan, split_lines
 
 TOPIC = "u.pin"
 

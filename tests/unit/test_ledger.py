@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from include.ledger import HOPS, Entry, Status, entries_json, parse_entries, reconcile
-from include.ledger_table import ledger_table
+from include.ledger.entry import HOPS, Entry, entries_json, parse_entries
+from include.ledger.table import ledger_table
+from include.ledger.verdict import Status, reconcile
 from include.settings import STREAMS
 
 RUN = "manual__1"
@@ -166,7 +167,7 @@ def test_a_negative_count_is_refused_by_name():
 
 
 def test_the_table_for_the_terminal_shows_every_hop_and_what_is_wrong():
-    from include.ledger import LedgerDocument
+    from include.ledger.verdict import LedgerDocument
 
     entries = run_with(entry("landed", "geo", records_out=90, positions=("p1@40-46",)), without=[("gold", "user")])
     table = ledger_table(

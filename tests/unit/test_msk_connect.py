@@ -17,8 +17,8 @@ from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import WaiterError
 from botocore.stub import Stubber
 
-from include.properties import parse_properties
-from include.requests.msk_connect import custom_plugin_request, sink_connector_request
+from include.aws.msk_connect import custom_plugin_request, sink_connector_request
+from include.aws.properties import parse_properties
 from include.settings import Settings
 from pinterest.defaults import TEMPLATES
 from pinterest.hooks.msk import MskError, MskHook
@@ -197,7 +197,7 @@ S3_SINK = {
 
 
 def test_connector_configuration_by_default():
-    assert parse_properties(rendered("s3-sink.properties")) == S3_SINK
+    assert parse_properties(rendered("s3_sink/s3-sink.properties")) == S3_SINK
 
 
 def test_connector_configuration_of_one_environment():
@@ -208,7 +208,7 @@ def test_connector_configuration_of_one_environment():
         "rotate_ms": 500,
     }
 
-    found = parse_properties(rendered("s3-sink.properties", s3_sink=sink, kafka={"replication_factor": 1}))
+    found = parse_properties(rendered("s3_sink/s3-sink.properties", s3_sink=sink, kafka={"replication_factor": 1}))
 
     assert found == S3_SINK | {
         "connector.class": "lab.Sink",
@@ -220,7 +220,7 @@ def test_connector_configuration_of_one_environment():
 
 
 def test_worker_configuration_has_what_msk_connect_requires():
-    assert {"key.converter", "value.converter"} <= set(parse_properties(rendered("connect-worker.properties")))
+    assert {"key.converter", "value.converter"} <= set(parse_properties(rendered("s3_sink/connect-worker.properties")))
 
 
 def connector_template() -> dict:

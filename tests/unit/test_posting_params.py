@@ -7,7 +7,7 @@ import copy
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from include.posting_order import PostingOrder, PostingOrderError
+from include.posting.order import PostingOrder, PostingOrderError
 from pinterest.posting_params import POSTING_PARAMS, STREAM_POSTING_PARAMS
 
 GOOD = [

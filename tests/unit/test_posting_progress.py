@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from include.ledger import reconcile
-from include.posting_ledger import posting_entries
-from include.posting_progress import PostingProgress, ProgressError, RefusedRow, Settled
+from include.ledger.verdict import reconcile
+from include.posting.entries import posting_entries
+from include.posting.progress import PostingProgress, ProgressError, RefusedRow, Settled
 
 
 def new(**fields) -> PostingProgress:

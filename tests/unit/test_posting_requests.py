@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from include.api_sender import SourceRow
-from include.posting_requests import LARGEST_RECORD, MOST_BYTES, body_of, error_of, is_too_large, requests_of
+from include.posting.kinesis_requests import LARGEST_RECORD, MOST_BYTES, body_of, error_of, is_too_large, requests_of
+from include.posting.sender import SourceRow
 
 
 def row(draw: int, size: int = 10) -> SourceRow:

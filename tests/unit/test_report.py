@@ -8,9 +8,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from include.ledger import HOPS, Entry, LedgerDocument, reconcile
-from include.report import render_report
-from include.report_charts import ANALYSES, compact
+from include.ledger.entry import HOPS, Entry
+from include.ledger.verdict import LedgerDocument, reconcile
+from include.report.charts import ANALYSES, compact
+from include.report.page import render_report
 from include.settings import STREAMS
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}

@@ -10,7 +10,7 @@ from pymysql.constants import FIELD_TYPE
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import OperationalError
 
-from include.source_tables import AS_PRINTED, SOURCE_TABLES, SourceError, SourceTables
+from include.posting.source_tables import AS_PRINTED, SOURCE_TABLES, SourceError, SourceTables
 
 
 @pytest.fixture

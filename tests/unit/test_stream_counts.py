@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from include.kinesis_positions import ShardRange
-from include.ledger import Entry, Finding, reconcile
-from include.stream_counts import StreamBatch, batches_query, kinesis_entry, spans, table_entry
+from include.lake.stream_counts import StreamBatch, batches_query, kinesis_entry, spans, table_entry
+from include.ledger.entry import Entry
+from include.ledger.verdict import Finding, reconcile
+from include.positions.kinesis import ShardRange
 
 A, B, C = (f"shardId-{number:012d}" for number in range(3))
 SOURCE = "streaming-0e36c8cd403d-pin"

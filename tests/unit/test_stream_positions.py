@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from include.kinesis_positions import ShardPosition, ShardRange, spell, with_records
-from include.ledger import reconcile
-from include.posting_ledger import posting_entries
-from include.posting_progress import PostingProgress, Settled
+from include.ledger.verdict import reconcile
+from include.positions.kinesis import ShardPosition, ShardRange, spell, with_records
+from include.posting.entries import posting_entries
+from include.posting.progress import PostingProgress, Settled
 
 A, B = "shardId-000000000000", "shardId-000000000001"
 LONG = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_898

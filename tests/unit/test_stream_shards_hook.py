@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from include.kinesis_positions import ShardRange
+from include.positions.kinesis import ShardRange
 from pinterest.hooks.kinesis_records import EMPTY_READS, KinesisRecordsHook
 
 NAME, SHARD = "streaming-0e36c8cd403d-pin", "shardId-000000000000"

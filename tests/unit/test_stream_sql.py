@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from stream_parts import settings
 
-from include.kinesis_positions import ShardRange
+from include.positions.kinesis import ShardRange
 from pinterest.hooks import databricks_workspace as module
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
 from pinterest.stream_batches import StreamBatches

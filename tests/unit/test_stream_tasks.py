@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from stream_parts import NAMES, A, B, Bucket, Lake, context, settings
 
-from include.kinesis_positions import ShardRange
-from include.ledger import reconcile
+from include.ledger.verdict import reconcile
+from include.positions.kinesis import ShardRange
 from pinterest import run_documents
 from pinterest.operators import stream_counts as module
 from pinterest.operators.stream_counts import ShardCountsOperator, TableCountsOperator

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from airflow.providers.amazon.aws.hooks.kinesis import KinesisHook
 from botocore.config import Config
 
-from include.kinesis_positions import ShardRange, Span
+from include.positions.kinesis import ShardRange, Span
 
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 10})
 """A shard is read five times a second by all its readers together: to be refused is nothing special."""

@@ -10,7 +10,7 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import Context
 
-from include.requests.api_gateway import Methods, Resources, fingerprint, is_in_place
+from include.aws.api_gateway import Methods, Resources, fingerprint, is_in_place
 from pinterest.hooks.api_gateway import ApiGatewayHook
 
 

@@ -18,7 +18,7 @@ from airflow.providers.databricks.operators.databricks_workflow import (
     _CreateDatabricksWorkflowOperator,
 )
 
-from include.requests.databricks import with_instance_profile
+from include.lake.job import with_instance_profile
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 
 POLL_SECONDS = 2

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-from include.code_bundle import CodeBundle
+from include.lake.code_bundle import CodeBundle
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 
 

@@ -11,7 +11,7 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
 from airflow.providers.common.compat.sdk import AirflowException, Context, conf
 
-from include.requests.kinesis import create_request, next_change
+from include.aws.kinesis import create_request, next_change
 from pinterest.hooks.kinesis import KinesisStreamHook
 from pinterest.triggers.kinesis import STREAM_STATUS, KinesisStreamActiveTrigger
 

@@ -8,20 +8,14 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from include import bucket_layout
-from include.landing import (
-    Interval,
-    LandingError,
-    Manifest,
-    TopicInterval,
-    acknowledged_ranges,
-    dump,
-    parse_log_offsets,
-    plan_interval,
-)
-from include.ledger import Entry, parse_entries
-from include.offset_ranges import clip, positions, size, subtract
-from include.posting_progress import PostingProgress
-from include.settings import STREAMS, Settings, Stream
+from include.landing.broker import parse_log_offsets
+from include.landing.consumer import consumer_problems, read_consumer_counts, seen_of_topic
+from include.landing.document import LandingError, dump
+from include.landing.entries import topic_entry
+from include.landing.interval import Interval, acknowledged_ranges, plan_interval
+from include.landing.manifest import Manifest
+from include.ledger.entry import parse_entries
+from include.settings import STREAMS, Settings
 from pinterest.defaults import settings
 from pinterest.hooks.kafka_client import Completed, KafkaClientHook
 from pinterest.hooks.msk import MskHook
@@ -69,7 +63,7 @@ class LandingIntervalOperator(_KafkaToolOperator):
     named. Stored in the bucket as ``interval.json``; a retry keeps its start and takes in what came since.
     """
 
-    def __init__(self, *, script: str = "broker_offsets.sh", **kwargs: Any) -> None:
+    def __init__(self, *, script: str = "landing/broker_offsets.sh", **kwargs: Any) -> None:
         super().__init__(script=script, **kwargs)
 
     def execute(self, context: Context) -> dict[str, int]:
@@ -126,7 +120,7 @@ class ConsumerCountOperator(_KafkaToolOperator):
     """
 
     def __init__(
-        self, *, script: str = "consume_interval.sh", idle_seconds: int = 20, busy_seconds: int = 120, **kwargs: Any
+        self, *, script: str = "landing/consume_interval.sh", idle_seconds: int = 20, busy_seconds: int = 120, **kwargs: Any
     ) -> None:
         super().__init__(script=script, **kwargs)
         self.idle_seconds = idle_seconds
@@ -160,7 +154,7 @@ class ConsumerCountOperator(_KafkaToolOperator):
                 for stream in STREAMS
             ],
         )
-        return {stream: _seen_of(topic, seen) for stream, topic in interval.topics.items()}
+        return {stream: seen_of_topic(topic, seen) for stream, topic in interval.topics.items()}
 
 
 class LandingManifestOperator(BaseOperator):
@@ -197,68 +191,6 @@ class LandingManifestOperator(BaseOperator):
                         f"{topic.topic} partition {number}: the objects were checked for offsets {found.start} to "
                         f"{found.stop}, but the interval is {wanted.start} to {wanted.stop}: run landing.objects again"
                     )
-
-
-def read_consumer_counts(stdout: str) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
-    """Records seen and offset committed, by topic and partition."""
-    seen: dict[tuple[str, int], int] = {}
-    committed: dict[tuple[str, int], int] = {}
-    for line in stdout.splitlines():
-        words = line.split()
-        if len(words) == 7 and words[0] == "seen":
-            place = words[1], int(words[2])
-            seen[place] = seen.get(place, 0) + int(words[3])
-        elif len(words) == 4 and words[0] == "committed":
-            committed[words[1], int(words[2])] = int(words[3])
-    return seen, committed
-
-
-def consumer_problems(
-    interval: Interval, seen: dict[tuple[str, int], int], committed: dict[tuple[str, int], int], group: str
-) -> list[str]:
-    """Where the group did not see what the broker holds."""
-    problems = []
-    for topic in interval.topics.values():
-        for number, one in topic.partitions.items():
-            place = topic.topic, number
-            first = max(one.start, one.earliest)
-            expected = max(0, one.stop - first)
-            where = f"{topic.topic} partition {number}"
-            if seen.get(place, 0) != expected:
-                problems.append(
-                    f"{where}: the broker holds {expected} records at offsets {first} to {one.stop - 1}, "
-                    f"group {group} saw {seen.get(place, 0)}"
-                )
-            if expected and committed.get(place, -1) < one.stop:
-                problems.append(f"{where}: group {group} committed {committed.get(place)}, not {one.stop}")
-    return problems
-
-
-def topic_entry(run_id: str, stream: Stream, topic: TopicInterval, progress: PostingProgress, counted_by: str) -> Entry:
-    """What the broker holds, against what the REST API acknowledged to this run; ``positions`` are those it lacks."""
-    own = acknowledged_ranges(progress)[stream]
-    inside = {number: clip(ranges, topic.partitions[number].range) for number, ranges in own.items()}
-    outside = {
-        number: [gap for one in ranges for gap in subtract(one, [topic.partitions[number].range])]
-        for number, ranges in own.items()
-    }
-    held = [(number, one) for number, one in topic.partitions.items() if one.size]
-    return Entry(
-        hop="topic",
-        stream=stream,
-        run_id=run_id,
-        records_in=progress.streams[stream].acknowledged,
-        extra=topic.size - sum(size(ranges) for ranges in inside.values()),
-        records_out=topic.size,
-        first=f"p{held[0][0]}@{held[0][1].start}" if held else None,
-        last=f"p{held[-1][0]}@{held[-1][1].stop - 1}" if held else None,
-        positions=positions(outside),
-        counted_by=counted_by,
-    )
-
-
-def _seen_of(topic: TopicInterval, seen: dict[tuple[str, int], int]) -> int:
-    return sum(seen.get((topic.topic, number), 0) for number in topic.partitions)
 
 
 def _oldest_in_bucket(documents: RunDocuments, topic: str, partition: int, otherwise: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
 from include import bucket_layout
-from include.lake_counts import (
+from include.lake.batch_counts import (
     ANALYSES,
     LOAD,
     NOTEBOOKS,
@@ -19,10 +19,12 @@ from include.lake_counts import (
     parse_exit,
     quarantine_shortfall,
 )
-from include.landing import Manifest, Place, advance, dump_bookmark, loaded_bookmark
-from include.ledger import HOPS, LedgerDocument, Path, reconcile
-from include.ledger_table import ledger_table
-from include.report import render_report
+from include.landing.bookmark import Place, advance, dump_bookmark, loaded_bookmark
+from include.landing.manifest import Manifest
+from include.ledger.entry import HOPS, Path
+from include.ledger.table import ledger_table
+from include.ledger.verdict import LedgerDocument, reconcile
+from include.report.page import render_report
 from pinterest.defaults import settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.run_documents import RunDocuments

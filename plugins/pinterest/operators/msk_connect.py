@@ -13,7 +13,7 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
 from airflow.providers.common.compat.sdk import AirflowException, Context, conf
 
-from include.properties import parse_properties
+from include.aws.properties import parse_properties
 from pinterest.hooks.msk_connect import MskConnectHook
 from pinterest.triggers.msk_connect import CONNECTOR_STATUS, MskConnectConnectorRunningTrigger
 

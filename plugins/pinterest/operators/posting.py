@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
 
-from include.api_sender import ApiSender, RetryPolicy
-from include.kinesis_sender import KinesisSender
-from include.ledger import Path
-from include.posting import Posting
-from include.posting_order import PostingOrder
-from include.posting_progress import PostingProgress, RefusedRow
-from include.record_sender import RecordSender
+from include.ledger.entry import Path
+from include.posting.kafka_sender import RecordSender
+from include.posting.kinesis_sender import KinesisSender
+from include.posting.order import PostingOrder
+from include.posting.progress import PostingProgress, RefusedRow
+from include.posting.run import Posting
+from include.posting.sender import ApiSender, RetryPolicy
+from include.posting.source_tables import SourceTables, source_engine
 from include.settings import STREAMS, Stream
-from include.source_tables import SourceTables, source_engine
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.posting_store import PostingStore
 

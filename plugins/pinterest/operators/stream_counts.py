@@ -8,9 +8,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-from include.kinesis_positions import ShardRange, Span
-from include.ledger import Entry
-from include.stream_counts import StreamBatch, kinesis_entry, spans, table_entry
+from include.lake.stream_counts import StreamBatch, kinesis_entry, spans, table_entry
+from include.ledger.entry import Entry
+from include.positions.kinesis import ShardRange, Span
 from pinterest.defaults import settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook

@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseOperator, 
 from airflow.providers.databricks.operators.databricks import DatabricksJobRunLink
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 
-from include.lake_counts import parse_exit
-from include.requests.databricks import with_instance_profile
+from include.lake.batch_counts import parse_exit
+from include.lake.job import with_instance_profile
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 
 AVAILABLE_NOW = "available_now"

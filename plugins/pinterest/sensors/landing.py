@@ -19,18 +19,22 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from include import bucket_layout
-from include.dead_letters import DeadLetter, DeadLetterError, Framing, parse
-from include.landed_documents import (
-    describe_missing,
+from include.landing.coverage import PartitionCoverage, cover, describe_missing
+from include.landing.dead_letters import (
+    DeadLetter,
+    DeadLetterError,
+    Framing,
     first_letters,
-    landed_entries,
-    landed_manifest,
     letters_to_load,
     next_letters,
+    parse,
 )
-from include.landed_objects import ListedObject, PartitionCoverage, ScannedObject, cover, scan, split_lines
-from include.landing import IgnoredObject, dump, list_after
-from include.ledger import entries_json
+from include.landing.document import dump
+from include.landing.entries import landed_entries
+from include.landing.interval import list_after
+from include.landing.manifest import IgnoredObject, landed_manifest
+from include.landing.objects import ListedObject, ScannedObject, scan, split_lines
+from include.ledger.entry import entries_json
 from include.settings import Settings
 from pinterest.defaults import settings
 from pinterest.hooks.kafka_client import KafkaClientHook
@@ -65,7 +69,7 @@ class LandedObjectsSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        script: str = "read_dead_letters.sh",
+        script: str = "landing/read_dead_letters.sh",
         gap_seconds: float = 10,
         letters_seconds: float = 10,
         letters_limit: int = 200,

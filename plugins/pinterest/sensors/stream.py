@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, Context
 
-from include.kinesis_positions import ShardRange
+from include.positions.kinesis import ShardRange
 from include.settings import STREAMS, Settings, Stream
 from pinterest.defaults import settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook

@@ -46,8 +46,8 @@ def topics_tool(home, kafka):
 def test_topics_are_created_and_then_adopted(run, home, topics_tool):
     names = f"{USER_ID}.pin {USER_ID}.geo {USER_ID}.user {USER_ID}-dead-letters"
 
-    assert run("create_topics.sh", TOPICS_ENVIRONMENT)[:2] == (0, f"changed: created {names}")
-    assert run("create_topics.sh", TOPICS_ENVIRONMENT)[:2] == (0, "unchanged")
+    assert run("topics/create_topics.sh", TOPICS_ENVIRONMENT)[:2] == (0, f"changed: created {names}")
+    assert run("topics/create_topics.sh", TOPICS_ENVIRONMENT)[:2] == (0, "unchanged")
     assert (home / "configs").read_text() == f"{USER_ID}-dead-letters max.message.bytes=10485760\n"
     assert (home / "topics.json").read_text() == (
         '{"0e36c8cd403d.pin": 3, "0e36c8cd403d.geo": 3, "0e36c8cd403d.user": 3, "0e36c8cd403d-dead-letters": 1}'
@@ -57,13 +57,13 @@ def test_topics_are_created_and_then_adopted(run, home, topics_tool):
 def test_a_topic_with_other_partitions_is_adopted(run, home, topics_tool):
     (home / "topics.json").write_text('{"0e36c8cd403d.pin": 1, "0e36c8cd403dXgeo": 9}')
 
-    code, line, _ = run("create_topics.sh", TOPICS_ENVIRONMENT)
+    code, line, _ = run("topics/create_topics.sh", TOPICS_ENVIRONMENT)
 
     assert (code, line) == (0, f"changed: created {USER_ID}.geo {USER_ID}.user {USER_ID}-dead-letters")
 
 
 def test_topics_without_a_broker_fail(run, topics_tool):
-    code, line, stderr = run("create_topics.sh", TOPICS_ENVIRONMENT | {"BROKEN": "1"})
+    code, line, stderr = run("topics/create_topics.sh", TOPICS_ENVIRONMENT | {"BROKEN": "1"})
 
     assert code != 0
     assert line not in ("unchanged", "changed")

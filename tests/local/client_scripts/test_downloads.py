@@ -11,15 +11,15 @@ from client_machine import BLANK, KAFKA, UPLOAD, tools, tree
 @pytest.mark.parametrize(
     ("script", "name"),
     [
-        ("install_java.sh", "java-21.tar.gz"),
-        ("install_kafka.sh", "kafka_2.13-4.3.1.tgz"),
-        ("install_iam_auth.sh", "aws-msk-iam-auth-2.3.9-all.jar"),
-        ("install_rest_proxy.sh", "kafka-rest-1.0.tar.gz"),
-        ("upload_sink_archive.sh", "sink.zip"),
+        ("kafka_client/install_java.sh", "java-21.tar.gz"),
+        ("kafka_client/install_kafka.sh", "kafka_2.13-4.3.1.tgz"),
+        ("kafka_client/install_iam_auth.sh", "aws-msk-iam-auth-2.3.9-all.jar"),
+        ("rest_proxy/install_rest_proxy.sh", "kafka-rest-1.0.tar.gz"),
+        ("s3_sink/upload_sink_archive.sh", "sink.zip"),
     ],
 )
 def test_no_download_with_a_wrong_checksum_is_used(run, web, home, tmp_path, script, name):
-    if script == "install_iam_auth.sh":
+    if script == "kafka_client/install_iam_auth.sh":
         (home / "kafka/libs").mkdir(parents=True)
     before = tree(home)
     environment = web.offer(f"/{name}", KAFKA) | UPLOAD | {"SHA256": BLANK}

@@ -12,11 +12,11 @@ def test_iam_library(run, web, kafka):
     (kafka / "libs/aws-msk-iam-auth-1.1.5-all.jar").write_text("older")
     environment = web.offer("/aws-msk-iam-auth-2.3.9-all.jar", b"jar")
 
-    assert run("install_iam_auth.sh", environment)[1].startswith("changed:")
+    assert run("kafka_client/install_iam_auth.sh", environment)[1].startswith("changed:")
     assert [p.name for p in (kafka / "libs").iterdir()] == ["aws-msk-iam-auth-2.3.9-all.jar"]
-    assert run("install_iam_auth.sh", environment)[:2] == (0, "unchanged")
+    assert run("kafka_client/install_iam_auth.sh", environment)[:2] == (0, "unchanged")
     (kafka / "libs/aws-msk-iam-auth-2.3.9-all.jar").write_text("tampered")
-    assert run("install_iam_auth.sh", environment)[1].startswith("changed:")
+    assert run("kafka_client/install_iam_auth.sh", environment)[1].startswith("changed:")
     assert (kafka / "libs/aws-msk-iam-auth-2.3.9-all.jar").read_bytes() == b"jar"
 
 
@@ -33,10 +33,10 @@ def test_classpath_is_in_the_profile_once(run, home, kafka, existing, profile):
     for name, text in existing.items():
         (home / name).write_text(text)
 
-    assert run("set_classpath.sh")[:2] == (0, f"changed: CLASSPATH in {home}/{profile}")
-    assert run("set_classpath.sh")[:2] == (0, "unchanged")
+    assert run("kafka_client/set_classpath.sh")[:2] == (0, f"changed: CLASSPATH in {home}/{profile}")
+    assert run("kafka_client/set_classpath.sh")[:2] == (0, "unchanged")
     (kafka / "libs/aws-msk-iam-auth-1.1.5-all.jar").rename(kafka / "libs/aws-msk-iam-auth-2.3.9-all.jar")
-    assert run("set_classpath.sh")[1].startswith("changed:")
+    assert run("kafka_client/set_classpath.sh")[1].startswith("changed:")
 
     lines = (home / profile).read_text().splitlines()
     assert len([line for line in lines if "CLASSPATH" in line]) == 1

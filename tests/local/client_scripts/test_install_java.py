@@ -13,16 +13,16 @@ def test_java_is_installed_where_kafka_has_none_that_will_do(run, web, home, tmp
     path = tools(tmp_path / "bin", java)
     environment = web.offer("/java-21.tar.gz", JAVA_21)
 
-    assert run("install_java.sh", environment, path=path)[:2] == (0, f"changed: {home}/java is jdk-21")
+    assert run("kafka_client/install_java.sh", environment, path=path)[:2] == (0, f"changed: {home}/java is jdk-21")
     before = tree(home)
-    assert run("install_java.sh", environment, path=path)[:2] == (0, "unchanged")
+    assert run("kafka_client/install_java.sh", environment, path=path)[:2] == (0, "unchanged")
     assert tree(home) == before
 
 
 def test_java_that_is_there_is_taken(run, web, home, tmp_path):
     path = tools(tmp_path / "bin", "17.0.15")
 
-    assert run("install_java.sh", web.offer("/java.tgz", JAVA_21), path=path)[:2] == (0, "unchanged")
+    assert run("kafka_client/install_java.sh", web.offer("/java.tgz", JAVA_21), path=path)[:2] == (0, "unchanged")
     assert web.requests == []
     assert list(home.iterdir()) == []
 
@@ -30,7 +30,7 @@ def test_java_that_is_there_is_taken(run, web, home, tmp_path):
 def test_an_archive_of_an_old_java(run, web, home, tmp_path):
     old = archive(**{"jdk8__bin__java": "#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n"})
 
-    code, _, stderr = run("install_java.sh", web.offer("/java.tgz", old), path=tools(tmp_path / "bin", None))
+    code, _, stderr = run("kafka_client/install_java.sh", web.offer("/java.tgz", old), path=tools(tmp_path / "bin", None))
 
     assert code != 0
     assert "17 or newer is needed" in stderr

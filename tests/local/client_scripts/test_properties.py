@@ -27,7 +27,7 @@ sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbac
 def test_client_properties(run, kafka, section, expected):
     file = kafka / "bin/client.properties"
     for first in ("changed: ", "unchanged"):
-        code, line, _ = run("write_client_properties.sh", sections={"kafka": section})
+        code, line, _ = run("kafka_client/write_client_properties.sh", sections={"kafka": section})
         assert (code, line[:9]) == (0, first)
         assert file.read_text() == expected
         assert file.stat().st_mode & 0o777 == 0o644
@@ -61,6 +61,6 @@ def test_rest_proxy_properties(run, home, authentication, zookeeper, expected):
     }
     environment = {"BOOTSTRAP_SERVERS": "b1:9092,b2:9092", "ZOOKEEPER": zookeeper}
 
-    assert run("write_rest_properties.sh", environment, sections=sections)[1].startswith("changed:")
+    assert run("rest_proxy/write_rest_properties.sh", environment, sections=sections)[1].startswith("changed:")
     assert (home / "kafka-rest/kafka-rest.properties").read_text().splitlines() == expected
-    assert run("write_rest_properties.sh", environment, sections=sections)[:2] == (0, "unchanged")
+    assert run("rest_proxy/write_rest_properties.sh", environment, sections=sections)[:2] == (0, "unchanged")

@@ -28,7 +28,7 @@ def test_sink_tasks(run, kafka, rows, missing):
     tool.chmod(0o755)
     environment = {"BOOTSTRAP_SERVERS": "b", "GROUP": "g", "TOPICS": TOPICS, "WAIT_SECONDS": "0"}
 
-    code, line, stderr = run("await_sink_tasks.sh", environment)
+    code, line, stderr = run("s3_sink/await_sink_tasks.sh", environment)
 
     if missing:
         assert code != 0

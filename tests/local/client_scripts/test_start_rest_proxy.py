@@ -38,7 +38,7 @@ def free_port() -> int:
 @pytest.fixture
 def proxy(run, home, web, free_port):
     """Archive installed, properties written; gives the environment of the start. Ends the proxy afterwards."""
-    run("install_rest_proxy.sh", web.offer("/rest.tgz", archive(**{"kafka-rest-1.0__bin__kafka-rest-start": PROXY})))
+    run("rest_proxy/install_rest_proxy.sh", web.offer("/rest.tgz", archive(**{"kafka-rest-1.0__bin__kafka-rest-start": PROXY})))
     (home / "kafka-rest/kafka-rest.properties").write_text(f"listeners=http://127.0.0.1:{free_port}\n")
     yield {"LISTEN_HOST": "0.0.0.0", "PORT": str(free_port), "START_SECONDS": "20"}
     if (home / "kafka-rest/kafka-rest.pid").exists():
@@ -56,32 +56,32 @@ def alive(pid: int) -> bool:
 
 
 def test_rest_proxy_starts_once_and_outlives_the_script(run, home, proxy):
-    assert run("start_rest_proxy.sh", proxy)[1].startswith("changed: the REST proxy answers")
+    assert run("rest_proxy/start_rest_proxy.sh", proxy)[1].startswith("changed: the REST proxy answers")
     pid = pid_of(home)
     assert alive(pid)
     assert os.getpgid(pid) == pid
 
-    assert run("start_rest_proxy.sh", proxy)[:2] == (0, "unchanged")
+    assert run("rest_proxy/start_rest_proxy.sh", proxy)[:2] == (0, "unchanged")
     assert pid_of(home) == pid
 
 
 def test_rest_proxy_with_other_properties_is_restarted(run, home, proxy):
-    run("start_rest_proxy.sh", proxy)
+    run("rest_proxy/start_rest_proxy.sh", proxy)
     pid = pid_of(home)
     with (home / "kafka-rest/kafka-rest.properties").open("a") as file:
         file.write("producer.acks=all\n")
 
-    assert run("start_rest_proxy.sh", proxy)[1].startswith("changed:")
+    assert run("rest_proxy/start_rest_proxy.sh", proxy)[1].startswith("changed:")
     assert not alive(pid)
     assert alive(pid_of(home))
 
 
 def test_rest_proxy_that_was_killed_comes_back(run, home, proxy):
-    run("start_rest_proxy.sh", proxy)
+    run("rest_proxy/start_rest_proxy.sh", proxy)
     os.kill(pid_of(home), signal.SIGKILL)
     until(lambda: not alive(pid_of(home)))
 
-    assert run("start_rest_proxy.sh", proxy)[1].startswith("changed:")
+    assert run("rest_proxy/start_rest_proxy.sh", proxy)[1].startswith("changed:")
     assert alive(pid_of(home))
 
 
@@ -89,7 +89,7 @@ def test_a_stale_pid_file_kills_nobody(run, home, proxy):
     bystander = subprocess.Popen(["sleep", "60"])
     try:
         (home / "kafka-rest/kafka-rest.pid").write_text(str(bystander.pid))
-        assert run("start_rest_proxy.sh", proxy)[1].startswith("changed:")
+        assert run("rest_proxy/start_rest_proxy.sh", proxy)[1].startswith("changed:")
         assert bystander.poll() is None
     finally:
         bystander.kill()
@@ -100,7 +100,7 @@ def test_rest_proxy_that_cannot_start_shows_its_log(run, home, proxy):
     with (home / "kafka-rest/kafka-rest.properties").open("a") as file:
         file.write("broken=yes\n")
 
-    code, _, stderr = run("start_rest_proxy.sh", proxy)
+    code, _, stderr = run("rest_proxy/start_rest_proxy.sh", proxy)
 
     assert code != 0
     assert "no broker at all" in stderr
@@ -108,7 +108,7 @@ def test_rest_proxy_that_cannot_start_shows_its_log(run, home, proxy):
 
 
 def test_a_port_of_somebody_else(run, home, web, proxy):
-    code, _, stderr = run("start_rest_proxy.sh", proxy | {"PORT": web.url.rsplit(":", 1)[1]})
+    code, _, stderr = run("rest_proxy/start_rest_proxy.sh", proxy | {"PORT": web.url.rsplit(":", 1)[1]})
 
     assert code != 0
     assert "is taken by a process that is not our REST proxy" in stderr

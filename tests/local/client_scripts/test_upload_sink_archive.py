@@ -9,7 +9,7 @@ def test_upload_carries_the_signed_headers(run, web, home):
     environment = web.offer("/sink.zip", b"zip" * 1000) | UPLOAD
 
     code, line, _ = run(
-        "upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key?Signature=a%2Bb&x=1"}
+        "s3_sink/upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key?Signature=a%2Bb&x=1"}
     )
 
     assert (code, line) == (0, "changed: sink.zip is in the bucket")
@@ -25,7 +25,7 @@ def test_upload_that_the_bucket_refuses(run, web):
     environment = web.offer("/sink.zip", b"zip") | UPLOAD
 
     code, _, stderr = run(
-        "upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key?Signature=s3cret"}
+        "s3_sink/upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key?Signature=s3cret"}
     )
 
     assert code != 0
@@ -36,5 +36,5 @@ def test_upload_that_the_bucket_refuses(run, web):
 def test_nothing_with_a_wrong_checksum_is_uploaded(run, web):
     environment = web.offer("/sink.zip", b"zip") | UPLOAD | {"SHA256": BLANK}
 
-    assert run("upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key"})[0] != 0
+    assert run("s3_sink/upload_sink_archive.sh", environment, {"UPLOAD_URL": f"{web.url}/bucket/key"})[0] != 0
     assert web.puts == []

@@ -1,0 +1,109 @@
+"""What the notebooks counted, as ledger entries. A count that a notebook did not return is None: unverified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from include.ledger.entry import Entry, Hop
+from include.settings import STREAMS, Stream
+
+LOAD = "load"
+CLEAN: dict[Stream, str] = {stream: f"clean_{stream}" for stream in STREAMS}
+ANALYSES = "analyses"
+NOTEBOOKS = (LOAD, *CLEAN.values(), ANALYSES)
+
+type Counts = Mapping[str, Any]
+
+
+class LakeCountError(RuntimeError):
+    """A notebook did not return what the ledger needs. The message names the notebook."""
+
+
+def parse_exit(notebook: str, output: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON object a notebook exited with, out of Databricks' ``runs/get-output``."""
+    notebook_output = output.get("notebook_output") or {}
+    result = notebook_output.get("result")
+    if result is None:
+        raise LakeCountError(f"Notebook {notebook} returned nothing: it must end with dbutils.notebook.exit(…)")
+    if notebook_output.get("truncated"):
+        raise LakeCountError(f"Notebook {notebook} returned more than Databricks keeps ({len(result)} characters kept)")
+    try:
+        parsed = json.loads(result)
+    except ValueError as error:
+        raise LakeCountError(f"Notebook {notebook} did not return JSON ({error}): {result[:200]!r}") from error
+    if not isinstance(parsed, dict):
+        raise LakeCountError(f"Notebook {notebook} returned a JSON {type(parsed).__name__}, not an object")
+    return parsed
+
+
+def lake_entries(run_id: str, exits: Mapping[str, Counts]) -> dict[Hop, list[Entry]]:
+    """Hops bronze, silver and gold, from the notebooks' exit JSON by notebook name."""
+    return {
+        "bronze": [_bronze(run_id, stream, _section(exits, LOAD, "bronze", stream)) for stream in STREAMS],
+        "silver": [_silver(run_id, stream, _section(exits, CLEAN[stream], "silver", stream)) for stream in STREAMS],
+        "gold": [_gold(run_id, stream, exits.get(ANALYSES, {}).get("gold") or {}) for stream in STREAMS],
+    }
+
+
+def quarantine_shortfall(exits: Mapping[str, Counts], dead_letters: Mapping[Stream, int]) -> list[str]:
+    """Streams of which the load kept fewer quarantined records than landing handed it."""
+    kept = exits.get(LOAD, {}).get("quarantined") or {}
+    return [
+        f"{stream}: {kept.get(stream)} of {count} dead letters"
+        for stream, count in dead_letters.items()
+        if (kept.get(stream) or 0) < count
+    ]
+
+
+def _section(exits: Mapping[str, Counts], notebook: str, hop: str, stream: Stream) -> Counts:
+    found: Counts = (exits.get(notebook, {}).get(hop) or {}).get(stream) or {}
+    return found
+
+
+def _bronze(run_id: str, stream: Stream, counts: Counts) -> Entry:
+    return Entry(
+        hop="bronze",
+        stream=stream,
+        run_id=run_id,
+        records_in=counts.get("records_in"),
+        records_out=_sum(counts, "inserted", "already_stored"),
+        first=counts.get("first"),
+        last=counts.get("last"),
+        counted_by=f"notebook {LOAD}: rows of the interval in bronze_{stream}, and Delta's commit metrics",
+    )
+
+
+def _silver(run_id: str, stream: Stream, counts: Counts) -> Entry:
+    return Entry(
+        hop="silver",
+        stream=stream,
+        run_id=run_id,
+        records_in=counts.get("records_in"),
+        records_out=_sum(counts, "inserted", "updated"),
+        duplicates=counts.get("duplicates"),
+        quarantined=counts.get("quarantined"),
+        stored=counts.get("rows"),
+        counted_by=f"notebook {CLEAN[stream]}: rows of the interval in bronze_{stream}, and Delta's commit metrics",
+    )
+
+
+def _gold(run_id: str, stream: Stream, counts: Counts) -> Entry:
+    """``unmatched`` rows have no partner on another stream; more joined rows than rows is a duplication."""
+    rows: int | None = (counts.get("rows") or {}).get(stream)
+    joined: int | None = counts.get("joined")
+    return Entry(
+        hop="gold",
+        stream=stream,
+        run_id=run_id,
+        records_in=rows,
+        records_out=joined,
+        unmatched=None if rows is None or joined is None else max(0, rows - joined),
+        counted_by=f"notebook {ANALYSES}: rows of table {stream}, and of the three tables joined on ind",
+    )
+
+
+def _sum(counts: Counts, *names: str) -> int | None:
+    values = [counts.get(name) for name in names]
+    return None if any(value is None for value in values) else sum(values)  # type: ignore[arg-type]

@@ -1,0 +1,202 @@
+"""What Kinesis holds of a run and what the lake has committed of it, as the ledger's hops ``kinesis`` and ``table``.
+
+Pure: who calls has read the shards and the table ``stream_batches``. A range of sequence numbers says nothing about
+how many records it has, so ranges are compared by what was counted in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from include.ledger.entry import Entry
+from include.positions.kafka import merge
+from include.positions.kinesis import SequenceNumber, ShardRange, Span, spell
+from include.settings import Stream
+
+BATCH_COLUMNS = "source, query_id, batch_id, records, inserted, updated, superseded, quarantined, to_json(shards)"
+DIGITS = 64
+
+type Counted = Mapping[str, ShardRange | None]
+"""What a shard holds of some ranges, by shard."""
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class BatchOfShard(BaseModel):
+    """Records of one shard in one batch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    shard_id: str
+    first: SequenceNumber
+    last: SequenceNumber
+    records: Count
+
+
+class StreamBatch(BaseModel):
+    """One row of ``stream_batches``: what became of a batch's records."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    query_id: str
+    batch_id: int
+    records: Count
+    inserted: Count
+    updated: Count
+    superseded: Count
+    quarantined: Count
+    shards: Annotated[tuple[BatchOfShard, ...], BeforeValidator(json.loads)]
+
+    @classmethod
+    def of_row(cls, row: Sequence[str | None]) -> Self:
+        """A row of ``BATCH_COLUMNS``, as a SQL warehouse prints it."""
+        return cls.model_validate(dict(zip(cls.model_fields, row, strict=True)))
+
+
+def batches_query(table: str, ranges: Mapping[str, Sequence[ShardRange]]) -> str:
+    """SELECT the batches that hold any record of these ranges, by Kinesis stream. Orders numbers, which are text."""
+    overlaps = [
+        f"(source = '{source}' AND exists(shards, s -> s.shard_id = '{one.shard_id}' "
+        f"AND lpad(s.last, {DIGITS}, '0') >= '{one.first:0{DIGITS}d}' "
+        f"AND lpad(s.first, {DIGITS}, '0') <= '{one.last:0{DIGITS}d}'))"
+        for source, of_source in ranges.items()
+        for one in of_source
+    ]
+    return f"SELECT {BATCH_COLUMNS} FROM {table} WHERE {' OR '.join(overlaps) or 'false'} ORDER BY source, batch_id"  # noqa: S608
+
+
+def kinesis_entry(run_id: str, stream: Stream, posted: Sequence[ShardRange], found: Counted) -> Entry:
+    """``found`` is what every shard holds between the run's first and last record in it.
+
+    More than was acknowledged are others' records, or repeats after a lost answer. As many, but with another sum of
+    sequence numbers, are not the same records: one at least is lost, and one is another's.
+    """
+    extra = 0
+    missing: list[str] = []
+    for one in posted:
+        there = found.get(one.shard_id)
+        count = there.count if there is not None else 0
+        other_records = there is not None and count == one.count and there.sum != one.sum
+        extra += max(0, count - one.count) + other_records
+        if count < one.count or other_records:
+            missing.append(_missing(one, there))
+    return Entry(
+        path="stream",
+        hop="kinesis",
+        stream=stream,
+        run_id=run_id,
+        records_in=sum(one.count for one in posted),
+        extra=extra,
+        records_out=sum(there.count for one in posted if (there := found.get(one.shard_id)) is not None),
+        first=spell(posted[0].shard_id, posted[0].first) if posted else None,
+        last=spell(posted[-1].shard_id, posted[-1].last) if posted else None,
+        positions=tuple(missing),
+        counted_by="records read from every shard, from the first to the last that was acknowledged",
+    )
+
+
+def spans(posted: Iterable[ShardRange], batches: Iterable[StreamBatch]) -> dict[str, list[Span]]:
+    """The run's ranges and all that the batches hold, by shard, in order and without overlaps."""
+    by_shard: dict[str, list[Span]] = {}
+    for posted_range in posted:
+        by_shard.setdefault(posted_range.shard_id, []).append((posted_range.first, posted_range.last + 1))
+    for batch in batches:
+        for shard in batch.shards:
+            by_shard.setdefault(shard.shard_id, []).append((shard.first, shard.last + 1))
+    return {shard_id: [(first, stop - 1) for first, stop in merge(found)] for shard_id, found in by_shard.items()}
+
+
+def table_entry(
+    run_id: str,
+    stream: Stream,
+    posted: Sequence[ShardRange],
+    handed_on: int | None,
+    batches: Sequence[StreamBatch],
+    *,
+    in_spans: Counted,
+    in_run: Counted,
+) -> Entry:
+    """Batches hold a run's records among others, and what became of a record is only told of a whole batch.
+
+    So the hop takes whole batches, and has as ``extra`` what Kinesis holds of them beyond the run's own ranges. That
+    cannot be counted any more once records that a batch holds have expired.
+
+    :param handed_on: records of the run's ranges that the hop before has found
+    :param batches: those that hold any record of the run's ranges
+    :param in_spans: what Kinesis holds of the ``spans``
+    :param in_run: what it holds of the run's ranges
+    """
+    extra: int | None = sum(map(_count, in_spans.values())) - sum(map(_count, in_run.values()))
+    expired = _expired(batches, in_spans)
+    if expired:
+        extra = None
+    return Entry(
+        path="stream",
+        hop="table",
+        stream=stream,
+        run_id=run_id,
+        records_in=handed_on,
+        extra=extra,
+        records_out=sum(batch.inserted + batch.updated for batch in batches),
+        duplicates=sum(batch.superseded for batch in batches),
+        quarantined=sum(batch.quarantined for batch in batches),
+        first=spell(posted[0].shard_id, posted[0].first) if posted else None,
+        last=spell(posted[-1].shard_id, posted[-1].last) if posted else None,
+        positions=tuple(_uncovered(posted, batches)),
+        counted_by=f"{len(batches)} batches in stream_batches, and records read from the shards that they cover"
+        + (f", where records of {', '.join(expired)} have expired since" if expired else ""),
+    )
+
+
+def _count(found: ShardRange | None) -> int:
+    return 0 if found is None else found.count
+
+
+def _missing(posted: ShardRange, found: ShardRange | None) -> str:
+    """Where a shard's records are missing: at its beginning, as expired ones are, at its end, or somewhere."""
+    if found is None:
+        return posted.position
+    if found.last == posted.last and found.first > posted.first:
+        return spell(posted.shard_id, posted.first, found.first - 1)
+    if found.first == posted.first and found.last < posted.last:
+        return spell(posted.shard_id, found.last + 1, posted.last)
+    return posted.position
+
+
+def _hulls(batches: Iterable[StreamBatch]) -> dict[str, Span]:
+    """By shard, the first and last record that any of the batches holds."""
+    hulls: dict[str, Span] = {}
+    for one in (shard for batch in batches for shard in batch.shards):
+        first, last = hulls.get(one.shard_id, (one.first, one.last))
+        hulls[one.shard_id] = min(first, one.first), max(last, one.last)
+    return hulls
+
+
+def _expired(batches: Iterable[StreamBatch], in_spans: Counted) -> list[str]:
+    """Shards that do not have the oldest record any more that a batch holds."""
+    return [
+        shard_id
+        for shard_id, (first, _) in _hulls(batches).items()
+        if (found := in_spans.get(shard_id)) is None or found.first > first
+    ]
+
+
+def _uncovered(posted: Iterable[ShardRange], batches: Sequence[StreamBatch]) -> list[str]:
+    """Parts of the run's ranges that lie before the first batch or after the last one."""
+    hulls = _hulls(batches)
+    left = []
+    for one in posted:
+        if one.shard_id not in hulls:
+            left.append(one.position)
+            continue
+        first, last = hulls[one.shard_id]
+        if one.first < first:
+            left.append(spell(one.shard_id, one.first, first - 1))
+        if one.last > last:
+            left.append(spell(one.shard_id, last + 1, one.last))
+    return left

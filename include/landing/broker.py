@@ -1,0 +1,38 @@
+"""What the broker holds of each partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from include.landing.document import Document, LandingError, Offset
+
+
+class LogOffsets(Document):
+    """What the broker keeps of one partition: offsets from ``earliest`` to before ``end``."""
+
+    earliest: Offset
+    end: Offset
+
+
+type BrokerOffsets = dict[str, dict[int, LogOffsets]]
+
+
+def parse_log_offsets(lines: Iterable[str]) -> BrokerOffsets:
+    """Read ``earliest <topic>:<partition>:<offset>`` and ``latest …`` lines, others are skipped."""
+    found: dict[str, dict[int, dict[str, int]]] = {}
+    for line in lines:
+        which, _, rest = line.strip().partition(" ")
+        if which not in ("earliest", "latest"):
+            continue
+        topic, partition, offset = rest.rsplit(":", 2)
+        if not offset:
+            raise LandingError(f"{topic} partition {partition} has no leader: the broker cannot say its {which} offset")
+        found.setdefault(topic, {}).setdefault(int(partition), {})[which] = int(offset)
+    return {
+        topic: {
+            partition: LogOffsets(earliest=both.get("earliest", 0), end=both["latest"])
+            for partition, both in sorted(partitions.items())
+            if "latest" in both
+        }
+        for topic, partitions in found.items()
+    }

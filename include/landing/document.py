@@ -1,0 +1,21 @@
+"""What the documents of this package have in common, and the error that all of it raises."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Offset = Annotated[int, Field(ge=0)]
+
+
+class LandingError(RuntimeError):
+    """Kafka, the bucket and the bookmark contradict each other. The message names topic, partition and offsets."""
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+
+def dump(document: BaseModel) -> str:
+    return document.model_dump_json(by_alias=True, indent=1)

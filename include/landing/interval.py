@@ -1,0 +1,128 @@
+"""The offsets that a run accounts for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from include import bucket_layout
+from include.landing.bookmark import Bookmark, Place
+from include.landing.broker import BrokerOffsets
+from include.landing.document import Document, LandingError, Offset
+from include.positions.kafka import Range, merge
+from include.posting.progress import PostingProgress
+from include.settings import STREAMS, Stream
+
+
+class PartitionInterval(Document):
+    """Offsets from ``start`` to before ``stop``. Below ``earliest`` only S3 still has them."""
+
+    start: Annotated[Offset, Field(alias="from")]
+    stop: Annotated[Offset, Field(alias="to")]
+    earliest: Offset = 0
+
+    @property
+    def range(self) -> Range:
+        return self.start, self.stop
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+class TopicInterval(Document):
+    topic: str
+    partitions: dict[int, PartitionInterval]
+
+    @property
+    def size(self) -> int:
+        return sum(partition.size for partition in self.partitions.values())
+
+
+class Interval(Document):
+    """The offsets a run accounts for: everything that was on the topics and not yet in the lake when it looked."""
+
+    topics: dict[Stream, TopicInterval]
+
+    def stream_of(self, topic: str) -> Stream | None:
+        return next((stream for stream, one in self.topics.items() if one.topic == topic), None)
+
+
+def acknowledged_ranges(progress: PostingProgress) -> dict[Stream, dict[int, tuple[Range, ...]]]:
+    """Offsets that the REST API confirmed to a run, by stream and partition."""
+    found: dict[Stream, dict[int, tuple[Range, ...]]] = {}
+    for stream, posted in progress.streams.items():
+        by_partition: dict[int, list[Range]] = {}
+        for one in posted.ranges:
+            by_partition.setdefault(one.partition, []).append((one.first, one.last + 1))
+        found[stream] = {partition: merge(ranges) for partition, ranges in by_partition.items()}
+    return found
+
+
+def plan_interval(
+    topics: Mapping[Stream, str],
+    broker: BrokerOffsets,
+    bookmark: Bookmark,
+    acknowledged: Mapping[Stream, Mapping[int, Iterable[Range]]],
+    earlier: Interval | None = None,
+    oldest_in_bucket: Mapping[tuple[str, int], int] | None = None,
+) -> Interval:
+    """From the bookmark to the log end, and further back where this run's own records lie before the bookmark.
+
+    They do after a resumed run, when another run loaded the first part in between; and an attempt that is run again
+    keeps the start of the attempt before it (``earlier``). Loading an offset a second time changes nothing.
+
+    Without a bookmark the interval starts at the oldest record that the broker or the bucket
+    (``oldest_in_bucket``) has. Raises LandingError where the log ends before the bookmark or before an acknowledged
+    offset.
+    """
+    problems: list[str] = []
+    planned: dict[Stream, TopicInterval] = {}
+    for stream in STREAMS:
+        topic = topics[stream]
+        if topic not in broker:
+            problems.append(f"topic {topic} is not on the broker: the stage topics makes it")
+            continue
+        partitions: dict[int, PartitionInterval] = {}
+        acknowledged_here = {partition: list(ranges) for partition, ranges in acknowledged.get(stream, {}).items()}
+        problems += [
+            f"{topic} has no partition {partition}, but the REST API acknowledged records there"
+            for partition in sorted(set(acknowledged_here) - set(broker[topic]))
+        ]
+        for partition, log in broker[topic].items():
+            place = bookmark.get(topic, {}).get(str(partition))
+            oldest = (oldest_in_bucket or {}).get((topic, partition), log.earliest)
+            start = min(log.earliest, oldest) if place is None else place.next_offset
+            if start > log.end:
+                problems.append(
+                    f"{topic} partition {partition} ends at offset {log.end}, but offsets to {start - 1} are already "
+                    "loaded: the topic was deleted and made again. Start with an empty lake and bucket, or remove "
+                    "the topic from the bookmark and its old objects from the bucket"
+                )
+                continue
+            own = [first for first, _ in acknowledged_here.get(partition, [])]
+            before = earlier.topics[stream].partitions.get(partition) if earlier and stream in earlier.topics else None
+            if before is not None and before.start <= log.end:
+                own.append(before.start)
+            partitions[partition] = PartitionInterval(start=min([start, *own]), stop=log.end, earliest=log.earliest)
+        planned[stream] = TopicInterval(topic=topic, partitions=partitions)
+    if problems:
+        raise LandingError("; ".join(problems))
+    return Interval(topics=planned)
+
+
+def list_after(partition: PartitionInterval, topic: str, number: int, place: Place | None) -> str | None:
+    """S3's StartAfter for a listing that sees every object of the interval: None is from the first object on.
+
+    It starts at the last loaded object, inclusive, because the sink may have written it again after a crash.
+    """
+    if place is None or place.object is None:
+        return None
+    name = bucket_layout.parse_sink_object(place.object)
+    if name is None or name.topic != topic or name.partition != number or name.first_offset > partition.start:
+        return None
+    if name.first_offset == 0:
+        return None
+    return bucket_layout.sink_object(topic, number, name.first_offset - 1)

@@ -1,0 +1,115 @@
+"""The manifest: exactly what the load reads of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from include.landing.coverage import PartitionCoverage
+from include.landing.document import Document, Offset
+from include.landing.interval import Interval
+from include.landing.objects import ScannedObject
+from include.settings import Stream
+
+
+class ManifestObject(Document):
+    key: str
+    size: int
+    etag: str
+    lines: int
+    first_offset: Offset
+    last_offset: Offset
+
+
+class ManifestPartition(Document):
+    start: Annotated[Offset, Field(alias="from")]
+    stop: Annotated[Offset, Field(alias="to")]
+    objects: tuple[ManifestObject, ...]
+
+
+class ManifestTopic(Document):
+    topic: str
+    partitions: dict[int, ManifestPartition]
+
+
+class ManifestDeadLetters(Document):
+    """``next_offsets``: where the next run starts to read each partition of the dead-letter topic."""
+
+    key: str
+    count: int
+    by_stream: dict[Stream, int] = Field(default_factory=dict)
+    next_offsets: dict[int, Offset] = Field(default_factory=dict)
+
+
+class IgnoredObject(Document):
+    key: str
+    reason: str
+
+
+class Manifest(Document):
+    """Exactly what the load reads: these objects, and of them the offsets of the interval."""
+
+    dag_id: str
+    run_id: str
+    user_id: str
+    bucket: str
+    created_at: str
+    topics: dict[Stream, ManifestTopic]
+    dead_letters: ManifestDeadLetters
+    ignored: tuple[IgnoredObject, ...] = ()
+
+
+def landed_manifest(
+    interval: Interval,
+    coverage: Sequence[PartitionCoverage],
+    *,
+    dag_id: str,
+    run_id: str,
+    user_id: str,
+    bucket: str,
+    dead_letters_key: str,
+    letters: Sequence[Stream],
+    next_letters: Mapping[int, int],
+    ignored: Sequence[IgnoredObject],
+) -> Manifest:
+    """:param letters: stream of every dead letter that belongs to the interval"""
+    topics: dict[Stream, ManifestTopic] = {}
+    for stream, topic in interval.topics.items():
+        partitions = {
+            one.partition: ManifestPartition(
+                start=one.interval[0], stop=one.interval[1], objects=tuple(_manifest_object(s) for s in one.objects)
+            )
+            for one in coverage
+            if one.topic == topic.topic
+        }
+        topics[stream] = ManifestTopic(topic=topic.topic, partitions=partitions)
+    return Manifest(
+        dag_id=dag_id,
+        run_id=run_id,
+        user_id=user_id,
+        bucket=bucket,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        topics=topics,
+        dead_letters=ManifestDeadLetters(
+            key=dead_letters_key,
+            count=len(letters),
+            by_stream=dict(Counter(letters)),
+            next_offsets=dict(next_letters),
+        ),
+        ignored=tuple(ignored),
+    )
+
+
+def _manifest_object(scanned: ScannedObject) -> ManifestObject:
+    return ManifestObject(
+        key=scanned.key,
+        size=scanned.listed.size,
+        etag=scanned.listed.etag.strip('"'),
+        lines=scanned.lines,
+        first_offset=scanned.first_offset,
+        last_offset=scanned.last_offset,
+    )

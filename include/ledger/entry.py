@@ -1,0 +1,65 @@
+"""What one hop counted of one entity in one run. A count that could not be taken is None, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from include.settings import Stream
+
+Hop = Literal["source", "api", "topic", "landed", "bronze", "silver", "gold", "kinesis", "table"]
+
+Path = Literal["batch", "stream"]
+
+HOPS: dict[Path, tuple[Hop, ...]] = {
+    "batch": ("source", "api", "topic", "landed", "bronze", "silver", "gold"),
+    "stream": ("source", "api", "kinesis", "table"),
+}
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Entry(BaseModel):
+    """One hop's count of one stream in one run, on its way through Kafka (``batch``) or Kinesis (``stream``).
+
+    ``records_in + extra`` must equal ``records_out + duplicates + quarantined + refused + unmatched``. A count that
+    could not be taken is None, never 0. ``extra`` is what the hop holds beyond what it was given: records of other
+    producers, repeats after a lost answer. ``stored`` is the size of the whole table afterwards, where a later hop
+    starts from the table and not from this run's records. ``first``, ``last`` and ``positions`` are written
+    ``p0@12``, a range ``p0@12-14``; ``positions`` names what is missing or there twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = "batch"
+    hop: Hop
+    stream: Stream
+    run_id: str
+    records_in: Count | None
+    extra: Count | None = 0
+    records_out: Count | None
+    duplicates: Count | None = 0
+    quarantined: Count | None = 0
+    refused: Count | None = 0
+    unmatched: Count | None = 0
+    stored: Count | None = None
+    first: str | None = None
+    last: str | None = None
+    positions: tuple[str, ...] = ()
+    counted_at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    counted_by: str
+
+
+ENTRIES = TypeAdapter(list[Entry])
+
+
+def parse_entries(text: str | bytes) -> list[Entry]:
+    """One hop's JSON object. Raises pydantic's ValidationError, which names field and value."""
+    return ENTRIES.validate_json(text)
+
+
+def entries_json(entries: Iterable[Entry]) -> str:
+    return ENTRIES.dump_json(list(entries), indent=2).decode()

@@ -1,0 +1,63 @@
+"""A run's posting as the ledger sees it: the hops ``source`` and ``api``."""
+
+from __future__ import annotations
+
+from include.ledger.entry import Entry, Hop, Path
+from include.positions.kinesis import spell
+from include.posting.progress import PostingProgress, StreamProgress
+from include.settings import Stream
+
+COUNTED_BY: dict[Path, str] = {
+    "batch": "offsets in the REST proxy's answers, one for every acknowledged record",
+    "stream": "sequence numbers in Kinesis' answers, one for every acknowledged record",
+}
+
+
+def posting_entries(progress: PostingProgress) -> dict[Hop, list[Entry]]:
+    """Both hops of every stream. A row that is drawn and not in the source counts as refused by the source."""
+    return {
+        "source": [_source(progress, stream, one) for stream, one in progress.streams.items()],
+        "api": [_api(progress, stream, one) for stream, one in progress.streams.items()],
+    }
+
+
+def _source(progress: PostingProgress, stream: Stream, one: StreamProgress) -> Entry:
+    return Entry(
+        path=progress.path,
+        hop="source",
+        stream=stream,
+        run_id=progress.run_id,
+        records_in=one.drawn,
+        records_out=one.read,
+        refused=one.missing,
+        first=f"draw {progress.first_draw}" if one.drawn else None,
+        last=f"draw {progress.first_draw + one.drawn - 1}" if one.drawn else None,
+        counted_by=f"draws of seed {progress.seed}, and the rows that the source's queries returned for them",
+    )
+
+
+def _api(progress: PostingProgress, stream: Stream, one: StreamProgress) -> Entry:
+    return Entry(
+        path=progress.path,
+        hop="api",
+        stream=stream,
+        run_id=progress.run_id,
+        records_in=one.read,
+        records_out=one.acknowledged,
+        refused=one.refused,
+        first=_first(one),
+        last=_last(one),
+        counted_by=COUNTED_BY[progress.path],
+    )
+
+
+def _first(one: StreamProgress) -> str | None:
+    if one.shards:
+        return spell(one.shards[0].shard_id, one.shards[0].first)
+    return f"p{one.ranges[0].partition}@{one.ranges[0].first}" if one.ranges else None
+
+
+def _last(one: StreamProgress) -> str | None:
+    if one.shards:
+        return spell(one.shards[-1].shard_id, one.shards[-1].last)
+    return f"p{one.ranges[-1].partition}@{one.ranges[-1].last}" if one.ranges else None

@@ -1,0 +1,199 @@
+"""How far a run has posted: what a retry goes on from, and what the ledger counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from include.ledger.entry import Path
+from include.positions.kafka import Range, merge, ranges_of
+from include.positions.kinesis import ShardPosition, ShardRange, with_records
+from include.settings import STREAMS, Stream
+
+REFUSALS_SHOWN = 100
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class ProgressError(ValueError):
+    """A stored progress object cannot be used. The message says why, and what to do."""
+
+
+class OffsetRange(BaseModel):
+    """Offsets ``first`` to ``last`` of a partition, all of them acknowledged to this run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    partition: Count
+    first: Count
+    last: Count
+    count: Count
+
+
+class Refusal(BaseModel):
+    """A record that will not be posted, and why. ``code`` is an HTTP status or the sink's own error code."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ind: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A refusal with everything needed to post the row by hand. ``value`` is None where the source has no such row."""
+
+    stream: Stream
+    draw: int
+    ind: int
+    code: str
+    message: str
+    value: dict[str, object] | None
+
+
+type Position = tuple[int, int] | ShardPosition
+"""Where a record is: Kafka's partition and offset, or Kinesis' shard and sequence number."""
+
+
+@dataclass
+class Settled:
+    """What became of the records that were due, by draw; those in neither are still open."""
+
+    acknowledged: dict[int, Position] = field(default_factory=dict)
+    refused: dict[int, RefusedRow] = field(default_factory=dict)
+
+    def __contains__(self, draw: int) -> bool:
+        return draw in self.acknowledged or draw in self.refused
+
+
+class StreamProgress(BaseModel):
+    """Counts of one stream. All draws below ``drawn`` were handed out, and those in ``unsettled`` have no outcome yet.
+
+    ``drawn`` and ``unsettled`` count from the run's first draw. ``read`` rows came from the source, ``missing`` keys
+    had no row there; every row read is acknowledged, refused or unsettled. What is acknowledged is in ``ranges`` of
+    Kafka's partitions or in ``shards`` of Kinesis.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    drawn: Count = 0
+    read: Count = 0
+    missing: Count = 0
+    acknowledged: Count = 0
+    refused: Count = 0
+    unsettled: list[Count] = []
+    refusals: list[Refusal] = []
+    ranges: list[OffsetRange] = []
+    shards: list[ShardRange] = []
+
+    def due(self, first: int, end: int) -> list[int]:
+        """Which of the draws ``first`` to ``end`` (exclusive) still have to be posted, in order."""
+        open_before = [number for number in self.unsettled if first <= number < end]
+        return open_before + list(range(max(first, self.drawn), end))
+
+    def show(self, refused: Iterable[RefusedRow]) -> None:
+        for row in refused:
+            if len(self.refusals) < REFUSALS_SHOWN:
+                self.refusals.append(Refusal(ind=row.ind, code=row.code, message=row.message))
+
+
+class PostingProgress(BaseModel):
+    """Progress of one run to one sink, stored as a JSON object in the bucket after every few requests and at the end.
+
+    Draws are numbered from the run's own first one, which is number ``first_draw`` of the seed's sequence. The first
+    ``drawn`` of the ``posts`` have an outcome on every stream.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Path = "batch"
+    dag_id: str
+    run_id: str
+    seed: int
+    first_draw: Count
+    posts: Count
+    drawn: Count = 0
+    streams: dict[Stream, StreamProgress] = Field(
+        default_factory=lambda: {stream: StreamProgress() for stream in STREAMS}
+    )
+
+    @classmethod
+    def parse(cls, text: str, *, source: str) -> PostingProgress:
+        """A stored progress object; ``source`` says in errors where it came from."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ProgressError(
+                f"{source} is no progress object ({error.error_count()} problems, first: {error.errors()[0]['msg']}). "
+                "Restore it, or trigger a new run."
+            ) from error
+
+    def check_order(self, *, seed: int, posts: int) -> None:
+        """Raise ProgressError if the run was started with another order than the one it is now asked to go on with."""
+        if (self.seed, self.posts) != (seed, posts):
+            raise ProgressError(
+                f"Run {self.run_id} of {self.dag_id} has begun with seed={self.seed}, posts={self.posts} and cannot go "
+                f"on with seed={seed}, posts={posts}. Trigger a new run."
+            )
+
+    @property
+    def next_draw(self) -> int:
+        """The number of the seed's first draw that this run has not posted on every stream."""
+        return self.first_draw + self.drawn
+
+    @property
+    def complete(self) -> bool:
+        return self.next_draw == self.first_draw + self.posts
+
+    def hand_out(self, stream: Stream, draws: Sequence[int], missing: Sequence[RefusedRow]) -> None:
+        """Record that draws were read and are about to be posted, and which of them the source has no row for."""
+        progress = self.streams[stream]
+        again = set(progress.unsettled).intersection(draws)
+        progress.read += len(draws) - len(again) - len(missing)
+        progress.missing += len(missing)
+        progress.unsettled = sorted({*progress.unsettled, *draws} - {row.draw for row in missing})
+        progress.drawn = max(progress.drawn, max(draws) + 1)
+        progress.show(missing)
+        self._count_drawn()
+
+    def settle(self, stream: Stream, settled: Settled) -> None:
+        """Record what became of draws that were handed out."""
+        progress = self.streams[stream]
+        progress.acknowledged += len(settled.acknowledged)
+        progress.refused += len(settled.refused)
+        progress.unsettled = sorted(set(progress.unsettled) - settled.acknowledged.keys() - settled.refused.keys())
+        offsets: list[tuple[int, int]] = []
+        records: list[ShardPosition] = []
+        for position in settled.acknowledged.values():
+            if isinstance(position, ShardPosition):
+                records.append(position)
+            else:
+                offsets.append(position)
+        progress.ranges = _with_positions(progress.ranges, offsets)
+        progress.shards = with_records(progress.shards, records)
+        progress.show(settled.refused.values())
+        self._count_drawn()
+
+    def _count_drawn(self) -> None:
+        self.drawn = min(min([progress.drawn, *progress.unsettled]) for progress in self.streams.values())
+
+
+def _with_positions(ranges: list[OffsetRange], positions: Iterable[tuple[int, int]]) -> list[OffsetRange]:
+    """The ranges with the positions (partition, offset) added: in order, none touching its neighbour."""
+    by_partition: dict[int, list[Range]] = {}
+    for item in ranges:
+        by_partition.setdefault(item.partition, []).append((item.first, item.last + 1))
+    offsets: dict[int, list[int]] = {}
+    for partition, offset in positions:
+        offsets.setdefault(partition, []).append(offset)
+    for partition, added in offsets.items():
+        by_partition.setdefault(partition, []).extend(ranges_of(sorted(added)))
+    return [
+        OffsetRange(partition=partition, first=start, last=stop - 1, count=stop - start)
+        for partition in sorted(by_partition)
+        for start, stop in merge(by_partition[partition])
+    ]

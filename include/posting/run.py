@@ -1,0 +1,200 @@
+"""Rows of drawn posts to the REST API: the three streams side by side, the next batch read while one is sent.
+
+The same for both sinks, Kafka and Kinesis: what differs is the sender.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import batched
+from queue import Queue
+from typing import NamedTuple, Protocol
+
+from include.posting.emulation import draws
+from include.posting.progress import PostingProgress, RefusedRow, Settled
+from include.posting.sender import PostingStoppedError, SourceRow
+from include.posting.source_tables import SOURCE_TABLES, SourceTables
+from include.settings import STREAMS, Stream
+
+READ_AHEAD = 2
+NO_SOURCE_ROW = "no_source_row"
+
+Save = Callable[[PostingProgress, Sequence[RefusedRow]], None]
+
+
+class Sender(Protocol):
+    """What posting asks of a sink: :class:`~include.record_sender.RecordSender` or
+    :class:`~include.kinesis_sender.KinesisSender`. It notes in ``settled`` what becomes of a row when it is known.
+    """
+
+    def send(self, rows: Sequence[SourceRow], settled: Settled) -> None: ...
+
+
+class Piece(NamedTuple):
+    """What one request carries: the draws that are due, the rows of those that have one, and the others."""
+
+    draws: list[int]
+    rows: list[SourceRow]
+    missing: list[RefusedRow]
+
+
+class Posting:
+    """Posts what is left of a run, and keeps its progress.
+
+    A stream has as many requests under way as it has senders, each in a thread; one more thread reads the source.
+    Requests of a stream may overtake each other, which no reader can tell: within a run, records of one key are equal.
+    Whatever ends the run, ``save`` gets the last word on what is posted.
+
+    :param progress: where the run stands; changed as records are settled
+    :param paced: wait before every post as long as the seeds do, and send it by itself
+    :param stop: set it to end the run early, and give it to the senders too
+    """
+
+    def __init__(
+        self,
+        progress: PostingProgress,
+        *,
+        source: SourceTables,
+        senders: Mapping[Stream, Sequence[Sender]],
+        batch_size: int,
+        paced: bool,
+        stop: threading.Event,
+    ) -> None:
+        self._progress = progress
+        self._source = source
+        self._senders = senders
+        self._batch_size = batch_size
+        self._paced = paced
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._refused: list[RefusedRow] = []
+        self._queues: dict[Stream, Queue[list[SourceRow] | None]] = {stream: Queue(READ_AHEAD) for stream in STREAMS}
+
+    def run(self, save: Save, *, save_every: float = 2.0) -> None:
+        """Post everything that is due. Raises what went wrong first, or PostingStoppedError.
+
+        ``save`` is called from this thread, every so many seconds and once at the end, with the progress and the rows
+        refused since it was last called.
+        """
+        work: list[Future[None]] = []
+        gc.freeze()  # else the collector looks through all of Airflow again and again, a tenth of the time
+        try:
+            threads = 1 + sum(map(len, self._senders.values()))
+            with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="posting") as pool:
+                work.append(pool.submit(self._read))
+                work += [
+                    pool.submit(self._send, stream, sender)
+                    for stream, senders in self._senders.items()
+                    for sender in senders
+                ]
+                try:
+                    while wait(work, timeout=save_every).not_done:
+                        self.save(save)
+                finally:
+                    self._stop.set()
+        finally:
+            gc.unfreeze()
+            self.save(save)
+        failures = [failure for future in work if (failure := future.exception()) is not None]
+        if failures:
+            raise failures[0]
+        if not self._progress.complete:
+            raise PostingStoppedError(f"stopped after {self._progress.drawn} of {self._progress.posts} posts")
+
+    def save(self, save: Save) -> None:
+        """Hand over the progress as it is now. Rows that could not be saved are handed over again the next time."""
+        with self._lock:
+            progress = self._progress.model_copy(deep=True)
+            refused, self._refused = self._refused, []
+        try:
+            save(progress, refused)
+        except BaseException:
+            with self._lock:
+                self._refused = refused + self._refused
+            raise
+
+    def _read(self) -> None:
+        try:
+            for pieces in self._pieces():
+                for stream, piece in pieces.items():
+                    with self._lock:
+                        self._progress.hand_out(stream, piece.draws, piece.missing)
+                        self._refused += piece.missing
+                    self._queues[stream].put(piece.rows)
+                if self._stop.is_set():
+                    return
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            for stream, senders in self._senders.items():
+                for _ in senders:
+                    self._queues[stream].put(None)
+
+    def _pieces(self) -> Iterator[dict[Stream, Piece]]:
+        """What is due, read in batches, in pieces of one batch or, where it is paced, of one post."""
+        first = self._progress.next_draw - self._progress.first_draw
+        left = draws(self._progress.seed, first=self._progress.next_draw, count=self._progress.posts - first)
+        for batch in batched(left, self._batch_size):
+            posts = range(first, first + len(batch))
+            inds = [draw.ind for draw in batch]
+            due = {stream: self._due(stream, posts) for stream in STREAMS}
+            read = {
+                stream: self._source.read(stream, [inds[post - first] for post in due[stream]]) for stream in STREAMS
+            }
+            for some in [range(post, post + 1) for post in posts] if self._paced else [posts]:
+                wanted = {stream: _within(due[stream], some) for stream in STREAMS}
+                if self._paced and any(wanted.values()):
+                    self._stop.wait(batch[some.start - first].pause)
+                yield {
+                    stream: _piece(
+                        stream, wanted[stream], [inds[post - first] for post in wanted[stream]], read[stream]
+                    )
+                    for stream in STREAMS
+                    if wanted[stream]
+                }
+            first = posts.stop
+
+    def _due(self, stream: Stream, posts: range) -> list[int]:
+        with self._lock:
+            return self._progress.streams[stream].due(posts.start, posts.stop)
+
+    def _send(self, stream: Stream, sender: Sender) -> None:
+        """Send until there is no more. After a failure, its own or another's, only empty the queue for the reader."""
+        failure: BaseException | None = None
+        while (rows := self._queues[stream].get()) is not None:
+            if self._stop.is_set() or not rows:
+                continue
+            settled = Settled()
+            try:
+                sender.send(rows, settled)
+            except PostingStoppedError:
+                pass
+            except BaseException as error:
+                failure = error
+                self._stop.set()
+            with self._lock:
+                self._progress.settle(stream, settled)
+                self._refused += settled.refused.values()
+        if failure is not None:
+            raise failure
+
+
+def _within(draws: list[int], posts: range) -> list[int]:
+    """Those of the draws, which are in order, that are of these posts."""
+    return draws[bisect_left(draws, posts.start) : bisect_left(draws, posts.stop)]
+
+
+def _piece(stream: Stream, draws: list[int], inds: list[int], read: Mapping[int, bytes]) -> Piece:
+    rows = [SourceRow(draw, ind, read[ind]) for draw, ind in zip(draws, inds, strict=True) if ind in read]
+    table = SOURCE_TABLES[stream]
+    missing = [
+        RefusedRow(stream, draw, ind, NO_SOURCE_ROW, f"{table.name} has no row {table.key}={ind}", None)
+        for draw, ind in zip(draws, inds, strict=True)
+        if ind not in read
+    ]
+    return Piece(draws, rows, missing)

@@ -1,0 +1,195 @@
+"""A run's page: the verdict, the records hop by hop, the nine analyses. One HTML file that needs no other."""
+
+from __future__ import annotations
+
+import base64
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from include.ledger.entry import HOPS, Entry, Hop, Path
+from include.ledger.verdict import Finding, LedgerDocument, Status
+from include.report.charts import ANALYSES, Analysis, Chart, Row, text
+from include.settings import STREAMS, Stream
+
+TEMPLATES = pathlib.Path(__file__).parent
+LETTERS_SHOWN = 50
+RAW_SHOWN = 120
+
+HEADLINES = {
+    Status.RECONCILED: "Every record is accounted for.",
+    Status.LOST: "Records are lost.",
+    Status.DUPLICATED: "There are more records than there should be.",
+    Status.UNVERIFIED: "Not every hop could be counted.",
+}
+HOP_TITLES: dict[Hop, tuple[str, str]] = {
+    "source": ("Source", "rows drawn and read from MySQL"),
+    "api": ("API", "records acknowledged by the REST API"),
+    "topic": ("Topic", "records on the Kafka brokers"),
+    "landed": ("Landed", "records in S3 objects"),
+    "bronze": ("Bronze", "raw lines in the lake"),
+    "silver": ("Silver", "clean rows inserted or updated"),
+    "gold": ("Gold", "rows of the whole table, joined"),
+    "kinesis": ("Kinesis", "records in the shards"),
+    "table": ("Table", "clean rows inserted or updated"),
+}
+QUEUE_AND_LAKE: dict[Path, tuple[Hop, Hop]] = {"batch": ("topic", "silver"), "stream": ("kinesis", "table")}
+PATH_TITLES: dict[Path, tuple[str, str]] = {
+    "batch": ("From the source to the lake", "Through Kafka and S3, in batches."),
+    "stream": ("From the source to the stream's tables", "Through Kinesis, as it comes."),
+}
+ASIDE = ("extra", "duplicates", "quarantined", "refused", "unmatched")
+
+
+@dataclass(frozen=True)
+class HopStream:
+    stream: Stream
+    entry: Entry | None
+    finding: Finding
+    share: float
+    asides: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class HopView:
+    hop: Hop
+    title: str
+    meaning: str
+    streams: tuple[HopStream, ...]
+
+
+@dataclass(frozen=True)
+class PathView:
+    path: Path
+    title: str
+    meaning: str
+    hops: tuple[HopView, ...]
+
+
+@dataclass(frozen=True)
+class AnalysisView:
+    """``chart`` is None where the run has no such table."""
+
+    analysis: Analysis
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    chart: Chart | None
+
+
+def render_report(
+    document: LedgerDocument,
+    *,
+    analyses: Mapping[str, Any] | None,
+    dead_letters: Sequence[Mapping[str, Any]],
+    user_id: str,
+) -> str:
+    """The page as HTML. Everything from the run is escaped: titles and posters' names are other people's text.
+
+    :param analyses: by table name ``{"columns": […], "rows": [[…]…]}``; a missing one is said to be missing; None
+        where the run was not to make any
+    :param dead_letters: lines of ``dead_letters.jsonl``
+    """
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["thousands"] = thousands
+    return templates.get_template("report.html").render(
+        document=document,
+        headline=HEADLINES[document.verdict.status],
+        summary=summary(document),
+        paths=path_views(document),
+        analyses=[analysis_view(analysis, analyses.get(analysis.name)) for analysis in ANALYSES]
+        if analyses is not None
+        else [],
+        letters=[{**letter, "raw": shown(letter)} for letter in dead_letters[:LETTERS_SHOWN]],
+        letters_left=max(0, len(dead_letters) - LETTERS_SHOWN),
+        user_id=user_id,
+    )
+
+
+def thousands(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}"
+
+
+def summary(document: LedgerDocument) -> str:
+    """What became of the run's records, in a sentence or two a path."""
+    return " ".join(_path_summary(document, path) for path in document.verdict.paths)
+
+
+def _path_summary(document: LedgerDocument, path: Path) -> str:
+    def total(hop: Hop, name: str) -> int | None:
+        counts = [getattr(e, name) for e in document.entries if (e.path, e.hop) == (path, hop)]
+        return sum(counts) if counts and None not in counts else None
+
+    queue, lake = QUEUE_AND_LAKE[path]
+    posted, stored = total("source", "records_out"), total(lake, "records_out")
+    if posted is None:
+        return f"{path.capitalize()}: the rows that were read from the source were not counted."
+    told = [f"{path.capitalize()}: {posted:,} rows were read from the source"]
+    extra = total(queue, "extra") or 0
+    if extra:
+        told.append(f"{extra:,} more records of others came between")
+    if stored is None:
+        return f"{'; '.join(told)}. What reached the lake was not counted."
+    outcomes = [f"{stored:,} rows of the lake are new or newer"]
+    duplicates = total(lake, "duplicates")
+    if duplicates:
+        outcomes.append(f"{duplicates:,} changed nothing")
+    quarantined = sum(total(hop, "quarantined") or 0 for hop in HOPS[path])
+    if quarantined:
+        outcomes.append(f"{quarantined:,} are in quarantine")
+    refused = total("api", "refused")
+    if refused:
+        outcomes.append(f"{refused:,} were refused by the API")
+    return f"{'; '.join(told)}. {', '.join(outcomes)}."
+
+
+def path_views(document: LedgerDocument) -> list[PathView]:
+    return [PathView(path, *PATH_TITLES[path], tuple(hop_views(document, path))) for path in document.verdict.paths]
+
+
+def hop_views(document: LedgerDocument, path: Path) -> list[HopView]:
+    entries = {(entry.hop, entry.stream): entry for entry in document.entries if entry.path == path}
+    views = []
+    for hop in HOPS[path]:
+        counts = [
+            c for e in entries.values() if (c := e.records_out) is not None and (e.hop == "gold") == (hop == "gold")
+        ]
+        most = max(counts, default=0) or 1
+        streams = []
+        for stream in STREAMS:
+            entry = entries.get((hop, stream))
+            out = (entry.records_out or 0) if entry else 0
+            asides = [(name, getattr(entry, name)) for name in ASIDE if entry and getattr(entry, name)]
+            finding = document.verdict.finding(path, stream, hop)
+            streams.append(HopStream(stream, entry, finding, out / most, tuple(asides)))
+        views.append(HopView(hop, *HOP_TITLES[hop], tuple(streams)))
+    return views
+
+
+def analysis_view(analysis: Analysis, table: Mapping[str, Any] | None) -> AnalysisView:
+    if not table:
+        return AnalysisView(analysis, analysis.columns, (), None)
+    columns = tuple(table["columns"])
+    rows: list[Row] = [dict(zip(columns, row, strict=True)) for row in table["rows"]]
+    shown_rows = tuple(tuple(_cell(value) for value in row) for row in table["rows"])
+    known = set(analysis.columns) <= set(columns)
+    return AnalysisView(analysis, columns, shown_rows, analysis.draw(rows) if known and rows else None)
+
+
+def shown(letter: Mapping[str, Any]) -> str:
+    raw = base64.b64decode(letter.get("raw_base64") or "").decode("utf-8", errors="replace")
+    return raw if len(raw) <= RAW_SHOWN else f"{raw[:RAW_SHOWN]}… ({len(raw):,} characters)"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return text(value)
+    return f"{value:,.10g}" if abs(value) >= 10_000 else f"{value:.10g}"

@@ -1,1 +1,0 @@
-"""Requests to other systems as plain data; a value may be a template."""

@@ -1,5 +1,0 @@
-# Kafka's command line tools in ~/kafka. Takes URL and SHA256.
-set -euo pipefail
-{% include 'archives.sh' %}
-
-install_archive "$HOME/kafka" bin/kafka-topics.sh "$URL" "$SHA256"

@@ -1,5 +1,0 @@
-# The Kafka REST proxy in ~/kafka-rest/current. Takes URL and SHA256.
-set -euo pipefail
-{% include 'archives.sh' %}
-
-install_archive "$HOME/kafka-rest/current" bin/kafka-rest-start "$URL" "$SHA256"

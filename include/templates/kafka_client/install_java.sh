@@ -1,0 +1,28 @@
+# Kafka needs Java 17 or newer: the one that its scripts would take, or the archive's, in ~/java.
+# Takes URL and SHA256.
+set -euo pipefail
+{% include 'kafka_client/archives.sh' %}
+
+version() {
+  "$1" -version 2>&1 | sed -n 's/.*version "\([0-9][0-9]*\).*/\1/p' | head -n 1
+}
+
+java=java
+if [ -n "${JAVA_HOME:-}" ]; then java=$JAVA_HOME/bin/java; fi
+
+if command -v "$java" >/dev/null 2>&1; then
+  found=$(version "$java" || true)
+  echo "Java ${found:-of an unknown version}: $(command -v "$java")" >&2
+  if [ "${found:-0}" -ge 17 ]; then
+    echo unchanged
+    exit 0
+  fi
+fi
+
+result=$(install_archive "$HOME/java" bin/java "$URL" "$SHA256")
+found=$(version "$HOME/java/bin/java" || true)
+if [ "${found:-0}" -lt 17 ]; then
+  rm -f "$HOME/java"
+  fail "The Java of $URL does not do on this $(uname -s) $(uname -m): version ${found:-unknown}, 17 or newer is needed"
+fi
+echo "$result"

@@ -1,8 +1,0 @@
-# Takes BOOTSTRAP_SERVERS and ZOOKEEPER (may be empty), which the shell puts into the properties.
-set -euo pipefail
-{% include 'files.sh' %}
-
-mkdir -p "$HOME/kafka-rest"
-sed '/^$/d' <<PROPERTIES | write_if_different "$HOME/kafka-rest/kafka-rest.properties"
-{% include 'kafka-rest.properties' %}
-PROPERTIES
