@@ -39,19 +39,19 @@ from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 from sqlalchemy import Engine, text  # noqa: E402
 
 from include.posting.emulation import draws  # noqa: E402
-from include.posting.kafka_sender import CONTENT_TYPE, RecordSender  # noqa: E402
+from include.posting.kafka_sender import CONTENT_TYPE, KafkaSender  # noqa: E402
 from include.posting.progress import PostingProgress  # noqa: E402
 from include.posting.run import Posting  # noqa: E402
 from include.posting.sender import RetryPolicy  # noqa: E402
 from include.posting.source_tables import SOURCE_TABLES, SourceTables, source_engine  # noqa: E402
-from include.settings import STREAMS, VARIABLE, Settings, Stream, parse_settings  # noqa: E402
+from include.settings import ENTITIES, VARIABLE, Entity, Settings, parse_settings  # noqa: E402
 
 SEED = 100
 CONNECTIONS_A_STREAM = 2
 TIMES_SEEDS = 50
 SHARE_OF_PROXY = 0.7
 
-type Topics = dict[Stream, str]
+type Topics = dict[Entity, str]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def main() -> None:
             figures["proxy"].append(rate(arguments.posts, lambda: proxy_alone(stack, topics, bodies)))
             figures["ours"].append(rate(arguments.posts, lambda: ours(stack, topics, arguments)))
             sent += 2 * arguments.posts
-        stored = {stream: count_records(stack, topics[stream]) for stream in STREAMS}
+        stored = {entity: count_records(stack, topics[entity]) for entity in ENTITIES}
     if set(stored.values()) != {sent}:
         raise SystemExit(f"sent {sent} records a stream, the brokers hold {stored}: the figures mean nothing")
     report(figures, arguments)
@@ -139,7 +139,7 @@ def find_stack() -> Stack:
 def bench_topics(stack: Stack) -> Iterator[Topics]:
     """Three topics like the pipeline's, which no connector reads; gone afterwards."""
     admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
-    topics: Topics = {stream: f"bench-{uuid.uuid4().hex[:8]}.{stream}" for stream in STREAMS}
+    topics: Topics = {entity: f"bench-{uuid.uuid4().hex[:8]}.{entity}" for entity in ENTITIES}
     partitions = stack.settings.kafka.partitions
     for made in admin.create_topics([NewTopic(topic, partitions, 1) for topic in topics.values()]).values():
         made.result(30)
@@ -153,7 +153,7 @@ def bench_topics(stack: Stack) -> Iterator[Topics]:
 def rate(posts: int, send: Callable[[], None]) -> float:
     started = time.perf_counter()
     send()
-    return posts * len(STREAMS) / (time.perf_counter() - started)
+    return posts * len(ENTITIES) / (time.perf_counter() - started)
 
 
 def seeds_loop(stack: Stack, topics: Topics, posts: int) -> None:
@@ -163,38 +163,38 @@ def seeds_loop(stack: Stack, topics: Topics, posts: int) -> None:
     for draw in draws(SEED, count=posts):
         with engine.connect() as connection:
             rows = {
-                stream: dict(
+                entity: dict(
                     connection.execute(text(f"SELECT * FROM {table.name} LIMIT {draw.ind}, 1")).mappings().one()
                 )
-                for stream, table in SOURCE_TABLES.items()
+                for entity, table in SOURCE_TABLES.items()
             }
-        for stream, row in rows.items():
+        for entity, row in rows.items():
             payload = json.dumps({"records": [{"value": row}]}, default=str)
-            url = f"{stack.invoke_url}/topics/{topics[stream]}"
+            url = f"{stack.invoke_url}/topics/{topics[entity]}"
             answer = requests.request("POST", url, headers=headers, data=payload, timeout=60)
             answer.raise_for_status()
     engine.dispose()
 
 
-def request_bodies(stack: Stack, posts: int, batch_size: int) -> dict[Stream, list[bytes]]:
-    bodies: dict[Stream, list[bytes]] = {stream: [] for stream in STREAMS}
+def request_bodies(stack: Stack, posts: int, batch_size: int) -> dict[Entity, list[bytes]]:
+    bodies: dict[Entity, list[bytes]] = {entity: [] for entity in ENTITIES}
     with SourceTables(stack.engine(), connection_id="pinterest_source") as source:
         for batch in batched(draws(SEED, count=posts), batch_size):
-            for stream in STREAMS:
-                rows = source.read(stream, [draw.ind for draw in batch])
+            for entity in ENTITIES:
+                rows = source.read(entity, [draw.ind for draw in batch])
                 records = (b'{"key":%d,"value":%b}' % (draw.ind, rows[draw.ind]) for draw in batch)
-                bodies[stream].append(b'{"records":[%b]}' % b",".join(records))
+                bodies[entity].append(b'{"records":[%b]}' % b",".join(records))
     return bodies
 
 
-def proxy_alone(stack: Stack, topics: Topics, bodies: dict[Stream, list[bytes]]) -> None:
+def proxy_alone(stack: Stack, topics: Topics, bodies: dict[Entity, list[bytes]]) -> None:
     address = urlsplit(stack.proxy_url)
     failures: list[str] = []
 
-    def send(stream: Stream, lane: int) -> None:
+    def send(entity: Entity, lane: int) -> None:
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
-        for body in bodies[stream][lane::CONNECTIONS_A_STREAM]:
-            connection.request("POST", f"/topics/{topics[stream]}", body, {"Content-Type": CONTENT_TYPE})
+        for body in bodies[entity][lane::CONNECTIONS_A_STREAM]:
+            connection.request("POST", f"/topics/{topics[entity]}", body, {"Content-Type": CONTENT_TYPE})
             answer = connection.getresponse()
             said = answer.read()
             if answer.status != http.client.OK:
@@ -202,7 +202,7 @@ def proxy_alone(stack: Stack, topics: Topics, bodies: dict[Stream, list[bytes]])
                 break
         connection.close()
 
-    lanes = [(stream, lane) for stream in STREAMS for lane in range(CONNECTIONS_A_STREAM)]
+    lanes = [(entity, lane) for entity in ENTITIES for lane in range(CONNECTIONS_A_STREAM)]
     threads = [threading.Thread(target=send, args=lane) for lane in lanes]
     for thread in threads:
         thread.start()
@@ -216,18 +216,18 @@ def ours(stack: Stack, topics: Topics, arguments: argparse.Namespace) -> None:
     stop = threading.Event()
     progress = PostingProgress(dag_id="bench", run_id="bench", seed=SEED, first_draw=0, posts=arguments.posts)
     senders = {
-        stream: [
-            RecordSender(
-                stream,
+        entity: [
+            KafkaSender(
+                entity,
                 invoke_url=stack.invoke_url,
-                topic=topics[stream],
+                topic=topics[entity],
                 api_key=stack.api_key,
                 policy=RetryPolicy(),
                 stop=stop,
             )
             for _ in range(CONNECTIONS_A_STREAM)
         ]
-        for stream in STREAMS
+        for entity in ENTITIES
     }
     with SourceTables(stack.engine(), connection_id="pinterest_source") as source:
         Posting(progress, source=source, senders=senders, batch_size=arguments.batch_size, paced=False, stop=stop).run(

@@ -30,7 +30,7 @@ from include.posting.progress import PostingProgress  # noqa: E402
 from include.posting.run import Posting  # noqa: E402
 from include.posting.sender import RetryPolicy  # noqa: E402
 from include.posting.source_tables import SourceTables  # noqa: E402
-from include.settings import STREAMS, Stream  # noqa: E402
+from include.settings import ENTITIES, Entity  # noqa: E402
 
 MODES: tuple[Mode, ...] = ("record", "records")
 
@@ -44,10 +44,10 @@ def main() -> None:
     stack = find_stack()
     posts = {"record": given.single_posts, "records": given.posts}
     figures: dict[Mode, list[float]] = {mode: [] for mode in MODES}
-    with bench_streams() as streams:
+    with bench_streams() as entities:
         for _ in range(given.rounds):
             for mode in MODES:
-                figures[mode].append(rate(posts[mode], lambda mode=mode: post(stack, streams, posts[mode], mode)))
+                figures[mode].append(rate(posts[mode], lambda mode=mode: post(stack, entities, posts[mode], mode)))
     one, many = (statistics.median(figures[mode]) for mode in MODES)
     print(f"{'records/s':>12}  {'rounds':>20}")
     for mode in MODES:
@@ -58,33 +58,33 @@ def main() -> None:
 
 
 @contextmanager
-def bench_streams() -> Iterator[dict[Stream, str]]:
+def bench_streams() -> Iterator[dict[Entity, str]]:
     """Three data streams like the pipeline's; gone afterwards."""
     from pinterest.hooks.kinesis import KinesisStreamHook
 
     client: Any = KinesisStreamHook(aws_conn_id="aws_default").conn
-    streams: dict[Stream, str] = {stream: f"bench-{uuid.uuid4().hex[:8]}-{stream}" for stream in STREAMS}
-    for name in streams.values():
+    entities: dict[Entity, str] = {entity: f"bench-{uuid.uuid4().hex[:8]}-{entity}" for entity in ENTITIES}
+    for name in entities.values():
         client.create_stream(StreamName=name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
         client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     try:
-        yield streams
+        yield entities
     finally:
-        for name in streams.values():
+        for name in entities.values():
             client.delete_stream(StreamName=name)
 
 
-def post(stack: Stack, streams: dict[Stream, str], posts: int, mode: Mode) -> None:
+def post(stack: Stack, entities: dict[Entity, str], posts: int, mode: Mode) -> None:
     from pinterest.operators.posting import CONNECTIONS_A_STREAM, CONNECTIONS_OF_SINGLE_RECORDS
 
     stop = threading.Event()
-    progress = PostingProgress(path="stream", dag_id="bench", run_id="bench", seed=SEED, first_draw=0, posts=posts)
+    progress = PostingProgress(route="stream", dag_id="bench", run_id="bench", seed=SEED, first_draw=0, posts=posts)
     senders = {
-        stream: [
+        entity: [
             KinesisSender(
-                stream,
+                entity,
                 invoke_url=stack.invoke_url,
-                stream_name=streams[stream],
+                data_stream=entities[entity],
                 api_key=stack.api_key,
                 mode=mode,
                 policy=RetryPolicy(),
@@ -92,7 +92,7 @@ def post(stack: Stack, streams: dict[Stream, str], posts: int, mode: Mode) -> No
             )
             for _ in range(CONNECTIONS_A_STREAM if mode == "records" else CONNECTIONS_OF_SINGLE_RECORDS)
         ]
-        for stream in STREAMS
+        for entity in ENTITIES
     }
     with SourceTables(stack.engine(), connection_id="pinterest_source") as source:
         Posting(progress, source=source, senders=senders, batch_size=500, paced=False, stop=stop).run(
@@ -100,7 +100,7 @@ def post(stack: Stack, streams: dict[Stream, str], posts: int, mode: Mode) -> No
         )
     for sender in chain.from_iterable(senders.values()):
         sender.close()
-    stored = {one.acknowledged for one in progress.streams.values()}
+    stored = {one.acknowledged for one in progress.entities.values()}
     if stored != {posts}:
         raise SystemExit(f"put {posts} records a stream, {stored} were acknowledged: the figures mean nothing")
 

@@ -50,18 +50,18 @@ def parse_sink_object(key: str) -> SinkObject | None:
     return SinkObject(match["topic"], int(match["partition"]), int(match["first"]))
 
 
-def seed_position(seed: int, path: str = "batch") -> str:
+def seed_position(seed: int, route: str = "batch") -> str:
     """Where the next run of this seed goes on: both sinks draw the same posts, each at its own pace."""
-    return f"posting/seed-{seed}{_of_path(path)}.json"
+    return f"posting/seed-{seed}{_of_route(route)}.json"
 
 
-def posting_progress(dag_id: str, run_id: str, path: str = "batch") -> str:
-    return f"posting/{dag_id}/{run_id}{_of_path(path)}.json"
+def posting_progress(dag_id: str, run_id: str, route: str = "batch") -> str:
+    return f"posting/{dag_id}/{run_id}{_of_route(route)}.json"
 
 
-def refused_rows(dag_id: str, run_id: str, path: str = "batch") -> str:
+def refused_rows(dag_id: str, run_id: str, route: str = "batch") -> str:
     """Rows that the API refused, whole: JSON lines."""
-    return f"posting/{dag_id}/{run_id}{_of_path(path)}.refused.jsonl"
+    return f"posting/{dag_id}/{run_id}{_of_route(route)}.refused.jsonl"
 
 
 def bookmark(user_id: str) -> str:
@@ -92,8 +92,9 @@ def dead_letters(dag_id: str, run_id: str) -> str:
     return f"landing/{dag_id}/{run_id}/dead_letters.jsonl"
 
 
-def ledger(dag_id: str, run_id: str, hop: str, path: str = "batch") -> str:
-    return f"ledger/{dag_id}/{run_id}/{hop}.json" if path == "batch" else f"ledger/{dag_id}/{run_id}/{path}/{hop}.json"
+def ledger(dag_id: str, run_id: str, hop: str, route: str = "batch") -> str:
+    folder = f"ledger/{dag_id}/{run_id}" if route == "batch" else f"ledger/{dag_id}/{run_id}/{route}"
+    return f"{folder}/{hop}.json"
 
 
 def analyses(dag_id: str, run_id: str) -> str:
@@ -109,5 +110,5 @@ def report_ledger(dag_id: str, run_id: str) -> str:
     return f"reports/{dag_id}/{run_id}/ledger.json"
 
 
-def _of_path(path: str) -> str:
-    return "" if path == "batch" else f".{path}"
+def _of_route(route: str) -> str:
+    return "" if route == "batch" else f".{route}"

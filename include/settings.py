@@ -11,8 +11,8 @@ from include import bucket_layout
 
 VARIABLE = "pinterest_pipeline"
 
-Stream = Literal["pin", "geo", "user"]
-STREAMS: tuple[Stream, ...] = ("pin", "geo", "user")
+Entity = Literal["pin", "geo", "user"]
+ENTITIES: tuple[Entity, ...] = ("pin", "geo", "user")
 
 UserId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -210,11 +210,11 @@ class Settings(Section):
         return f"{self.user_id}-kinesis-access-role"
 
     @property
-    def kinesis_streams(self) -> dict[Stream, str]:
-        return {stream: self.kinesis_stream(stream) for stream in STREAMS}
+    def data_streams(self) -> dict[Entity, str]:
+        return {entity: self.data_stream(entity) for entity in ENTITIES}
 
-    def kinesis_stream(self, stream: Stream) -> str:
-        return f"streaming-{self.user_id}-{stream}"
+    def data_stream(self, entity: Entity) -> str:
+        return f"streaming-{self.user_id}-{entity}"
 
     @property
     def checkpoints(self) -> str:
@@ -225,11 +225,11 @@ class Settings(Section):
         return f"{self.user_id}-dead-letters"
 
     @property
-    def topics(self) -> dict[Stream, str]:
-        return {stream: self.topic(stream) for stream in STREAMS}
+    def topics(self) -> dict[Entity, str]:
+        return {entity: self.topic(entity) for entity in ENTITIES}
 
-    def topic(self, stream: Stream) -> str:
-        return f"{self.user_id}.{stream}"
+    def topic(self, entity: Entity) -> str:
+        return f"{self.user_id}.{entity}"
 
 
 def parse_settings(text: str | None) -> Settings:

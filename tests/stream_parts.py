@@ -15,7 +15,7 @@ from include.posting.progress import PostingProgress, Settled
 from include.settings import parse_settings
 
 USER = "0e36c8cd403d"
-NAMES = {stream: f"streaming-{USER}-{stream}" for stream in ("pin", "geo", "user")}
+NAMES = {entity: f"streaming-{USER}-{entity}" for entity in ("pin", "geo", "user")}
 A, B = "shardId-000000000000", "shardId-000000000001"
 DOWNLOAD = {"url": "http://mirror/x", "sha256": "0" * 64}
 
@@ -53,14 +53,14 @@ class Bucket:
     def delete_object(self, *, Bucket, Key):
         self.objects.pop(Key, None)
 
-    def posted(self, **streams):
+    def posted(self, **entities):
         """The progress of a run that put these records: shard and numbers, by stream."""
-        posts = max((sum(map(len, shards.values())) for shards in streams.values()), default=1)
-        progress = PostingProgress(path="stream", dag_id="d", run_id="r", seed=100, first_draw=0, posts=posts)
-        for stream, shards in streams.items():
+        posts = max((sum(map(len, shards.values())) for shards in entities.values()), default=1)
+        progress = PostingProgress(route="stream", dag_id="d", run_id="r", seed=100, first_draw=0, posts=posts)
+        for entity, shards in entities.items():
             positions = [ShardPosition(shard_id, n) for shard_id, numbers in shards.items() for n in numbers]
-            progress.hand_out(stream, [*range(len(positions))], [])
-            progress.settle(stream, Settled(acknowledged=dict(enumerate(positions))))
+            progress.hand_out(entity, [*range(len(positions))], [])
+            progress.settle(entity, Settled(acknowledged=dict(enumerate(positions))))
         self.objects["posting/d/r.stream.json"] = progress.model_dump_json().encode()
 
     def entries(self, hop):
@@ -78,13 +78,13 @@ class Lake:
         self.batches: list[dict] = []
         self.asked: list[str] = []
 
-    def commit(self, stream, shards, *, at=datetime(2026, 1, 1, tzinfo=UTC), **outcomes):
+    def commit(self, entity, shards, *, at=datetime(2026, 1, 1, tzinfo=UTC), **outcomes):
         """``shards``: the numbers of the batch's records. What has no outcome is inserted."""
         records = sum(map(len, shards.values()))
         figures = {"updated": 0, "superseded": 0, "quarantined": 0, **outcomes}
         self.batches.append(
             {
-                "source": NAMES[stream],
+                "source": NAMES[entity],
                 "records": records,
                 "inserted": records - sum(figures.values()),
                 **figures,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import chain, task_group
 
+from pinterest_stages.data_streams import data_streams
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.lake_batch import lake_batch
 from pinterest_stages.lake_stream import lake_stream
@@ -13,14 +14,13 @@ from pinterest_stages.posting_stream import posting_stream
 from pinterest_stages.rest_api import rest_api
 from pinterest_stages.rest_proxy import rest_proxy
 from pinterest_stages.s3_sink import s3_sink
-from pinterest_stages.streams import streams
 from pinterest_stages.topics import topics
 
 
 @task_group(group_id="provision")
 def provision() -> None:
     chain(kafka_client(), topics(), [s3_sink(), rest_proxy()], rest_api())
-    streams()
+    data_streams()
 
 
 @task_group(group_id="batch")

@@ -42,7 +42,9 @@ def install(name: str) -> KafkaClientScriptOperator:
 @task_group(group_id="kafka_client")
 def kafka_client() -> None:
     classpath = KafkaClientScriptOperator(task_id="classpath", script="kafka_client/set_classpath.sh")
-    client_properties = KafkaClientScriptOperator(task_id="client_properties", script="kafka_client/write_client_properties.sh")
+    client_properties = KafkaClientScriptOperator(
+        task_id="client_properties", script="kafka_client/write_client_properties.sh"
+    )
 
     chain(
         [instance(), key_pair()],

@@ -15,7 +15,7 @@ from include.lake.job import INSTANCE_PROFILE, job_cluster, lake_parameters
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.stream_counts import TableCountsOperator
 from pinterest.operators.stream_job import NOTEBOOK, StreamJobOperator
-from pinterest.sensors.stream import CommittedStreamSensor
+from pinterest.sensors.lake_stream import CommittedStreamSensor
 
 FOLDER = "{{ settings().databricks.folder }}"
 TRIGGER = "{{ settings().lake_stream.trigger }}"
@@ -23,7 +23,7 @@ TRIGGER = "{{ settings().lake_stream.trigger }}"
 NOTEBOOK_PARAMETERS = {
     **lake_parameters("{{ run_id }}"),
     "region": "{{ settings().region }}",
-    "streams": "{{ settings().kinesis_streams | tojson }}",
+    "streams": "{{ settings().data_streams | tojson }}",
     "checkpoints": "{{ settings().checkpoints }}",
     "trigger": TRIGGER,
     "interval_seconds": "{{ settings().lake_stream.interval_seconds }}",

@@ -11,20 +11,20 @@ from datetime import timedelta
 
 from airflow.sdk import task_group
 
-from include.settings import STREAMS
-from pinterest.operators.posting import PostRecordsOperator
+from include.settings import ENTITIES
+from pinterest.operators.posting import PostToKafkaOperator
 
 
 @task_group(group_id="posting")
 def posting() -> None:
-    PostRecordsOperator(
+    PostToKafkaOperator(
         task_id="post",
         posts="{{ params.posts }}",
         seed="{{ params.seed }}",
         start="{{ params.start }}",
         pace="{{ params.pace }}",
         batch_size="{{ params.batch_size }}",
-        topics={stream: f"{{{{ settings().topic('{stream}') }}}}" for stream in STREAMS},
+        topics={entity: f"{{{{ settings().topic('{entity}') }}}}" for entity in ENTITIES},
         bucket="{{ settings().bucket }}",
         api_name="{{ settings().rest_api_name }}",
         stage_name="{{ settings().rest_api.stage }}",

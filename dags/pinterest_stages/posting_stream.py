@@ -10,14 +10,14 @@ from datetime import timedelta
 
 from airflow.sdk import chain, task_group
 
-from include.settings import STREAMS
-from pinterest.operators.posting import PutRecordsOperator
+from include.settings import ENTITIES
+from pinterest.operators.posting import PostToKinesisOperator
 from pinterest.operators.stream_counts import ShardCountsOperator
 
 
 @task_group(group_id="posting_stream")
 def posting_stream() -> None:
-    post = PutRecordsOperator(
+    post = PostToKinesisOperator(
         task_id="post",
         posts="{{ params.posts }}",
         seed="{{ params.seed }}",
@@ -25,7 +25,7 @@ def posting_stream() -> None:
         pace="{{ params.pace }}",
         batch_size="{{ params.batch_size }}",
         mode="{{ params.mode }}",
-        streams={stream: f"{{{{ settings().kinesis_stream('{stream}') }}}}" for stream in STREAMS},
+        data_streams={entity: f"{{{{ settings().data_stream('{entity}') }}}}" for entity in ENTITIES},
         bucket="{{ settings().bucket }}",
         api_name="{{ settings().rest_api_name }}",
         stage_name="{{ settings().rest_api.stage }}",

@@ -9,13 +9,13 @@ from datetime import timedelta
 
 from airflow.sdk import TriggerRule, task_group
 
-from include.ledger.entry import Path
+from include.ledger.entry import Route
 from pinterest.operators.ledger import LedgerReportOperator, LedgerVerdictOperator
 
 
 @task_group(group_id="reconcile")
-def reconcile(*paths: Path) -> None:
+def reconcile(*routes: Route) -> None:
     LedgerReportOperator(
-        task_id="report", paths=paths, trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=5)
+        task_id="report", routes=routes, trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=5)
     )
-    LedgerVerdictOperator(task_id="verdict", paths=paths, execution_timeout=timedelta(minutes=5))
+    LedgerVerdictOperator(task_id="verdict", routes=routes, execution_timeout=timedelta(minutes=5))

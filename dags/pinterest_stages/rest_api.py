@@ -21,7 +21,7 @@ from include.aws.api_gateway import (
     usage_plan_request,
 )
 from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
-from include.settings import STREAMS
+from include.settings import ENTITIES
 from pinterest.defaults import settings
 from pinterest.operators.api_gateway import (
     RestApiCreateOperator,
@@ -103,7 +103,7 @@ def rest_api() -> None:
         task_id="answers",
         invoke_url=invoke_url.output,
         api_key_parameter="{{ settings().api_key_parameter }}",
-        topics=[f"{{{{ settings().topic('{stream}') }}}}" for stream in STREAMS],
+        topics=[f"{{{{ settings().topic('{entity}') }}}}" for entity in ENTITIES],
         poke_interval=2,
         timeout=timedelta(minutes=5),
     )

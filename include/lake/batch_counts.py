@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.ledger.entry import Entry, Hop
-from include.settings import STREAMS, Stream
+from include.settings import ENTITIES, Entity
 
 LOAD = "load"
-CLEAN: dict[Stream, str] = {stream: f"clean_{stream}" for stream in STREAMS}
+CLEAN: dict[Entity, str] = {entity: f"clean_{entity}" for entity in ENTITIES}
 ANALYSES = "analyses"
 NOTEBOOKS = (LOAD, *CLEAN.values(), ANALYSES)
 
@@ -41,66 +41,66 @@ def parse_exit(notebook: str, output: Mapping[str, Any]) -> dict[str, Any]:
 def lake_entries(run_id: str, exits: Mapping[str, Counts]) -> dict[Hop, list[Entry]]:
     """Hops bronze, silver and gold, from the notebooks' exit JSON by notebook name."""
     return {
-        "bronze": [_bronze(run_id, stream, _section(exits, LOAD, "bronze", stream)) for stream in STREAMS],
-        "silver": [_silver(run_id, stream, _section(exits, CLEAN[stream], "silver", stream)) for stream in STREAMS],
-        "gold": [_gold(run_id, stream, exits.get(ANALYSES, {}).get("gold") or {}) for stream in STREAMS],
+        "bronze": [_bronze(run_id, entity, _section(exits, LOAD, "bronze", entity)) for entity in ENTITIES],
+        "silver": [_silver(run_id, entity, _section(exits, CLEAN[entity], "silver", entity)) for entity in ENTITIES],
+        "gold": [_gold(run_id, entity, exits.get(ANALYSES, {}).get("gold") or {}) for entity in ENTITIES],
     }
 
 
-def quarantine_shortfall(exits: Mapping[str, Counts], dead_letters: Mapping[Stream, int]) -> list[str]:
+def quarantine_shortfall(exits: Mapping[str, Counts], dead_letters: Mapping[Entity, int]) -> list[str]:
     """Streams of which the load kept fewer quarantined records than landing handed it."""
     kept = exits.get(LOAD, {}).get("quarantined") or {}
     return [
-        f"{stream}: {kept.get(stream)} of {count} dead letters"
-        for stream, count in dead_letters.items()
-        if (kept.get(stream) or 0) < count
+        f"{entity}: {kept.get(entity)} of {count} dead letters"
+        for entity, count in dead_letters.items()
+        if (kept.get(entity) or 0) < count
     ]
 
 
-def _section(exits: Mapping[str, Counts], notebook: str, hop: str, stream: Stream) -> Counts:
-    found: Counts = (exits.get(notebook, {}).get(hop) or {}).get(stream) or {}
+def _section(exits: Mapping[str, Counts], notebook: str, hop: str, entity: Entity) -> Counts:
+    found: Counts = (exits.get(notebook, {}).get(hop) or {}).get(entity) or {}
     return found
 
 
-def _bronze(run_id: str, stream: Stream, counts: Counts) -> Entry:
+def _bronze(run_id: str, entity: Entity, counts: Counts) -> Entry:
     return Entry(
         hop="bronze",
-        stream=stream,
+        entity=entity,
         run_id=run_id,
         records_in=counts.get("records_in"),
         records_out=_sum(counts, "inserted", "already_stored"),
         first=counts.get("first"),
         last=counts.get("last"),
-        counted_by=f"notebook {LOAD}: rows of the interval in bronze_{stream}, and Delta's commit metrics",
+        counted_by=f"notebook {LOAD}: rows of the interval in bronze_{entity}, and Delta's commit metrics",
     )
 
 
-def _silver(run_id: str, stream: Stream, counts: Counts) -> Entry:
+def _silver(run_id: str, entity: Entity, counts: Counts) -> Entry:
     return Entry(
         hop="silver",
-        stream=stream,
+        entity=entity,
         run_id=run_id,
         records_in=counts.get("records_in"),
         records_out=_sum(counts, "inserted", "updated"),
         duplicates=counts.get("duplicates"),
         quarantined=counts.get("quarantined"),
         stored=counts.get("rows"),
-        counted_by=f"notebook {CLEAN[stream]}: rows of the interval in bronze_{stream}, and Delta's commit metrics",
+        counted_by=f"notebook {CLEAN[entity]}: rows of the interval in bronze_{entity}, and Delta's commit metrics",
     )
 
 
-def _gold(run_id: str, stream: Stream, counts: Counts) -> Entry:
+def _gold(run_id: str, entity: Entity, counts: Counts) -> Entry:
     """``unmatched`` rows have no partner on another stream; more joined rows than rows is a duplication."""
-    rows: int | None = (counts.get("rows") or {}).get(stream)
+    rows: int | None = (counts.get("rows") or {}).get(entity)
     joined: int | None = counts.get("joined")
     return Entry(
         hop="gold",
-        stream=stream,
+        entity=entity,
         run_id=run_id,
         records_in=rows,
         records_out=joined,
         unmatched=None if rows is None or joined is None else max(0, rows - joined),
-        counted_by=f"notebook {ANALYSES}: rows of table {stream}, and of the three tables joined on ind",
+        counted_by=f"notebook {ANALYSES}: rows of table {entity}, and of the three tables joined on ind",
     )
 
 

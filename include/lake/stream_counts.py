@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from include.ledger.entry import Entry
 from include.positions.kafka import merge
 from include.positions.kinesis import SequenceNumber, ShardRange, Span, spell
-from include.settings import Stream
+from include.settings import Entity
 
 BATCH_COLUMNS = "source, query_id, batch_id, records, inserted, updated, superseded, quarantined, to_json(shards)"
 DIGITS = 64
@@ -42,7 +42,7 @@ class StreamBatch(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    source: str
+    data_stream: str
     query_id: str
     batch_id: int
     records: Count
@@ -61,16 +61,16 @@ class StreamBatch(BaseModel):
 def batches_query(table: str, ranges: Mapping[str, Sequence[ShardRange]]) -> str:
     """SELECT the batches that hold any record of these ranges, by Kinesis stream. Orders numbers, which are text."""
     overlaps = [
-        f"(source = '{source}' AND exists(shards, s -> s.shard_id = '{one.shard_id}' "
+        f"(source = '{data_stream}' AND exists(shards, s -> s.shard_id = '{one.shard_id}' "
         f"AND lpad(s.last, {DIGITS}, '0') >= '{one.first:0{DIGITS}d}' "
         f"AND lpad(s.first, {DIGITS}, '0') <= '{one.last:0{DIGITS}d}'))"
-        for source, of_source in ranges.items()
-        for one in of_source
+        for data_stream, of_stream in ranges.items()
+        for one in of_stream
     ]
     return f"SELECT {BATCH_COLUMNS} FROM {table} WHERE {' OR '.join(overlaps) or 'false'} ORDER BY source, batch_id"  # noqa: S608
 
 
-def kinesis_entry(run_id: str, stream: Stream, posted: Sequence[ShardRange], found: Counted) -> Entry:
+def kinesis_entry(run_id: str, entity: Entity, posted: Sequence[ShardRange], found: Counted) -> Entry:
     """``found`` is what every shard holds between the run's first and last record in it.
 
     More than was acknowledged are others' records, or repeats after a lost answer. As many, but with another sum of
@@ -86,9 +86,9 @@ def kinesis_entry(run_id: str, stream: Stream, posted: Sequence[ShardRange], fou
         if count < one.count or other_records:
             missing.append(_missing(one, there))
     return Entry(
-        path="stream",
+        route="stream",
         hop="kinesis",
-        stream=stream,
+        entity=entity,
         run_id=run_id,
         records_in=sum(one.count for one in posted),
         extra=extra,
@@ -113,7 +113,7 @@ def spans(posted: Iterable[ShardRange], batches: Iterable[StreamBatch]) -> dict[
 
 def table_entry(
     run_id: str,
-    stream: Stream,
+    entity: Entity,
     posted: Sequence[ShardRange],
     handed_on: int | None,
     batches: Sequence[StreamBatch],
@@ -136,9 +136,9 @@ def table_entry(
     if expired:
         extra = None
     return Entry(
-        path="stream",
+        route="stream",
         hop="table",
-        stream=stream,
+        entity=entity,
         run_id=run_id,
         records_in=handed_on,
         extra=extra,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.landing.interval import Interval, TopicInterval
+from include.landing.interval import Interval, TopicRanges
 
 
 def read_consumer_counts(stdout: str) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
@@ -40,5 +40,5 @@ def consumer_problems(
     return problems
 
 
-def seen_of_topic(topic: TopicInterval, seen: dict[tuple[str, int], int]) -> int:
+def seen_of_topic(topic: TopicRanges, seen: dict[tuple[str, int], int]) -> int:
     return sum(seen.get((topic.topic, number), 0) for number in topic.partitions)

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from include.landing.bookmark import Bookmark
 from include.landing.coverage import PartitionCoverage
 from include.landing.interval import Interval
-from include.settings import Stream
+from include.settings import Entity
 
 ERRORS = "__connect.errors."
 
@@ -62,11 +62,11 @@ class DeadLetter:
     value: bytes | None
     error: str
 
-    def document(self, stream: Stream) -> dict[str, Any]:
+    def document(self, entity: Entity) -> dict[str, Any]:
         """One line of ``dead_letters.jsonl``."""
         reason, message = classify(self.value)
         return {
-            "stream": stream,
+            "entity": entity,
             "topic": self.topic,
             "partition": self.partition,
             "offset": self.offset,
@@ -139,10 +139,10 @@ def next_letters(interval: Interval, letters: Iterable[DeadLetter], read_to: Map
     """Where the next run starts: at the first letter of a record that is beyond this run's interval."""
     starts = dict(read_to)
     for letter in letters:
-        stream = interval.stream_of(letter.topic)
-        if stream is None:
+        entity = interval.entity_of(letter.topic)
+        if entity is None:
             continue
-        partition = interval.topics[stream].partitions.get(letter.partition)
+        partition = interval.topics[entity].partitions.get(letter.partition)
         number, offset = letter.letter
         if partition is None or letter.offset >= partition.stop:
             starts[number] = min(starts.get(number, offset), offset)
@@ -151,16 +151,16 @@ def next_letters(interval: Interval, letters: Iterable[DeadLetter], read_to: Map
 
 def letters_to_load(
     interval: Interval, coverage: Sequence[PartitionCoverage], letters: Iterable[DeadLetter]
-) -> list[tuple[Stream, DeadLetter]]:
+) -> list[tuple[Entity, DeadLetter]]:
     """Every record of the interval that no object holds, once: the sink may have given up on it more than once."""
     held = {(one.topic, one.partition): one for one in coverage}
-    chosen: dict[tuple[str, int, int], tuple[Stream, DeadLetter]] = {}
+    chosen: dict[tuple[str, int, int], tuple[Entity, DeadLetter]] = {}
     for letter in letters:
-        stream, one = interval.stream_of(letter.topic), held.get((letter.topic, letter.partition))
-        if stream is None or one is None or not one.interval[0] <= letter.offset < one.interval[1]:
+        entity, one = interval.entity_of(letter.topic), held.get((letter.topic, letter.partition))
+        if entity is None or one is None or not one.interval[0] <= letter.offset < one.interval[1]:
             continue
         if not any(start <= letter.offset < stop for start, stop in one.stored):
-            chosen.setdefault((letter.topic, letter.partition, letter.offset), (stream, letter))
+            chosen.setdefault((letter.topic, letter.partition, letter.offset), (entity, letter))
     return [chosen[place] for place in sorted(chosen)]
 
 

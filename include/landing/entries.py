@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from include.landing.coverage import PartitionCoverage
-from include.landing.interval import Interval, TopicInterval, acknowledged_ranges
+from include.landing.interval import Interval, TopicRanges, acknowledged_ranges
 from include.ledger.entry import Entry
 from include.positions.kafka import Range, clip, positions, size, subtract
 from include.posting.progress import PostingProgress
-from include.settings import Stream
+from include.settings import Entity
 
 COUNTED_BY = "positions in the lines of the sink's objects, and on the dead-letter topic"
 
 
-def topic_entry(run_id: str, stream: Stream, topic: TopicInterval, progress: PostingProgress, counted_by: str) -> Entry:
+def topic_entry(run_id: str, entity: Entity, topic: TopicRanges, progress: PostingProgress, counted_by: str) -> Entry:
     """What the broker holds, against what the REST API acknowledged to this run; ``positions`` are those it lacks."""
-    own = acknowledged_ranges(progress)[stream]
+    own = acknowledged_ranges(progress)[entity]
     inside = {number: clip(ranges, topic.partitions[number].range) for number, ranges in own.items()}
     outside = {
         number: [gap for one in ranges for gap in subtract(one, [topic.partitions[number].range])]
@@ -25,9 +25,9 @@ def topic_entry(run_id: str, stream: Stream, topic: TopicInterval, progress: Pos
     held = [(number, one) for number, one in topic.partitions.items() if one.size]
     return Entry(
         hop="topic",
-        stream=stream,
+        entity=entity,
         run_id=run_id,
-        records_in=progress.streams[stream].acknowledged,
+        records_in=progress.entities[entity].acknowledged,
         extra=topic.size - sum(size(ranges) for ranges in inside.values()),
         records_out=topic.size,
         first=f"p{held[0][0]}@{held[0][1].start}" if held else None,
@@ -40,7 +40,7 @@ def topic_entry(run_id: str, stream: Stream, topic: TopicInterval, progress: Pos
 def landed_entries(run_id: str, interval: Interval, coverage: Sequence[PartitionCoverage]) -> list[Entry]:
     """The hop ``landed``. ``positions`` names what is missing; where nothing is, what is there more than once."""
     entries = []
-    for stream, topic in interval.topics.items():
+    for entity, topic in interval.topics.items():
         of_topic = [one for one in coverage if one.topic == topic.topic]
         stored: dict[int, Sequence[Range]] = {one.partition: one.stored for one in of_topic}
         repeated: dict[int, Sequence[Range]] = {one.partition: one.repeated for one in of_topic}
@@ -50,7 +50,7 @@ def landed_entries(run_id: str, interval: Interval, coverage: Sequence[Partition
         entries.append(
             Entry(
                 hop="landed",
-                stream=stream,
+                entity=entity,
                 run_id=run_id,
                 records_in=topic.size,
                 extra=more,

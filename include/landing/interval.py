@@ -13,10 +13,10 @@ from include.landing.broker import BrokerOffsets
 from include.landing.document import Document, LandingError, Offset
 from include.positions.kafka import Range, merge
 from include.posting.progress import PostingProgress
-from include.settings import STREAMS, Stream
+from include.settings import ENTITIES, Entity
 
 
-class PartitionInterval(Document):
+class PartitionRange(Document):
     """Offsets from ``start`` to before ``stop``. Below ``earliest`` only S3 still has them."""
 
     start: Annotated[Offset, Field(alias="from")]
@@ -32,9 +32,9 @@ class PartitionInterval(Document):
         return self.stop - self.start
 
 
-class TopicInterval(Document):
+class TopicRanges(Document):
     topic: str
-    partitions: dict[int, PartitionInterval]
+    partitions: dict[int, PartitionRange]
 
     @property
     def size(self) -> int:
@@ -44,28 +44,28 @@ class TopicInterval(Document):
 class Interval(Document):
     """The offsets a run accounts for: everything that was on the topics and not yet in the lake when it looked."""
 
-    topics: dict[Stream, TopicInterval]
+    topics: dict[Entity, TopicRanges]
 
-    def stream_of(self, topic: str) -> Stream | None:
-        return next((stream for stream, one in self.topics.items() if one.topic == topic), None)
+    def entity_of(self, topic: str) -> Entity | None:
+        return next((entity for entity, one in self.topics.items() if one.topic == topic), None)
 
 
-def acknowledged_ranges(progress: PostingProgress) -> dict[Stream, dict[int, tuple[Range, ...]]]:
+def acknowledged_ranges(progress: PostingProgress) -> dict[Entity, dict[int, tuple[Range, ...]]]:
     """Offsets that the REST API confirmed to a run, by stream and partition."""
-    found: dict[Stream, dict[int, tuple[Range, ...]]] = {}
-    for stream, posted in progress.streams.items():
+    found: dict[Entity, dict[int, tuple[Range, ...]]] = {}
+    for entity, posted in progress.entities.items():
         by_partition: dict[int, list[Range]] = {}
         for one in posted.ranges:
             by_partition.setdefault(one.partition, []).append((one.first, one.last + 1))
-        found[stream] = {partition: merge(ranges) for partition, ranges in by_partition.items()}
+        found[entity] = {partition: merge(ranges) for partition, ranges in by_partition.items()}
     return found
 
 
 def plan_interval(
-    topics: Mapping[Stream, str],
+    topics: Mapping[Entity, str],
     broker: BrokerOffsets,
     bookmark: Bookmark,
-    acknowledged: Mapping[Stream, Mapping[int, Iterable[Range]]],
+    acknowledged: Mapping[Entity, Mapping[int, Iterable[Range]]],
     earlier: Interval | None = None,
     oldest_in_bucket: Mapping[tuple[str, int], int] | None = None,
 ) -> Interval:
@@ -79,14 +79,14 @@ def plan_interval(
     offset.
     """
     problems: list[str] = []
-    planned: dict[Stream, TopicInterval] = {}
-    for stream in STREAMS:
-        topic = topics[stream]
+    planned: dict[Entity, TopicRanges] = {}
+    for entity in ENTITIES:
+        topic = topics[entity]
         if topic not in broker:
             problems.append(f"topic {topic} is not on the broker: the stage topics makes it")
             continue
-        partitions: dict[int, PartitionInterval] = {}
-        acknowledged_here = {partition: list(ranges) for partition, ranges in acknowledged.get(stream, {}).items()}
+        partitions: dict[int, PartitionRange] = {}
+        acknowledged_here = {partition: list(ranges) for partition, ranges in acknowledged.get(entity, {}).items()}
         problems += [
             f"{topic} has no partition {partition}, but the REST API acknowledged records there"
             for partition in sorted(set(acknowledged_here) - set(broker[topic]))
@@ -103,17 +103,17 @@ def plan_interval(
                 )
                 continue
             own = [first for first, _ in acknowledged_here.get(partition, [])]
-            before = earlier.topics[stream].partitions.get(partition) if earlier and stream in earlier.topics else None
+            before = earlier.topics[entity].partitions.get(partition) if earlier and entity in earlier.topics else None
             if before is not None and before.start <= log.end:
                 own.append(before.start)
-            partitions[partition] = PartitionInterval(start=min([start, *own]), stop=log.end, earliest=log.earliest)
-        planned[stream] = TopicInterval(topic=topic, partitions=partitions)
+            partitions[partition] = PartitionRange(start=min([start, *own]), stop=log.end, earliest=log.earliest)
+        planned[entity] = TopicRanges(topic=topic, partitions=partitions)
     if problems:
         raise LandingError("; ".join(problems))
     return Interval(topics=planned)
 
 
-def list_after(partition: PartitionInterval, topic: str, number: int, place: Place | None) -> str | None:
+def list_after(partition: PartitionRange, topic: str, number: int, place: Place | None) -> str | None:
     """S3's StartAfter for a listing that sees every object of the interval: None is from the first object on.
 
     It starts at the last loaded object, inclusive, because the sink may have written it again after a crash.

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from include.landing.coverage import PartitionCoverage
 from include.landing.document import Document, Offset
 from include.landing.interval import Interval
 from include.landing.objects import ScannedObject
-from include.settings import Stream
+from include.settings import Entity
 
 
 class ManifestObject(Document):
@@ -41,7 +41,9 @@ class ManifestDeadLetters(Document):
 
     key: str
     count: int
-    by_stream: dict[Stream, int] = Field(default_factory=dict)
+    by_entity: Annotated[dict[Entity, int], Field(validation_alias=AliasChoices("by_entity", "by_stream"))] = Field(
+        default_factory=dict
+    )
     next_offsets: dict[int, Offset] = Field(default_factory=dict)
 
 
@@ -58,7 +60,7 @@ class Manifest(Document):
     user_id: str
     bucket: str
     created_at: str
-    topics: dict[Stream, ManifestTopic]
+    topics: dict[Entity, ManifestTopic]
     dead_letters: ManifestDeadLetters
     ignored: tuple[IgnoredObject, ...] = ()
 
@@ -72,13 +74,13 @@ def landed_manifest(
     user_id: str,
     bucket: str,
     dead_letters_key: str,
-    letters: Sequence[Stream],
+    letters: Sequence[Entity],
     next_letters: Mapping[int, int],
     ignored: Sequence[IgnoredObject],
 ) -> Manifest:
     """:param letters: stream of every dead letter that belongs to the interval"""
-    topics: dict[Stream, ManifestTopic] = {}
-    for stream, topic in interval.topics.items():
+    topics: dict[Entity, ManifestTopic] = {}
+    for entity, topic in interval.topics.items():
         partitions = {
             one.partition: ManifestPartition(
                 start=one.interval[0], stop=one.interval[1], objects=tuple(_manifest_object(s) for s in one.objects)
@@ -86,7 +88,7 @@ def landed_manifest(
             for one in coverage
             if one.topic == topic.topic
         }
-        topics[stream] = ManifestTopic(topic=topic.topic, partitions=partitions)
+        topics[entity] = ManifestTopic(topic=topic.topic, partitions=partitions)
     return Manifest(
         dag_id=dag_id,
         run_id=run_id,
@@ -97,7 +99,7 @@ def landed_manifest(
         dead_letters=ManifestDeadLetters(
             key=dead_letters_key,
             count=len(letters),
-            by_stream=dict(Counter(letters)),
+            by_entity=dict(Counter(letters)),
             next_offsets=dict(next_letters),
         ),
         ignored=tuple(ignored),

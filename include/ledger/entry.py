@@ -6,24 +6,28 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
 
-from include.settings import Stream
+from include.settings import Entity
 
 Hop = Literal["source", "api", "topic", "landed", "bronze", "silver", "gold", "kinesis", "table"]
 
-Path = Literal["batch", "stream"]
+Route = Literal["batch", "stream"]
 
-HOPS: dict[Path, tuple[Hop, ...]] = {
+HOPS: dict[Route, tuple[Hop, ...]] = {
     "batch": ("source", "api", "topic", "landed", "bronze", "silver", "gold"),
     "stream": ("source", "api", "kinesis", "table"),
 }
 
 Count = Annotated[int, Field(ge=0)]
 
+EntityField = Annotated[Entity, Field(validation_alias=AliasChoices("entity", "stream"))]
+RouteField = Annotated[Route, Field(validation_alias=AliasChoices("route", "path"))]
+"""Documents of earlier runs call an entity ``stream`` and a route ``path``."""
+
 
 class Entry(BaseModel):
-    """One hop's count of one stream in one run, on its way through Kafka (``batch``) or Kinesis (``stream``).
+    """One hop's count of one entity in one run, on its way through Kafka (``batch``) or Kinesis (``stream``).
 
     ``records_in + extra`` must equal ``records_out + duplicates + quarantined + refused + unmatched``. A count that
     could not be taken is None, never 0. ``extra`` is what the hop holds beyond what it was given: records of other
@@ -34,9 +38,9 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path = "batch"
+    route: RouteField = "batch"
     hop: Hop
-    stream: Stream
+    entity: EntityField
     run_id: str
     records_in: Count | None
     extra: Count | None = 0

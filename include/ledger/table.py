@@ -8,20 +8,32 @@ from pathlib import Path
 
 from include.ledger.entry import HOPS, Entry
 from include.ledger.verdict import Finding, LedgerDocument, Status
-from include.settings import STREAMS
+from include.settings import ENTITIES
 
-COLUMNS = ("path", "hop", "stream", "in", "extra", "out", "duplicate", "quarantined", "refused", "unmatched", "verdict")
+COLUMNS = (
+    "route",
+    "hop",
+    "entity",
+    "in",
+    "extra",
+    "out",
+    "duplicate",
+    "quarantined",
+    "refused",
+    "unmatched",
+    "verdict",
+)
 NOT_COUNTED = "?"
 
 
 def ledger_table(document: LedgerDocument) -> str:
     """One row a hop and stream, and below it what is not reconciled, with positions."""
-    entries = {(entry.path, entry.hop, entry.stream): entry for entry in document.entries}
+    entries = {(entry.route, entry.hop, entry.entity): entry for entry in document.entries}
     rows = [
-        _row(document.verdict.finding(path, stream, hop), entries.get((path, hop, stream)))
-        for path in document.verdict.paths
-        for hop in HOPS[path]
-        for stream in STREAMS
+        _row(document.verdict.finding(route, entity, hop), entries.get((route, hop, entity)))
+        for route in document.verdict.routes
+        for hop in HOPS[route]
+        for entity in ENTITIES
     ]
     lines = [f"{document.dag_id} {document.run_id}", "", *_aligned([COLUMNS, *rows]), ""]
     lines += [f"  {finding}" for finding in document.verdict.failures]
@@ -36,7 +48,7 @@ def _row(finding: Finding, entry: Entry | None) -> tuple[str, ...]:
     if finding.status in (Status.LOST, Status.DUPLICATED):
         verdict += f" {finding.records}"
     if entry is None:
-        return (finding.path, finding.hop, finding.stream, *([NOT_COUNTED] * 7), verdict)
+        return (finding.route, finding.hop, finding.entity, *([NOT_COUNTED] * 7), verdict)
     counts = (
         entry.records_in,
         entry.extra,
@@ -51,7 +63,7 @@ def _row(finding: Finding, entry: Entry | None) -> tuple[str, ...]:
         NOT_COUNTED if count is None else f"{count:,}" if count or place in always else "·"
         for place, count in enumerate(counts)
     ]
-    return (finding.path, finding.hop, finding.stream, *told, verdict)
+    return (finding.route, finding.hop, finding.entity, *told, verdict)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -61,9 +73,9 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     lines: list[str] = []
     for number, row in enumerate(rows):
         before = rows[number - 1] if number else COLUMNS
-        path = row[0] if number == 0 or row[0] != before[0] else ""
+        route = row[0] if number == 0 or row[0] != before[0] else ""
         hop = row[1] if number == 0 or row[:2] != before[:2] else ""
-        cells = (path, hop, *row[2:])
+        cells = (route, hop, *row[2:])
         line = "  ".join(
             cell.ljust(width) if column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(cells, widths, strict=True))

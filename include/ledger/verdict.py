@@ -12,8 +12,8 @@ from itertools import product
 
 from pydantic import BaseModel, ConfigDict
 
-from include.ledger.entry import HOPS, Entry, Hop, Path
-from include.settings import STREAMS, Stream
+from include.ledger.entry import HOPS, EntityField, Entry, Hop, Route, RouteField
+from include.settings import ENTITIES, Entity
 
 
 class Status(StrEnum):
@@ -31,8 +31,8 @@ class Finding(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    path: Path = "batch"
-    stream: Stream
+    route: RouteField = "batch"
+    entity: EntityField
     hop: Hop
     status: Status
     records: int = 0
@@ -41,7 +41,7 @@ class Finding(BaseModel):
 
     def __str__(self) -> str:
         where = f" at {', '.join(self.positions)}" if self.positions else ""
-        return f"{self.path}: {self.stream} at hop {self.hop}: {self.status.value}{where}: {self.explanation}"
+        return f"{self.route}: {self.entity} at hop {self.hop}: {self.status.value}{where}: {self.explanation}"
 
 
 class Verdict(BaseModel):
@@ -61,12 +61,12 @@ class Verdict(BaseModel):
         return tuple(finding for finding in self.findings if finding.status is not Status.RECONCILED)
 
     @property
-    def paths(self) -> tuple[Path, ...]:
-        """The paths that were judged."""
-        return tuple(path for path in HOPS if any(finding.path == path for finding in self.findings))
+    def routes(self) -> tuple[Route, ...]:
+        """The routes that were judged."""
+        return tuple(route for route in HOPS if any(finding.route == route for finding in self.findings))
 
-    def finding(self, path: Path, stream: Stream, hop: Hop) -> Finding:
-        return next(f for f in self.findings if (f.path, f.stream, f.hop) == (path, stream, hop))
+    def finding(self, route: Route, entity: Entity, hop: Hop) -> Finding:
+        return next(f for f in self.findings if (f.route, f.entity, f.hop) == (route, entity, hop))
 
 
 class LedgerDocument(BaseModel):
@@ -85,24 +85,24 @@ def reconcile(
     entries: Iterable[Entry],
     run_id: str,
     *,
-    hops: Mapping[Path, tuple[Hop, ...]] = HOPS,
-    streams: tuple[Stream, ...] = STREAMS,
+    hops: Mapping[Route, tuple[Hop, ...]] = HOPS,
+    entities: tuple[Entity, ...] = ENTITIES,
 ) -> Verdict:
     """Judge a run: every hop's own balance, and every hop's input against the output of the one before."""
-    by_place: dict[tuple[Path, Stream, Hop], list[Entry]] = {}
+    by_place: dict[tuple[Route, Entity, Hop], list[Entry]] = {}
     for entry in entries:
-        by_place.setdefault((entry.path, entry.stream, entry.hop), []).append(entry)
+        by_place.setdefault((entry.route, entry.entity, entry.hop), []).append(entry)
 
     findings = []
-    for path, stream in product(hops, streams):
+    for route, entity in product(hops, entities):
         before: tuple[Hop, Entry | None] | None = None
-        for hop in hops[path]:
-            counted, problem = _countable(by_place.get((path, stream, hop), []), run_id)
+        for hop in hops[route]:
+            counted, problem = _countable(by_place.get((route, entity, hop), []), run_id)
             if counted is None:
                 problems = [(Status.UNVERIFIED, 0, problem)]
             else:
                 problems = _own_balance(counted) + (_handed_over(counted, *before) if before else [])
-            findings.append(_finding(path, stream, hop, problems, counted.positions if counted else ()))
+            findings.append(_finding(route, entity, hop, problems, counted.positions if counted else ()))
             before = hop, counted
 
     worst = max((finding.status for finding in findings), key=SEVERITY.index, default=Status.UNVERIFIED)
@@ -165,14 +165,14 @@ def _handed_over(entry: Entry, previous_hop: Hop, previous: Entry | None) -> lis
 
 
 def _finding(
-    path: Path, stream: Stream, hop: Hop, problems: list[_Problem], positions: tuple[str, ...] = ()
+    route: Route, entity: Entity, hop: Hop, problems: list[_Problem], positions: tuple[str, ...] = ()
 ) -> Finding:
     if not problems:
-        return Finding(path=path, stream=stream, hop=hop, status=Status.RECONCILED)
+        return Finding(route=route, entity=entity, hop=hop, status=Status.RECONCILED)
     worst = max((status for status, _, _ in problems), key=SEVERITY.index)
     return Finding(
-        path=path,
-        stream=stream,
+        route=route,
+        entity=entity,
         hop=hop,
         status=worst,
         records=sum(records for status, records, _ in problems if status is worst),

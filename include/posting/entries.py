@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from include.ledger.entry import Entry, Hop, Path
+from include.ledger.entry import Entry, Hop, Route
 from include.positions.kinesis import spell
-from include.posting.progress import PostingProgress, StreamProgress
-from include.settings import Stream
+from include.posting.progress import EntityProgress, PostingProgress
+from include.settings import Entity
 
-COUNTED_BY: dict[Path, str] = {
+COUNTED_BY: dict[Route, str] = {
     "batch": "offsets in the REST proxy's answers, one for every acknowledged record",
     "stream": "sequence numbers in Kinesis' answers, one for every acknowledged record",
 }
@@ -16,16 +16,16 @@ COUNTED_BY: dict[Path, str] = {
 def posting_entries(progress: PostingProgress) -> dict[Hop, list[Entry]]:
     """Both hops of every stream. A row that is drawn and not in the source counts as refused by the source."""
     return {
-        "source": [_source(progress, stream, one) for stream, one in progress.streams.items()],
-        "api": [_api(progress, stream, one) for stream, one in progress.streams.items()],
+        "source": [_source(progress, entity, one) for entity, one in progress.entities.items()],
+        "api": [_api(progress, entity, one) for entity, one in progress.entities.items()],
     }
 
 
-def _source(progress: PostingProgress, stream: Stream, one: StreamProgress) -> Entry:
+def _source(progress: PostingProgress, entity: Entity, one: EntityProgress) -> Entry:
     return Entry(
-        path=progress.path,
+        route=progress.route,
         hop="source",
-        stream=stream,
+        entity=entity,
         run_id=progress.run_id,
         records_in=one.drawn,
         records_out=one.read,
@@ -36,28 +36,28 @@ def _source(progress: PostingProgress, stream: Stream, one: StreamProgress) -> E
     )
 
 
-def _api(progress: PostingProgress, stream: Stream, one: StreamProgress) -> Entry:
+def _api(progress: PostingProgress, entity: Entity, one: EntityProgress) -> Entry:
     return Entry(
-        path=progress.path,
+        route=progress.route,
         hop="api",
-        stream=stream,
+        entity=entity,
         run_id=progress.run_id,
         records_in=one.read,
         records_out=one.acknowledged,
         refused=one.refused,
         first=_first(one),
         last=_last(one),
-        counted_by=COUNTED_BY[progress.path],
+        counted_by=COUNTED_BY[progress.route],
     )
 
 
-def _first(one: StreamProgress) -> str | None:
+def _first(one: EntityProgress) -> str | None:
     if one.shards:
         return spell(one.shards[0].shard_id, one.shards[0].first)
     return f"p{one.ranges[0].partition}@{one.ranges[0].first}" if one.ranges else None
 
 
-def _last(one: StreamProgress) -> str | None:
+def _last(one: EntityProgress) -> str | None:
     if one.shards:
         return spell(one.shards[-1].shard_id, one.shards[-1].last)
     return f"p{one.ranges[-1].partition}@{one.ranges[-1].last}" if one.ranges else None

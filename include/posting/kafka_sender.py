@@ -11,7 +11,7 @@ from typing import Any
 from include.posting.connection import ApiAnswer
 from include.posting.progress import Settled
 from include.posting.sender import ApiSender, Failure, RetryPolicy, SourceRow
-from include.settings import Stream
+from include.settings import Entity
 
 CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
 
@@ -20,7 +20,7 @@ KAFKA_ERROR = 50002
 TOO_LARGE = re.compile(r"too large|larger than", re.IGNORECASE)  # librdkafka's words, and the Java client's
 
 
-class RecordSender(ApiSender):
+class KafkaSender(ApiSender):
     """Posts to one topic.
 
     Records that Kafka calls too large are sent again in halves: it may say so of all that the proxy put into one batch.
@@ -33,7 +33,7 @@ class RecordSender(ApiSender):
 
     def __init__(
         self,
-        stream: Stream,
+        entity: Entity,
         *,
         invoke_url: str,
         topic: str,
@@ -42,7 +42,7 @@ class RecordSender(ApiSender):
         stop: threading.Event,
     ) -> None:
         super().__init__(
-            stream,
+            entity,
             url=f"{invoke_url.rstrip('/')}/topics/{topic}",
             headers={"Content-Type": CONTENT_TYPE, "Accept": "application/vnd.kafka.v2+json", "x-api-key": api_key},
             policy=policy,

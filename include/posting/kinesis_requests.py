@@ -31,7 +31,7 @@ RETRIED_ERRORS = frozenset(
 )
 SPLIT_ERRORS = frozenset({"InvalidArgumentException", "SerializationException", "ValidationException"})
 ADVICE = {
-    "ResourceNotFoundException": "The stream does not exist: run the stage streams again.",
+    "ResourceNotFoundException": "The stream does not exist: run the stage data_streams again.",
     "AccessDeniedException": "The API's role may not write to this stream: run the stage rest_api again.",
     "KMSAccessDeniedException": "The API's role may not use the stream's key: see the setting kinesis.kms_key.",
     "KMSDisabledException": "The stream's key is disabled: enable it, or change the setting kinesis.kms_key.",
@@ -42,8 +42,8 @@ ADVICE = {
 type Answer = Mapping[str, Any]
 
 
-def path_of(stream_name: str, mode: Mode) -> str:
-    return f"/streams/{stream_name}/{mode}"
+def path_of(data_stream: str, mode: Mode) -> str:
+    return f"/streams/{data_stream}/{mode}"
 
 
 def body_of(rows: Sequence[SourceRow], mode: Mode) -> bytes:

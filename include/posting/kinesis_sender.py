@@ -22,7 +22,7 @@ from include.posting.kinesis_requests import (
 )
 from include.posting.progress import Settled
 from include.posting.sender import RETRIED_STATUSES, SPLIT_STATUSES, ApiSender, Failure, RetryPolicy, SourceRow
-from include.settings import Stream
+from include.settings import Entity
 
 RECORD_TOO_LARGE = "record_too_large"
 
@@ -39,18 +39,18 @@ class KinesisSender(ApiSender):
 
     def __init__(
         self,
-        stream: Stream,
+        entity: Entity,
         *,
         invoke_url: str,
-        stream_name: str,
+        data_stream: str,
         api_key: str,
         mode: Mode,
         policy: RetryPolicy,
         stop: threading.Event,
     ) -> None:
         super().__init__(
-            stream,
-            url=f"{invoke_url.rstrip('/')}{path_of(stream_name, mode)}",
+            entity,
+            url=f"{invoke_url.rstrip('/')}{path_of(data_stream, mode)}",
             headers={"Content-Type": "application/json", "Accept": "application/json", "x-api-key": api_key},
             policy=policy,
             stop=stop,

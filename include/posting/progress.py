@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from include.ledger.entry import Path
+from include.ledger.entry import RouteField
 from include.positions.kafka import Range, merge, ranges_of
 from include.positions.kinesis import ShardPosition, ShardRange, with_records
-from include.settings import STREAMS, Stream
+from include.settings import ENTITIES, Entity
 
 REFUSALS_SHOWN = 100
 
@@ -47,7 +47,7 @@ class Refusal(BaseModel):
 class RefusedRow:
     """A refusal with everything needed to post the row by hand. ``value`` is None where the source has no such row."""
 
-    stream: Stream
+    entity: Entity
     draw: int
     ind: int
     code: str
@@ -70,7 +70,7 @@ class Settled:
         return draw in self.acknowledged or draw in self.refused
 
 
-class StreamProgress(BaseModel):
+class EntityProgress(BaseModel):
     """Counts of one stream. All draws below ``drawn`` were handed out, and those in ``unsettled`` have no outcome yet.
 
     ``drawn`` and ``unsettled`` count from the run's first draw. ``read`` rows came from the source, ``missing`` keys
@@ -110,15 +110,15 @@ class PostingProgress(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: Path = "batch"
+    route: RouteField = "batch"
     dag_id: str
     run_id: str
     seed: int
     first_draw: Count
     posts: Count
     drawn: Count = 0
-    streams: dict[Stream, StreamProgress] = Field(
-        default_factory=lambda: {stream: StreamProgress() for stream in STREAMS}
+    entities: Annotated[dict[Entity, EntityProgress], Field(validation_alias=AliasChoices("entities", "streams"))] = (
+        Field(default_factory=lambda: {entity: EntityProgress() for entity in ENTITIES})
     )
 
     @classmethod
@@ -149,9 +149,9 @@ class PostingProgress(BaseModel):
     def complete(self) -> bool:
         return self.next_draw == self.first_draw + self.posts
 
-    def hand_out(self, stream: Stream, draws: Sequence[int], missing: Sequence[RefusedRow]) -> None:
+    def hand_out(self, entity: Entity, draws: Sequence[int], missing: Sequence[RefusedRow]) -> None:
         """Record that draws were read and are about to be posted, and which of them the source has no row for."""
-        progress = self.streams[stream]
+        progress = self.entities[entity]
         again = set(progress.unsettled).intersection(draws)
         progress.read += len(draws) - len(again) - len(missing)
         progress.missing += len(missing)
@@ -160,9 +160,9 @@ class PostingProgress(BaseModel):
         progress.show(missing)
         self._count_drawn()
 
-    def settle(self, stream: Stream, settled: Settled) -> None:
+    def settle(self, entity: Entity, settled: Settled) -> None:
         """Record what became of draws that were handed out."""
-        progress = self.streams[stream]
+        progress = self.entities[entity]
         progress.acknowledged += len(settled.acknowledged)
         progress.refused += len(settled.refused)
         progress.unsettled = sorted(set(progress.unsettled) - settled.acknowledged.keys() - settled.refused.keys())
@@ -179,7 +179,7 @@ class PostingProgress(BaseModel):
         self._count_drawn()
 
     def _count_drawn(self) -> None:
-        self.drawn = min(min([progress.drawn, *progress.unsettled]) for progress in self.streams.values())
+        self.drawn = min(min([progress.drawn, *progress.unsettled]) for progress in self.entities.values())
 
 
 def _with_positions(ranges: list[OffsetRange], positions: Iterable[tuple[int, int]]) -> list[OffsetRange]:

@@ -18,7 +18,7 @@ from include.posting.emulation import draws
 from include.posting.progress import PostingProgress, RefusedRow, Settled
 from include.posting.sender import PostingStoppedError, SourceRow
 from include.posting.source_tables import SOURCE_TABLES, SourceTables
-from include.settings import STREAMS, Stream
+from include.settings import ENTITIES, Entity
 
 READ_AHEAD = 2
 NO_SOURCE_ROW = "no_source_row"
@@ -59,7 +59,7 @@ class Posting:
         progress: PostingProgress,
         *,
         source: SourceTables,
-        senders: Mapping[Stream, Sequence[Sender]],
+        senders: Mapping[Entity, Sequence[Sender]],
         batch_size: int,
         paced: bool,
         stop: threading.Event,
@@ -72,7 +72,7 @@ class Posting:
         self._stop = stop
         self._lock = threading.Lock()
         self._refused: list[RefusedRow] = []
-        self._queues: dict[Stream, Queue[list[SourceRow] | None]] = {stream: Queue(READ_AHEAD) for stream in STREAMS}
+        self._queues: dict[Entity, Queue[list[SourceRow] | None]] = {entity: Queue(READ_AHEAD) for entity in ENTITIES}
 
     def run(self, save: Save, *, save_every: float = 2.0) -> None:
         """Post everything that is due. Raises what went wrong first, or PostingStoppedError.
@@ -87,8 +87,8 @@ class Posting:
             with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="posting") as pool:
                 work.append(pool.submit(self._read))
                 work += [
-                    pool.submit(self._send, stream, sender)
-                    for stream, senders in self._senders.items()
+                    pool.submit(self._send, entity, sender)
+                    for entity, senders in self._senders.items()
                     for sender in senders
                 ]
                 try:
@@ -120,53 +120,53 @@ class Posting:
     def _read(self) -> None:
         try:
             for pieces in self._pieces():
-                for stream, piece in pieces.items():
+                for entity, piece in pieces.items():
                     with self._lock:
-                        self._progress.hand_out(stream, piece.draws, piece.missing)
+                        self._progress.hand_out(entity, piece.draws, piece.missing)
                         self._refused += piece.missing
-                    self._queues[stream].put(piece.rows)
+                    self._queues[entity].put(piece.rows)
                 if self._stop.is_set():
                     return
         except BaseException:
             self._stop.set()
             raise
         finally:
-            for stream, senders in self._senders.items():
+            for entity, senders in self._senders.items():
                 for _ in senders:
-                    self._queues[stream].put(None)
+                    self._queues[entity].put(None)
 
-    def _pieces(self) -> Iterator[dict[Stream, Piece]]:
+    def _pieces(self) -> Iterator[dict[Entity, Piece]]:
         """What is due, read in batches, in pieces of one batch or, where it is paced, of one post."""
         first = self._progress.next_draw - self._progress.first_draw
         left = draws(self._progress.seed, first=self._progress.next_draw, count=self._progress.posts - first)
         for batch in batched(left, self._batch_size):
             posts = range(first, first + len(batch))
             inds = [draw.ind for draw in batch]
-            due = {stream: self._due(stream, posts) for stream in STREAMS}
+            due = {entity: self._due(entity, posts) for entity in ENTITIES}
             read = {
-                stream: self._source.read(stream, [inds[post - first] for post in due[stream]]) for stream in STREAMS
+                entity: self._source.read(entity, [inds[post - first] for post in due[entity]]) for entity in ENTITIES
             }
             for some in [range(post, post + 1) for post in posts] if self._paced else [posts]:
-                wanted = {stream: _within(due[stream], some) for stream in STREAMS}
+                wanted = {entity: _within(due[entity], some) for entity in ENTITIES}
                 if self._paced and any(wanted.values()):
                     self._stop.wait(batch[some.start - first].pause)
                 yield {
-                    stream: _piece(
-                        stream, wanted[stream], [inds[post - first] for post in wanted[stream]], read[stream]
+                    entity: _piece(
+                        entity, wanted[entity], [inds[post - first] for post in wanted[entity]], read[entity]
                     )
-                    for stream in STREAMS
-                    if wanted[stream]
+                    for entity in ENTITIES
+                    if wanted[entity]
                 }
             first = posts.stop
 
-    def _due(self, stream: Stream, posts: range) -> list[int]:
+    def _due(self, entity: Entity, posts: range) -> list[int]:
         with self._lock:
-            return self._progress.streams[stream].due(posts.start, posts.stop)
+            return self._progress.entities[entity].due(posts.start, posts.stop)
 
-    def _send(self, stream: Stream, sender: Sender) -> None:
+    def _send(self, entity: Entity, sender: Sender) -> None:
         """Send until there is no more. After a failure, its own or another's, only empty the queue for the reader."""
         failure: BaseException | None = None
-        while (rows := self._queues[stream].get()) is not None:
+        while (rows := self._queues[entity].get()) is not None:
             if self._stop.is_set() or not rows:
                 continue
             settled = Settled()
@@ -178,7 +178,7 @@ class Posting:
                 failure = error
                 self._stop.set()
             with self._lock:
-                self._progress.settle(stream, settled)
+                self._progress.settle(entity, settled)
                 self._refused += settled.refused.values()
         if failure is not None:
             raise failure
@@ -189,11 +189,11 @@ def _within(draws: list[int], posts: range) -> list[int]:
     return draws[bisect_left(draws, posts.start) : bisect_left(draws, posts.stop)]
 
 
-def _piece(stream: Stream, draws: list[int], inds: list[int], read: Mapping[int, bytes]) -> Piece:
+def _piece(entity: Entity, draws: list[int], inds: list[int], read: Mapping[int, bytes]) -> Piece:
     rows = [SourceRow(draw, ind, read[ind]) for draw, ind in zip(draws, inds, strict=True) if ind in read]
-    table = SOURCE_TABLES[stream]
+    table = SOURCE_TABLES[entity]
     missing = [
-        RefusedRow(stream, draw, ind, NO_SOURCE_ROW, f"{table.name} has no row {table.key}={ind}", None)
+        RefusedRow(entity, draw, ind, NO_SOURCE_ROW, f"{table.name} has no row {table.key}={ind}", None)
         for draw, ind in zip(draws, inds, strict=True)
         if ind not in read
     ]

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 
 from include.posting.connection import ApiAddressError, ApiAnswer, ApiConnection, NoAnswerError
 from include.posting.progress import RefusedRow, Settled
-from include.settings import Stream
+from include.settings import Entity
 
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 SPLIT_STATUSES = frozenset({400, 413, 422})
@@ -82,14 +82,14 @@ class ApiSender(ABC):
 
     def __init__(
         self,
-        stream: Stream,
+        entity: Entity,
         *,
         url: str,
         headers: Mapping[str, str],
         policy: RetryPolicy,
         stop: threading.Event,
     ) -> None:
-        self.stream = stream
+        self.entity = entity
         self._url = url
         self._policy = policy
         self._stop = stop
@@ -179,4 +179,4 @@ class ApiSender(ABC):
             )
 
     def _refuse(self, row: SourceRow, code: str, message: str, settled: Settled) -> None:
-        settled.refused[row.draw] = RefusedRow(self.stream, row.draw, row.ind, code, message, json.loads(row.value))
+        settled.refused[row.draw] = RefusedRow(self.entity, row.draw, row.ind, code, message, json.loads(row.value))

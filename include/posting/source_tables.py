@@ -12,7 +12,7 @@ from sqlalchemy import ColumnClause, Connection, Engine, Select, bindparam, colu
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from include.settings import Stream
+from include.settings import Entity
 
 AS_PRINTED = {
     kind: decode for kind, decode in conversions.items() if kind not in (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP)
@@ -31,7 +31,7 @@ class SourceTable(NamedTuple):
         return select(*columns).select_from(table(self.name)).where(columns[0].in_(bindparam("keys", expanding=True)))
 
 
-SOURCE_TABLES: dict[Stream, SourceTable] = {
+SOURCE_TABLES: dict[Entity, SourceTable] = {
     "pin": SourceTable(
         "pinterest_data",
         "index",
@@ -83,9 +83,9 @@ class SourceTables:
         self._engine = engine
         self._connection_id = connection_id
         self._connection: Connection | None = None
-        self._rows: dict[Stream, dict[int, bytes]] = {stream: {} for stream in SOURCE_TABLES}
+        self._rows: dict[Entity, dict[int, bytes]] = {entity: {} for entity in SOURCE_TABLES}
         self._encode = json.JSONEncoder(separators=(",", ":")).encode
-        self._selects = {stream: source.rows_of_keys() for stream, source in SOURCE_TABLES.items()}
+        self._selects = {entity: source.rows_of_keys() for entity, source in SOURCE_TABLES.items()}
 
     def __enter__(self) -> Self:
         return self
@@ -99,30 +99,30 @@ class SourceTables:
             self._connection = None
         self._engine.dispose()
 
-    def read(self, stream: Stream, keys: Sequence[int]) -> dict[int, bytes]:
+    def read(self, entity: Entity, keys: Sequence[int]) -> dict[int, bytes]:
         """The rows by key, each a JSON object of its columns; a key the table does not hold is not in the answer.
 
         At most one query. Datetimes are text as the source prints them, ``2022-01-01 02:26:50``.
         """
-        rows = self._rows[stream]
+        rows = self._rows[entity]
         unread = [key for key in dict.fromkeys(keys) if key not in rows]
         if unread:
-            names = (SOURCE_TABLES[stream].key, *SOURCE_TABLES[stream].columns)
-            for row in self._query(stream, unread):
+            names = (SOURCE_TABLES[entity].key, *SOURCE_TABLES[entity].columns)
+            for row in self._query(entity, unread):
                 rows[row[0]] = self._encode(dict(zip(names, row, strict=True))).encode()
         return {key: rows[key] for key in keys if key in rows}
 
-    def _query(self, stream: Stream, keys: list[int]) -> Sequence[tuple[Any, ...]]:
+    def _query(self, entity: Entity, keys: list[int]) -> Sequence[tuple[Any, ...]]:
         for may_reconnect in (self._connection is not None, False):
             try:
                 if self._connection is None:
                     self._connection = self._engine.connect()
-                return self._connection.execute(self._selects[stream], {"keys": keys}).tuples().all()
+                return self._connection.execute(self._selects[entity], {"keys": keys}).tuples().all()
             except SQLAlchemyError as error:
                 dropped = isinstance(error, DBAPIError) and error.connection_invalidated
                 self._forget_connection()
                 if not (dropped and may_reconnect):
-                    self._fail(stream, error)
+                    self._fail(entity, error)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _forget_connection(self) -> None:
@@ -131,13 +131,13 @@ class SourceTables:
             self._connection.close()
             self._connection = None
 
-    def _fail(self, stream: Stream, error: SQLAlchemyError) -> NoReturn:
+    def _fail(self, entity: Entity, error: SQLAlchemyError) -> NoReturn:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         code = cause.args[0] if cause.args else None
         advice = ADVICE.get(code, "correct the connection, or the database") if isinstance(code, int) else "correct it"
         raise SourceError(
             f"Connection {self._connection_id!r} ({_address(self._engine.url)}): table "
-            f"{SOURCE_TABLES[stream].name} cannot be read: {cause}. What to do: {advice}."
+            f"{SOURCE_TABLES[entity].name} cannot be read: {cause}. What to do: {advice}."
         ) from error
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from include.ledger.entry import HOPS, Entry, Hop, Path
+from include.ledger.entry import HOPS, Entry, Hop, Route
 from include.ledger.verdict import Finding, LedgerDocument, Status
 from include.report.charts import ANALYSES, Analysis, Chart, Row, text
-from include.settings import STREAMS, Stream
+from include.settings import ENTITIES, Entity
 
 TEMPLATES = pathlib.Path(__file__).parent
 LETTERS_SHOWN = 50
@@ -36,8 +36,8 @@ HOP_TITLES: dict[Hop, tuple[str, str]] = {
     "kinesis": ("Kinesis", "records in the shards"),
     "table": ("Table", "clean rows inserted or updated"),
 }
-QUEUE_AND_LAKE: dict[Path, tuple[Hop, Hop]] = {"batch": ("topic", "silver"), "stream": ("kinesis", "table")}
-PATH_TITLES: dict[Path, tuple[str, str]] = {
+QUEUE_AND_LAKE: dict[Route, tuple[Hop, Hop]] = {"batch": ("topic", "silver"), "stream": ("kinesis", "table")}
+ROUTE_TITLES: dict[Route, tuple[str, str]] = {
     "batch": ("From the source to the lake", "Through Kafka and S3, in batches."),
     "stream": ("From the source to the stream's tables", "Through Kinesis, as it comes."),
 }
@@ -45,8 +45,8 @@ ASIDE = ("extra", "duplicates", "quarantined", "refused", "unmatched")
 
 
 @dataclass(frozen=True)
-class HopStream:
-    stream: Stream
+class HopEntity:
+    entity: Entity
     entry: Entry | None
     finding: Finding
     share: float
@@ -58,12 +58,12 @@ class HopView:
     hop: Hop
     title: str
     meaning: str
-    streams: tuple[HopStream, ...]
+    entities: tuple[HopEntity, ...]
 
 
 @dataclass(frozen=True)
-class PathView:
-    path: Path
+class RouteView:
+    route: Route
     title: str
     meaning: str
     hops: tuple[HopView, ...]
@@ -104,11 +104,11 @@ def render_report(
         document=document,
         headline=HEADLINES[document.verdict.status],
         summary=summary(document),
-        paths=path_views(document),
+        routes=route_views(document),
         analyses=[analysis_view(analysis, analyses.get(analysis.name)) for analysis in ANALYSES]
         if analyses is not None
         else [],
-        letters=[{**letter, "raw": shown(letter)} for letter in dead_letters[:LETTERS_SHOWN]],
+        letters=[letter_view(letter) for letter in dead_letters[:LETTERS_SHOWN]],
         letters_left=max(0, len(dead_letters) - LETTERS_SHOWN),
         user_id=user_id,
     )
@@ -120,19 +120,19 @@ def thousands(count: int | None) -> str:
 
 def summary(document: LedgerDocument) -> str:
     """What became of the run's records, in a sentence or two a path."""
-    return " ".join(_path_summary(document, path) for path in document.verdict.paths)
+    return " ".join(_route_summary(document, route) for route in document.verdict.routes)
 
 
-def _path_summary(document: LedgerDocument, path: Path) -> str:
+def _route_summary(document: LedgerDocument, route: Route) -> str:
     def total(hop: Hop, name: str) -> int | None:
-        counts = [getattr(e, name) for e in document.entries if (e.path, e.hop) == (path, hop)]
+        counts = [getattr(e, name) for e in document.entries if (e.route, e.hop) == (route, hop)]
         return sum(counts) if counts and None not in counts else None
 
-    queue, lake = QUEUE_AND_LAKE[path]
+    queue, lake = QUEUE_AND_LAKE[route]
     posted, stored = total("source", "records_out"), total(lake, "records_out")
     if posted is None:
-        return f"{path.capitalize()}: the rows that were read from the source were not counted."
-    told = [f"{path.capitalize()}: {posted:,} rows were read from the source"]
+        return f"{route.capitalize()}: the rows that were read from the source were not counted."
+    told = [f"{route.capitalize()}: {posted:,} rows were read from the source"]
     extra = total(queue, "extra") or 0
     if extra:
         told.append(f"{extra:,} more records of others came between")
@@ -142,7 +142,7 @@ def _path_summary(document: LedgerDocument, path: Path) -> str:
     duplicates = total(lake, "duplicates")
     if duplicates:
         outcomes.append(f"{duplicates:,} changed nothing")
-    quarantined = sum(total(hop, "quarantined") or 0 for hop in HOPS[path])
+    quarantined = sum(total(hop, "quarantined") or 0 for hop in HOPS[route])
     if quarantined:
         outcomes.append(f"{quarantined:,} are in quarantine")
     refused = total("api", "refused")
@@ -151,26 +151,28 @@ def _path_summary(document: LedgerDocument, path: Path) -> str:
     return f"{'; '.join(told)}. {', '.join(outcomes)}."
 
 
-def path_views(document: LedgerDocument) -> list[PathView]:
-    return [PathView(path, *PATH_TITLES[path], tuple(hop_views(document, path))) for path in document.verdict.paths]
+def route_views(document: LedgerDocument) -> list[RouteView]:
+    return [
+        RouteView(route, *ROUTE_TITLES[route], tuple(hop_views(document, route))) for route in document.verdict.routes
+    ]
 
 
-def hop_views(document: LedgerDocument, path: Path) -> list[HopView]:
-    entries = {(entry.hop, entry.stream): entry for entry in document.entries if entry.path == path}
+def hop_views(document: LedgerDocument, route: Route) -> list[HopView]:
+    entries = {(entry.hop, entry.entity): entry for entry in document.entries if entry.route == route}
     views = []
-    for hop in HOPS[path]:
+    for hop in HOPS[route]:
         counts = [
             c for e in entries.values() if (c := e.records_out) is not None and (e.hop == "gold") == (hop == "gold")
         ]
         most = max(counts, default=0) or 1
-        streams = []
-        for stream in STREAMS:
-            entry = entries.get((hop, stream))
+        entities = []
+        for entity in ENTITIES:
+            entry = entries.get((hop, entity))
             out = (entry.records_out or 0) if entry else 0
             asides = [(name, getattr(entry, name)) for name in ASIDE if entry and getattr(entry, name)]
-            finding = document.verdict.finding(path, stream, hop)
-            streams.append(HopStream(stream, entry, finding, out / most, tuple(asides)))
-        views.append(HopView(hop, *HOP_TITLES[hop], tuple(streams)))
+            finding = document.verdict.finding(route, entity, hop)
+            entities.append(HopEntity(entity, entry, finding, out / most, tuple(asides)))
+        views.append(HopView(hop, *HOP_TITLES[hop], tuple(entities)))
     return views
 
 
@@ -182,6 +184,11 @@ def analysis_view(analysis: Analysis, table: Mapping[str, Any] | None) -> Analys
     shown_rows = tuple(tuple(_cell(value) for value in row) for row in table["rows"])
     known = set(analysis.columns) <= set(columns)
     return AnalysisView(analysis, columns, shown_rows, analysis.draw(rows) if known and rows else None)
+
+
+def letter_view(letter: Mapping[str, Any]) -> dict[str, Any]:
+    """Dead letters of earlier runs name their entity ``stream``."""
+    return {**letter, "entity": letter.get("entity") or letter["stream"], "raw": shown(letter)}
 
 
 def shown(letter: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException
 
 from include import bucket_layout
-from include.ledger.entry import Path, entries_json
+from include.ledger.entry import Route, entries_json
 from include.posting.entries import posting_entries
 from include.posting.order import PostingOrder
 from include.posting.progress import PostingProgress, RefusedRow
@@ -19,13 +19,13 @@ from include.posting.progress import PostingProgress, RefusedRow
 class PostingStore:
     """A run's progress, refused rows and ledger entries, and the position of its seed, of one of the two sinks.
 
-    :param path: ``batch`` for posts to Kafka, ``stream`` for posts to Kinesis
+    :param route: ``batch`` for posts to Kafka, ``entity`` for posts to Kinesis
     """
 
-    def __init__(self, s3: S3Hook, bucket: str, path: Path = "batch") -> None:
+    def __init__(self, s3: S3Hook, bucket: str, route: Route = "batch") -> None:
         self._client = s3.get_conn()
         self._bucket = bucket
-        self._path = path
+        self._path = route
         self._kept_position: dict[int, int] = {}
 
     def begin(self, order: PostingOrder, *, dag_id: str, run_id: str) -> PostingProgress:
@@ -38,7 +38,7 @@ class PostingStore:
             return progress
         first_draw = self.next_draw(order.seed) if order.first_draw is None else order.first_draw
         progress = PostingProgress(
-            path=self._path, dag_id=dag_id, run_id=run_id, seed=order.seed, first_draw=first_draw, posts=order.posts
+            route=self._path, dag_id=dag_id, run_id=run_id, seed=order.seed, first_draw=first_draw, posts=order.posts
         )
         self.save(progress, [])
         return progress
@@ -88,11 +88,11 @@ class PostingStore:
     def _add_refused(self, progress: PostingProgress, refused: Sequence[RefusedRow]) -> None:
         key = bucket_layout.refused_rows(progress.dag_id, progress.run_id, self._path)
         kept = (self._read(key) or "").splitlines()
-        known = {(line["stream"], line["draw"]) for line in map(json.loads, kept)}
+        known = {(line.get("entity") or line["stream"], line["draw"]) for line in map(json.loads, kept)}
         added = [
             json.dumps(
                 {
-                    "stream": row.stream,
+                    "entity": row.entity,
                     "draw": row.draw,
                     "ind": row.ind,
                     "code": row.code,
@@ -101,7 +101,7 @@ class PostingStore:
                 }
             )
             for row in refused
-            if (row.stream, row.draw) not in known
+            if (row.entity, row.draw) not in known
         ]
         self._write(key, "".join(f"{line}\n" for line in (*kept, *added)))
 

@@ -14,7 +14,7 @@ from include import bucket_layout
 from include.landing.bookmark import Bookmark, parse_bookmark
 from include.landing.document import LandingError
 from include.landing.interval import Interval
-from include.ledger.entry import HOPS, Entry, Hop, Path, entries_json, parse_entries
+from include.ledger.entry import HOPS, Entry, Hop, Route, entries_json, parse_entries
 from include.posting.progress import PostingProgress
 
 
@@ -51,10 +51,10 @@ class RunDocuments:
         body = content.encode() if isinstance(content, str) else content
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
-    def progress(self, path: Path = "batch") -> PostingProgress:
-        """What the run has posted, to Kafka or to Kinesis (``stream``)."""
-        key = bucket_layout.posting_progress(self.dag_id, self.run_id, path)
-        text = self.require(key, f"the stage {'posting' if path == 'batch' else 'posting_stream'}").decode()
+    def progress(self, route: Route = "batch") -> PostingProgress:
+        """What the run has posted, to Kafka or to Kinesis (``entity``)."""
+        key = bucket_layout.posting_progress(self.dag_id, self.run_id, route)
+        text = self.require(key, f"the stage {'posting' if route == 'batch' else 'posting_stream'}").decode()
         return PostingProgress.parse(text, source=f"s3://{self.bucket}/{key}")
 
     def bookmark(self, user_id: str) -> Bookmark:
@@ -76,22 +76,22 @@ class RunDocuments:
         key = bucket_layout.interval(self.dag_id, self.run_id)
         return Interval.model_validate_json(self.require(key, "landing.offsets"))
 
-    def write_entries(self, hop: Hop, entries: Iterable[Entry], path: Path = "batch") -> None:
-        self.write(bucket_layout.ledger(self.dag_id, self.run_id, hop, path), entries_json(entries))
+    def write_entries(self, hop: Hop, entries: Iterable[Entry], route: Route = "batch") -> None:
+        self.write(bucket_layout.ledger(self.dag_id, self.run_id, hop, route), entries_json(entries))
 
-    def forget_entries(self, *hops: Hop, path: Path = "batch") -> None:
+    def forget_entries(self, *hops: Hop, route: Route = "batch") -> None:
         """What an earlier attempt counted is not true of this one."""
         for hop in hops:
-            self.s3.delete_object(Bucket=self.bucket, Key=bucket_layout.ledger(self.dag_id, self.run_id, hop, path))
+            self.s3.delete_object(Bucket=self.bucket, Key=bucket_layout.ledger(self.dag_id, self.run_id, hop, route))
 
-    def entries(self, paths: Iterable[Path] = HOPS) -> list[Entry]:
+    def entries(self, routes: Iterable[Route] = HOPS) -> list[Entry]:
         """Every entry of the run that can be read; a hop whose object is missing or no ledger has none."""
-        return [entry for path in paths for hop in HOPS[path] for entry in self._entries(path, hop)]
+        return [entry for route in routes for hop in HOPS[route] for entry in self._entries(route, hop)]
 
-    def _entries(self, path: Path, hop: Hop) -> list[Entry]:
-        content = self.read(bucket_layout.ledger(self.dag_id, self.run_id, hop, path))
+    def _entries(self, route: Route, hop: Hop) -> list[Entry]:
+        content = self.read(bucket_layout.ledger(self.dag_id, self.run_id, hop, route))
         try:
             found = [] if content is None else parse_entries(content)
         except ValidationError:
             return []
-        return [entry for entry in found if (entry.path, entry.hop) == (path, hop)]
+        return [entry for entry in found if (entry.route, entry.hop) == (route, hop)]

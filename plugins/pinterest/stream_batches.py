@@ -34,19 +34,19 @@ class StreamBatches:
         """The batches that hold any record of these ranges, by Kinesis stream."""
         return [StreamBatch.of_row(row) for row in self._query(batches_query(self._table, ranges))]
 
-    def committed(self, sources: Sequence[str]) -> dict[tuple[str, str], Committed]:
+    def committed(self, data_streams: Sequence[str]) -> dict[tuple[str, str], Committed]:
         """How far these Kinesis streams have been committed, by stream and shard."""
-        names = ", ".join(f"'{source}'" for source in sources)
+        names = ", ".join(f"'{data_stream}'" for data_stream in data_streams)
         rows = self._query(
             f"SELECT source, shard.shard_id, max(lpad(shard.last, {DIGITS}, '0')), sum(shard.records), "  # noqa: S608
             f"max(unix_millis(committed_at)) FROM {self._table} LATERAL VIEW explode(shards) AS shard "
             f"WHERE source IN ({names}) GROUP BY source, shard.shard_id"
         )
         return {
-            (str(source), str(shard_id)): Committed(
+            (str(data_stream), str(shard_id)): Committed(
                 int(last or 0), int(records or 0), datetime.fromtimestamp(int(at or 0) / 1000, UTC)
             )
-            for source, shard_id, last, records, at in rows
+            for data_stream, shard_id, last, records, at in rows
         }
 
     def _query(self, statement: str) -> list[list[str | None]]:

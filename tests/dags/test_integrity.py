@@ -21,7 +21,7 @@ STAGES = (
     "s3_sink",
     "rest_proxy",
     "rest_api",
-    "streams",
+    "data_streams",
     "posting",
     "landing",
     "lake_batch",
@@ -84,7 +84,7 @@ def test_params_are_typed_and_described(dag_bag, dag_id):
     ("post", "needed"),
     [
         ("batch.posting.post", ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api")),
-        ("stream.posting_stream.post", ("streams", "rest_api")),
+        ("stream.posting_stream.post", ("data_streams", "rest_api")),
     ],
 )
 def test_nothing_is_posted_before_the_api_stands(dag_bag, post, needed):

@@ -32,17 +32,17 @@ class FakeStreamApi(FakeRestApi):
     """``put_error`` may fail single records: inside a 200 of PutRecords, with a 400 of PutRecord."""
 
     def __init__(self) -> None:
-        self.streams: dict[str, list[Put]] = {}
+        self.entities: dict[str, list[Put]] = {}
         self.put_error: Callable[[Request, dict[str, Any]], tuple[str, str] | None] = lambda request, record: None
         super().__init__()
 
-    def keys(self, stream: str) -> list[int]:
-        return [int(put.partition_key) for put in self.streams.get(stream, [])]
+    def keys(self, entity: str) -> list[int]:
+        return [int(put.partition_key) for put in self.entities.get(entity, [])]
 
     def put(self, request: Request) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
         with self._lock:
-            puts = self.streams.setdefault(request.path.split("/")[-2], [])
+            puts = self.entities.setdefault(request.path.split("/")[-2], [])
             for record in request.records:
                 error = self.put_error(request, record)
                 if error is not None:

@@ -10,14 +10,14 @@ from itertools import chain
 import pytest
 from fake_rest_api import API_KEY, FakeRestApi, Fault
 
-from include.posting.kafka_sender import RecordSender
+from include.posting.kafka_sender import KafkaSender
 from include.posting.progress import PostingProgress, RefusedRow
 from include.posting.run import Posting
 from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy
 from include.posting.source_tables import SourceError
-from include.settings import STREAMS
+from include.settings import ENTITIES
 
-TOPICS = {stream: f"0e36c8cd403d.{stream}" for stream in STREAMS}
+TOPICS = {entity: f"0e36c8cd403d.{entity}" for entity in ENTITIES}
 QUICK = RetryPolicy(tries=3, first_wait=0.01, longest_wait=0.02, connect_timeout=1, read_timeout=5)
 
 
@@ -39,14 +39,14 @@ class Source:
         self.reads = []
         self.read_again = threading.Event()
 
-    def read(self, stream, keys):
+    def read(self, entity, keys):
         if keys:
-            self.reads.append((stream, list(keys)))
-        if len(self.reads) > len(STREAMS):
+            self.reads.append((entity, list(keys)))
+        if len(self.reads) > len(ENTITIES):
             self.read_again.set()
         if self.fails_at is not None and len(self.reads) >= self.fails_at:
             raise SourceError("Connection 'pinterest_source': gone")
-        return {key: b'{"ind": %d, "stream": "%b"}' % (key, stream.encode()) for key in keys if key not in self.missing}
+        return {key: b'{"ind": %d, "stream": "%b"}' % (key, entity.encode()) for key in keys if key not in self.missing}
 
 
 class Saved:
@@ -90,26 +90,26 @@ def post(
     return saved
 
 
-def new_senders(api, stop, connections=1) -> dict[str, list[RecordSender]]:
+def new_senders(api, stop, connections=1) -> dict[str, list[KafkaSender]]:
     return {
-        stream: [
-            RecordSender(stream, invoke_url=api.url, topic=TOPICS[stream], api_key=API_KEY, policy=QUICK, stop=stop)
+        entity: [
+            KafkaSender(entity, invoke_url=api.url, topic=TOPICS[entity], api_key=API_KEY, policy=QUICK, stop=stop)
             for _ in range(connections)
         ]
-        for stream in STREAMS
+        for entity in ENTITIES
     }
 
 
 def test_the_three_rows_of_every_draw_are_posted_in_order(api):
     saved = post(api, order(posts=55))
 
-    for stream in STREAMS:
-        assert api.keys(TOPICS[stream]) == seeds_keys(100, 0, 55)
-        assert {stored.value["stream"] for stored in api.topics[TOPICS[stream]]} == {stream}
+    for entity in ENTITIES:
+        assert api.keys(TOPICS[entity]) == seeds_keys(100, 0, 55)
+        assert {stored.value["stream"] for stored in api.topics[TOPICS[entity]]} == {entity}
     progress = saved.load()
     assert progress.complete
-    assert {one.acknowledged for one in progress.streams.values()} == {55}
-    assert sum(r.count for r in progress.streams["pin"].ranges) == 55
+    assert {one.acknowledged for one in progress.entities.values()} == {55}
+    assert sum(r.count for r in progress.entities["pin"].ranges) == 55
 
 
 def test_a_key_drawn_twice_is_read_once_and_posted_twice(api):
@@ -150,8 +150,8 @@ def test_a_stream_has_as_many_requests_under_way_as_it_has_connections(api):
 
     assert not all_here.broken
     assert saved.load().complete
-    for stream in STREAMS:
-        assert Counter(api.keys(TOPICS[stream])) == Counter(seeds_keys(100, 0, 25))
+    for entity in ENTITIES:
+        assert Counter(api.keys(TOPICS[entity])) == Counter(seeds_keys(100, 0, 25))
 
 
 def test_the_next_batch_is_read_while_one_is_sent(api):
@@ -171,12 +171,12 @@ def test_a_row_that_the_source_does_not_hold_is_accounted_for(api):
     progress = saved.load()
     assert progress.complete
     assert api.keys(TOPICS["user"]) == [key for key in keys if key not in (keys[3], keys[7])]
-    user = progress.streams["user"]
+    user = progress.entities["user"]
     assert (user.drawn, user.read, user.missing, user.acknowledged, user.refused) == (20, 18, 2, 18, 0)
-    assert {(row.stream, row.ind, row.code) for row in saved.refused} == {
-        (stream, key, "no_source_row") for stream in STREAMS for key in (keys[3], keys[7])
+    assert {(row.entity, row.ind, row.code) for row in saved.refused} == {
+        (entity, key, "no_source_row") for entity in ENTITIES for key in (keys[3], keys[7])
     }
-    assert "user_data has no row ind=" in next(row.message for row in saved.refused if row.stream == "user")
+    assert "user_data has no row ind=" in next(row.message for row in saved.refused if row.entity == "user")
 
 
 def test_refused_rows_are_kept_whole_and_the_others_pass(api):
@@ -185,10 +185,10 @@ def test_refused_rows_are_kept_whole_and_the_others_pass(api):
     saved = post(api, order(posts=20))
 
     assert saved.load().complete
-    assert [(row.draw, row.value) for row in saved.refused if row.stream == "geo"] == [
+    assert [(row.draw, row.value) for row in saved.refused if row.entity == "geo"] == [
         (4, {"ind": keys[4], "stream": "geo"})
     ]
-    assert {one.refused for one in saved.load().streams.values()} == {1}
+    assert {one.refused for one in saved.load().entities.values()} == {1}
 
 
 @pytest.mark.parametrize("connections", [1, 3])
@@ -208,10 +208,10 @@ def test_a_run_that_failed_goes_on_without_repeating_a_record(api, connections):
     api.record_error = lambda request, record: None
     again = post(api, saved.load(), connections=connections)
 
-    for stream in STREAMS:
-        assert sorted(api.keys(TOPICS[stream])) == sorted(keys)
+    for entity in ENTITIES:
+        assert sorted(api.keys(TOPICS[entity])) == sorted(keys)
     assert again.load().complete
-    assert {(one.drawn, one.read, one.acknowledged) for one in again.load().streams.values()} == {(100, 100, 100)}
+    assert {(one.drawn, one.read, one.acknowledged) for one in again.load().entities.values()} == {(100, 100, 100)}
 
 
 def test_a_killed_run_goes_on_from_what_it_last_saved(api):
@@ -237,9 +237,9 @@ def test_a_killed_run_goes_on_from_what_it_last_saved(api):
     again = post(api, progress)
 
     assert again.load().complete
-    assert {one.acknowledged for one in again.load().streams.values()} == {200}
-    for stream in STREAMS:
-        posted = Counter(api.keys(TOPICS[stream]))
+    assert {one.acknowledged for one in again.load().entities.values()} == {200}
+    for entity in ENTITIES:
+        posted = Counter(api.keys(TOPICS[entity]))
         assert posted.keys() == set(keys)
         assert all(posted[key] >= times for key, times in Counter(keys).items())
 
@@ -259,8 +259,8 @@ def test_a_source_that_is_gone_ends_the_run_with_its_message_and_the_progress(ap
     assert saved.load().drawn < 50
 
     again = post(api, saved.load())
-    for stream in STREAMS:
-        assert api.keys(TOPICS[stream]) == seeds_keys(100, 0, 50)
+    for entity in ENTITIES:
+        assert api.keys(TOPICS[entity]) == seeds_keys(100, 0, 50)
     assert again.load().complete
 
 
@@ -331,4 +331,4 @@ def test_a_stop_ends_a_run_with_its_progress(api):
         post(api, order(posts=1000), saved=saved, stop=stop)
 
     assert 0 < saved.load().drawn < 1000
-    assert saved.load().streams["pin"].acknowledged == len(api.keys(TOPICS["pin"]))
+    assert saved.load().entities["pin"].acknowledged == len(api.keys(TOPICS["pin"]))

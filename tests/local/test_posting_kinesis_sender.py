@@ -28,7 +28,7 @@ def new_sender(api, mode="records", stop=None, policy=QUICK) -> KinesisSender:
     return KinesisSender(
         "pin",
         invoke_url=api.url,
-        stream_name=STREAM,
+        data_stream=STREAM,
         api_key=API_KEY,
         mode=mode,
         policy=policy,
@@ -71,7 +71,7 @@ def test_many_records_go_in_one_request_with_ind_as_partition_key(api, sender):
     assert request.path == f"/prod/streams/{STREAM}/records"
     assert request.headers["x-api-key"] == API_KEY
     assert request.headers["Content-Type"] == "application/json"
-    assert [(put.partition_key, put.data) for put in api.streams[STREAM]] == [
+    assert [(put.partition_key, put.data) for put in api.entities[STREAM]] == [
         (str(ind), {"index": ind}) for ind in range(1000, 1004)
     ]
     assert settled.acknowledged == {
@@ -105,7 +105,7 @@ def test_values_arrive_as_they_are(api, sender):
     value = {"latitude": -89.5236, "title": 'Ω\u00a0🚗\n"%b$', "none": None, "tags": ["a", {"b": 1}]}
     settle(sender, [row(0, value)])
 
-    assert api.streams[STREAM][0].data == value
+    assert api.entities[STREAM][0].data == value
 
 
 def test_a_request_holds_at_most_500_records(api, sender):
@@ -165,7 +165,7 @@ def test_a_lost_answer_repeats_the_records_and_counts_them_once(api, sender, fau
     assert api.keys(STREAM) == [1000, 1001, 1000, 1001]
     assert len(settled.acknowledged) == 2
     assert {position.sequence_number for position in settled.acknowledged.values()} == {
-        put.sequence_number for put in api.streams[STREAM][2:]
+        put.sequence_number for put in api.entities[STREAM][2:]
     }
 
 
@@ -173,7 +173,7 @@ def test_a_lost_answer_repeats_the_records_and_counts_them_once(api, sender, fau
 @pytest.mark.parametrize(
     ("fault", "advice"),
     [
-        (kinesis_error("ResourceNotFoundException", f"Stream {STREAM} not found"), "run the stage streams again"),
+        (kinesis_error("ResourceNotFoundException", f"Stream {STREAM} not found"), "run the stage data_streams again"),
         (kinesis_error("AccessDeniedException"), "role may not write"),
         (kinesis_error("KMSDisabledException"), "kinesis.kms_key"),
         (Fault(status=403), "API key"),
@@ -329,7 +329,7 @@ def test_an_address_that_is_none_is_a_clear_error():
     sender = KinesisSender(
         "pin",
         invoke_url="nowhere",
-        stream_name=STREAM,
+        data_stream=STREAM,
         api_key=API_KEY,
         mode="records",
         policy=QUICK,

@@ -16,9 +16,9 @@ from include.ledger.verdict import reconcile
 from include.posting.order import PostingOrderError
 from include.posting.progress import ProgressError
 from include.posting.sender import PostingError, RetryPolicy
-from include.settings import STREAMS
+from include.settings import ENTITIES
 from pinterest.operators import posting as module
-from pinterest.operators.posting import PostRecordsOperator
+from pinterest.operators.posting import PostToKafkaOperator
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def post(source, api, bucket, monkeypatch):
     monkeypatch.setattr(module, "ApiGatewayHook", lambda **_: hook)
 
     def run(run_id="manual__2026-01-01T00:00:00+00:00", **params):
-        operator = PostRecordsOperator(
+        operator = PostToKafkaOperator(
             task_id="post",
             **{"posts": "10", "seed": "100", "start": "continue", "pace": "none", "batch_size": "500", **params},
-            topics={stream: f"0e36c8cd403d.{stream}" for stream in STREAMS},
+            topics={entity: f"0e36c8cd403d.{entity}" for entity in ENTITIES},
             bucket=BUCKET,
             api_name="0e36c8cd403d",
             stage_name="prod",
@@ -55,12 +55,12 @@ def test_a_run_posts_counts_and_leaves_its_progress(post, api, bucket):
     outcome = post(run_id="r:1+0")
 
     assert outcome == {
-        stream: {"read": 10, "missing": 0, "acknowledged": 10, "refused": 0} for stream in ("pin", "geo", "user")
+        entity: {"read": 10, "missing": 0, "acknowledged": 10, "refused": 0} for entity in ("pin", "geo", "user")
     }
     assert api.keys("0e36c8cd403d.user") == SEED_100[:10]
     progress = bucket.json("posting/pinterest_batch/r:1+0.json")
     assert (progress["first_draw"], progress["posts"], progress["drawn"]) == (0, 10, 10)
-    assert sum(one["count"] for one in progress["streams"]["geo"]["ranges"]) == 10
+    assert sum(one["count"] for one in progress["entities"]["geo"]["ranges"]) == 10
 
 
 def test_the_next_run_of_the_seed_goes_on_where_the_last_one_ended(post, api, bucket):
@@ -100,8 +100,8 @@ def test_a_retry_goes_on_and_every_record_is_posted_once(post, api, bucket):
     outcome = post(run_id="r", posts=16, batch_size=4)
 
     assert outcome["pin"]["acknowledged"] == 16
-    for stream in STREAMS:
-        assert sorted(api.keys(f"0e36c8cd403d.{stream}")) == sorted(SEED_100)
+    for entity in ENTITIES:
+        assert sorted(api.keys(f"0e36c8cd403d.{entity}")) == sorted(SEED_100)
 
 
 def test_the_same_run_cleared_posts_nothing_more(post, api):
@@ -143,10 +143,10 @@ def test_refused_rows_are_kept_whole_beside_the_progress_once(post, api, bucket)
     post(run_id="r", batch_size=4)
 
     lines = [json.loads(line) for line in bucket.objects["posting/pinterest_batch/r.refused.jsonl"].splitlines()]
-    assert sorted((line["stream"], line["draw"], line["ind"], line["code"]) for line in lines) == [
-        (stream, 1, SEED_100[1], "42201") for stream in ("geo", "pin", "user")
+    assert sorted((line["entity"], line["draw"], line["ind"], line["code"]) for line in lines) == [
+        (entity, 1, SEED_100[1], "42201") for entity in ("geo", "pin", "user")
     ]
-    assert next(line["value"]["country"] for line in lines if line["stream"] == "geo") == "x"
+    assert next(line["value"]["country"] for line in lines if line["entity"] == "geo") == "x"
 
 
 def test_a_run_does_not_go_on_with_another_order(post):

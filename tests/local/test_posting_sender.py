@@ -9,7 +9,7 @@ import time
 import pytest
 from fake_rest_api import API_KEY, FakeRestApi, Fault
 
-from include.posting.kafka_sender import RecordSender
+from include.posting.kafka_sender import KafkaSender
 from include.posting.progress import Settled
 from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy, SourceRow
 
@@ -30,7 +30,7 @@ def stop():
 
 @pytest.fixture
 def sender(api, stop):
-    sender = RecordSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
+    sender = KafkaSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
     yield sender
     sender.close()
 
@@ -43,7 +43,7 @@ def row(draw: int, value: dict) -> SourceRow:
     return SourceRow(draw, 1000 + draw, json.dumps(value).encode())
 
 
-def settle(sender: RecordSender, sent: list[SourceRow]) -> Settled:
+def settle(sender: KafkaSender, sent: list[SourceRow]) -> Settled:
     settled = Settled()
     sender.send(sent, settled)
     return settled
@@ -143,7 +143,7 @@ def test_a_lasting_fault_ends_the_run_after_so_many_tries(api, sender):
 def test_an_api_that_is_not_there_is_named(stop):
     with FakeRestApi() as gone:
         url = gone.url
-    sender = RecordSender("pin", invoke_url=url, topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
+    sender = KafkaSender("pin", invoke_url=url, topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
 
     with pytest.raises(PostingError, match="ConnectionError") as error:
         sender.send(rows(1), Settled())
@@ -151,7 +151,7 @@ def test_an_api_that_is_not_there_is_named(stop):
 
 
 def test_an_address_that_is_none_is_a_clear_error(stop):
-    sender = RecordSender("pin", invoke_url="nowhere", topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
+    sender = KafkaSender("pin", invoke_url="nowhere", topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
 
     with pytest.raises(PostingError, match="Look at the address"):
         sender.send(rows(1), Settled())
@@ -294,7 +294,7 @@ def test_an_api_that_refuses_everything_is_not_asked_for_every_record(api, sende
 
 def test_a_stop_ends_a_wait(api, stop):
     patient = RetryPolicy(tries=4, first_wait=60, longest_wait=60)
-    sender = RecordSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=patient, stop=stop)
+    sender = KafkaSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=patient, stop=stop)
     api.fault_for = lambda request: Fault(status=503)
     api.before = lambda request: stop.set()
     started = time.monotonic()
@@ -330,7 +330,7 @@ def test_a_429_says_how_long_to_wait(api, stop):
             return False
 
     policy = RetryPolicy(first_wait=0.01, longest_wait=5)
-    sender = RecordSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=policy, stop=Watched())
+    sender = KafkaSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=policy, stop=Watched())
     api.faults = [
         Fault(status=429, headers=(("Retry-After", "3"),)),
         Fault(status=429, headers=(("Retry-After", "soon"),)),

@@ -15,11 +15,11 @@ from include.ledger.entry import parse_entries
 from include.ledger.verdict import reconcile
 from include.posting.order import PostingOrderError
 from include.posting.sender import PostingError, RetryPolicy
-from include.settings import STREAMS
+from include.settings import ENTITIES
 from pinterest.operators import posting as module
-from pinterest.operators.posting import PostRecordsOperator, PutRecordsOperator
+from pinterest.operators.posting import PostToKafkaOperator, PostToKinesisOperator
 
-NAMES = {stream: f"streaming-0e36c8cd403d-{stream}" for stream in STREAMS}
+NAMES = {entity: f"streaming-0e36c8cd403d-{entity}" for entity in ENTITIES}
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def post(source, api, bucket, monkeypatch):
     def run(run_id="r", sink="stream", mode="records", **params):
         order = {"posts": "10", "seed": "100", "start": "continue", "pace": "none", "batch_size": "500", **params}
         operator = (
-            PutRecordsOperator(**common, **order, streams=NAMES, mode=mode)
+            PostToKinesisOperator(**common, **order, data_streams=NAMES, mode=mode)
             if sink == "stream"
-            else PostRecordsOperator(**common, **order, topics={s: f"0e36c8cd403d.{s}" for s in STREAMS})
+            else PostToKafkaOperator(**common, **order, topics={s: f"0e36c8cd403d.{s}" for s in ENTITIES})
         )
         return operator.execute({"ti": SimpleNamespace(dag_id="pinterest_stream"), "run_id": run_id})
 
@@ -59,15 +59,15 @@ def post(source, api, bucket, monkeypatch):
 def test_a_run_posts_counts_and_leaves_its_progress(post, api, bucket, mode):
     outcome = post(run_id="r:1+0", mode=mode)
 
-    assert outcome == {s: {"read": 10, "missing": 0, "acknowledged": 10, "refused": 0} for s in STREAMS}
+    assert outcome == {s: {"read": 10, "missing": 0, "acknowledged": 10, "refused": 0} for s in ENTITIES}
     assert {len(request.records) for request in api.requests} == ({1} if mode == "record" else {10})
     progress = bucket.json("posting/pinterest_stream/r:1+0.stream.json")
-    for stream in STREAMS:
-        assert Counter(api.keys(NAMES[stream])) == Counter(SEED_100[:10])
+    for entity in ENTITIES:
+        assert Counter(api.keys(NAMES[entity])) == Counter(SEED_100[:10])
         by_shard: dict[str, list[int]] = {}
-        for put in api.streams[NAMES[stream]]:
+        for put in api.entities[NAMES[entity]]:
             by_shard.setdefault(put.shard_id, []).append(put.sequence_number)
-        assert progress["streams"][stream]["shards"] == [
+        assert progress["entities"][entity]["shards"] == [
             {
                 "shard_id": shard_id,
                 "first": str(min(numbers)),
@@ -101,7 +101,7 @@ def test_the_next_run_of_the_seed_goes_on_where_the_last_one_ended(post, api):
 
 def test_a_retry_goes_on_and_every_record_is_put_once(post, api, bucket):
     api.fault_for = lambda request: kinesis_error("ResourceNotFoundException") if len(api.requests) > 4 else None
-    with pytest.raises(PostingError, match="stage streams"):
+    with pytest.raises(PostingError, match="stage data_streams"):
         post(posts=16, batch_size=4)
     assert bucket.json("posting/pinterest_stream/r.stream.json")["drawn"] < 16
 
@@ -109,8 +109,8 @@ def test_a_retry_goes_on_and_every_record_is_put_once(post, api, bucket):
     outcome = post(posts=16, batch_size=4)
 
     assert outcome["pin"]["acknowledged"] == 16
-    for stream in STREAMS:
-        assert sorted(api.keys(NAMES[stream])) == sorted(SEED_100)
+    for entity in ENTITIES:
+        assert sorted(api.keys(NAMES[entity])) == sorted(SEED_100)
 
 
 def test_both_hops_are_in_the_ledger_and_balance_with_a_third_throttled_and_one_refused(post, api, bucket):
@@ -127,14 +127,14 @@ def test_both_hops_are_in_the_ledger_and_balance_with_a_third_throttled_and_one_
         for hop in ("source", "api")
         for entry in parse_entries(bucket.objects[f"ledger/pinterest_stream/r/stream/{hop}.json"])
     ]
-    assert {entry.path for entry in entries} == {"stream"}
+    assert {entry.route for entry in entries} == {"stream"}
     assert reconcile(entries, "r", hops={"stream": ("source", "api")}).reconciled
     assert [(e.records_in, e.records_out, e.refused) for e in entries if e.hop == "api"] == [(10, 9, 1)] * 3
     refused = [
         json.loads(line) for line in bucket.objects["posting/pinterest_stream/r.stream.refused.jsonl"].splitlines()
     ]
-    assert {(line["stream"], line["ind"], line["code"]) for line in refused} == {
-        (stream, SEED_100[2], "NoSuchThing") for stream in STREAMS
+    assert {(line["entity"], line["ind"], line["code"]) for line in refused} == {
+        (entity, SEED_100[2], "NoSuchThing") for entity in ENTITIES
     }
 
 

@@ -39,7 +39,7 @@ def test_position_time_and_bytes_are_exact():
     )
     document = letter.document("pin")
     assert base64.b64decode(document["raw_base64"]) == value
-    assert (document["stream"], document["partition"], document["offset"]) == ("pin", 2, 41)
+    assert (document["entity"], document["partition"], document["offset"]) == ("pin", 2, 41)
 
 
 def test_many_records_stay_in_order_and_apart():

@@ -28,8 +28,8 @@ from pinterest.operators.iam import IamCreateRoleOperator
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "dags"))
 
+from pinterest_stages.data_streams import data_streams
 from pinterest_stages.rest_api import rest_api
-from pinterest_stages.streams import streams
 
 USER = "0e36c8cd403d"
 ROLE = f"{USER}-kinesis-access-role"
@@ -122,7 +122,7 @@ class TestResources:
 class TestStages:
     with DAG("stages", schedule=None, start_date=datetime(2026, 1, 1), template_searchpath=str(TEMPLATES)) as dag:
         rest_api()
-        streams()
+        data_streams()
 
     def test_resources_wait_for_what_they_name(self):
         upstream = self.dag.get_task("rest_api.resources").upstream_task_ids
@@ -141,7 +141,11 @@ class TestStages:
         assert all(name.endswith(tuple(task.template_ext)) and (TEMPLATES / name).exists() for name in named)
 
     def test_each_stream_has_its_task(self):
-        assert sorted(t for t in self.dag.task_ids if "streams." in t) == ["streams.geo", "streams.pin", "streams.user"]
+        assert sorted(t for t in self.dag.task_ids if "data_streams." in t) == [
+            "data_streams.geo",
+            "data_streams.pin",
+            "data_streams.user",
+        ]
 
 
 class TestTemplates:

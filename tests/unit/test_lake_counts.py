@@ -7,11 +7,11 @@ import json
 import pytest
 
 from include.lake.batch_counts import LakeCountError, lake_entries, parse_exit, quarantine_shortfall
-from include.settings import STREAMS
+from include.settings import ENTITIES
 
 EXITS = {
     "load": {
-        "bronze": {s: {"records_in": 97, "inserted": 90, "already_stored": 7, "first": "p0@3"} for s in STREAMS},
+        "bronze": {s: {"records_in": 97, "inserted": 90, "already_stored": 7, "first": "p0@3"} for s in ENTITIES},
         "quarantined": {"pin": 4, "geo": 0, "user": 0},
     },
     **{
@@ -20,7 +20,7 @@ EXITS = {
                 s: {"records_in": 97, "inserted": 80, "updated": 6, "duplicates": 5, "quarantined": 6, "rows": 500}
             }
         }
-        for s in STREAMS
+        for s in ENTITIES
     },
     "analyses": {"gold": {"rows": {"pin": 500, "geo": 499, "user": 498}, "joined": 498}, "tables": {}},
 }
@@ -48,7 +48,7 @@ def test_a_count_that_is_missing_is_not_zero():
 
 
 def test_more_joined_rows_than_rows_is_not_hidden():
-    exits = {**EXITS, "analyses": {"gold": {"rows": dict.fromkeys(STREAMS, 500), "joined": 501}}}
+    exits = {**EXITS, "analyses": {"gold": {"rows": dict.fromkeys(ENTITIES, 500), "joined": 501}}}
     gold = lake_entries("r", exits)["gold"][0]
 
     assert (gold.records_in, gold.records_out, gold.unmatched) == (500, 501, 0)

@@ -14,9 +14,9 @@ from botocore.response import StreamingBody
 from include.bucket_layout import interval as interval_key
 from include.bucket_layout import partition_prefix, sink_object
 from include.landing.document import dump
-from include.landing.interval import Interval, PartitionInterval, TopicInterval
+from include.landing.interval import Interval, PartitionRange, TopicRanges
 from include.ledger.entry import parse_entries
-from include.settings import STREAMS, Settings
+from include.settings import ENTITIES, Settings
 from pinterest import run_documents
 from pinterest.hooks.kafka_client import Completed
 from pinterest.sensors import landing as module
@@ -94,11 +94,11 @@ def bucket(monkeypatch):
     """The interval is offsets 0 to 9 of the pin topic's only partition; there are no dead letters."""
     bucket = Bucket()
     topics = {
-        stream: TopicInterval(
-            topic=f"{USER_ID}.{stream}",
-            partitions={0: PartitionInterval(start=0, stop=10 if stream == "pin" else 0)},
+        entity: TopicRanges(
+            topic=f"{USER_ID}.{entity}",
+            partitions={0: PartitionRange(start=0, stop=10 if entity == "pin" else 0)},
         )
-        for stream in STREAMS
+        for entity in ENTITIES
     }
     bucket.objects[interval_key("d", "r")] = dump(Interval(topics=topics)).encode()
     brokers = SimpleNamespace(brokers=lambda *_: {"bootstrap_servers": "b:9092"})
@@ -116,7 +116,7 @@ def wait(**times) -> str:
 
 
 def pin_entry(bucket, key=LANDED):
-    return next(entry for entry in parse_entries(bucket.objects[key]) if entry.stream == "pin")
+    return next(entry for entry in parse_entries(bucket.objects[key]) if entry.entity == "pin")
 
 
 def test_what_is_not_the_sinks_is_named_and_left_out(bucket):

@@ -8,24 +8,24 @@ from include import bucket_layout
 from include.landing.bookmark import Place, advance, parse_bookmark
 from include.landing.broker import LogOffsets, parse_log_offsets
 from include.landing.document import LandingError
-from include.landing.interval import Interval, PartitionInterval, TopicInterval, list_after, plan_interval
+from include.landing.interval import Interval, PartitionRange, TopicRanges, list_after, plan_interval
 
 TOPICS = {"pin": "u.pin", "geo": "u.geo", "user": "u.user"}
 
 
 def broker(**ends):
     """Partition 0 of every topic; 500 records where nothing else is said."""
-    return {topic: {0: LogOffsets(earliest=0, end=ends.get(stream, 500))} for stream, topic in TOPICS.items()}
+    return {topic: {0: LogOffsets(earliest=0, end=ends.get(entity, 500))} for entity, topic in TOPICS.items()}
 
 
 def everything(first, last):
-    return {stream: {0: ((first, last + 1),)} for stream in TOPICS}
+    return {entity: {0: ((first, last + 1),)} for entity in TOPICS}
 
 
 def test_the_first_run_takes_all_there_is():
     interval = plan_interval(TOPICS, broker(), {}, everything(0, 499))
 
-    assert {stream: topic.partitions[0].range for stream, topic in interval.topics.items()} == {
+    assert {entity: topic.partitions[0].range for entity, topic in interval.topics.items()} == {
         "pin": (0, 500),
         "geo": (0, 500),
         "user": (0, 500),
@@ -116,7 +116,7 @@ def test_where_a_listing_starts(start, loaded, after):
     place = Place(next_offset=1500, object=bucket_layout.sink_object("u.pin", 2, loaded))
     expected = None if after is None else f"topics/u.pin/partition=2/u.pin+2+{after:010d}.json"
 
-    assert list_after(PartitionInterval(start=start, stop=2000), "u.pin", 2, place) == expected
+    assert list_after(PartitionRange(start=start, stop=2000), "u.pin", 2, place) == expected
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_where_a_listing_starts(start, loaded, after):
 def test_a_bookmark_that_names_a_foreign_object_is_not_followed(key):
     place = Place(next_offset=10, object=key)
 
-    assert list_after(PartitionInterval(start=10, stop=20), "u.pin", 2, place) is None
+    assert list_after(PartitionRange(start=10, stop=20), "u.pin", 2, place) is None
 
 
 def test_the_bookmark_never_goes_back():
@@ -152,9 +152,7 @@ def test_an_interval_of_nothing_but_dead_letters_keeps_the_object():
 
 
 def test_the_interval_document_uses_the_words_from_and_to():
-    interval = Interval(
-        topics={"pin": TopicInterval(topic="u.pin", partitions={0: PartitionInterval(start=1, stop=4)})}
-    )
+    interval = Interval(topics={"pin": TopicRanges(topic="u.pin", partitions={0: PartitionRange(start=1, stop=4)})})
     text = interval.model_dump_json(by_alias=True)
 
     assert '"from":1,"to":4' in text

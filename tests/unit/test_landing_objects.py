@@ -12,7 +12,7 @@ from include.landing.coverage import cover, describe_missing
 from include.landing.dead_letters import DeadLetter, first_letters, letters_to_load
 from include.landing.dead_letters import next_letters as letters_after
 from include.landing.entries import landed_entries
-from include.landing.interval import Interval, PartitionInterval, TopicInterval
+from include.landing.interval import Interval, PartitionRange, TopicRanges
 from include.landing.manifest import landed_manifest
 from include.landing.objects import ListedObject, scan, split_lines
 
@@ -196,7 +196,7 @@ def test_a_number_too_long_for_python_is_still_a_line():
 
 
 def interval(stop=10, start=0):
-    topic = TopicInterval(topic=TOPIC, partitions={0: PartitionInterval(start=start, stop=stop)})
+    topic = TopicRanges(topic=TOPIC, partitions={0: PartitionRange(start=start, stop=stop)})
     return Interval(topics={"pin": topic})
 
 
@@ -245,7 +245,7 @@ def test_the_manifest_lists_what_the_load_must_read():
     assert content["dead_letters"] == {
         "key": "k",
         "count": 1,
-        "by_stream": {"pin": 1},
+        "by_entity": {"pin": 1},
         "next_offsets": {"0": 4},
     }
 
@@ -264,7 +264,7 @@ def test_a_dead_letter_is_loaded_once_and_only_with_its_own_run():
 
     chosen = letters_to_load(interval(start=5), [found], letters)
 
-    assert [(stream, one.offset, one.letter) for stream, one in chosen] == [("pin", 7, (0, 1)), ("pin", 9, (0, 3))]
+    assert [(entity, one.offset, one.letter) for entity, one in chosen] == [("pin", 7, (0, 1)), ("pin", 9, (0, 3))]
 
 
 def test_the_next_run_starts_at_the_first_letter_beyond_this_one():

@@ -9,7 +9,7 @@ import pytest
 from include.ledger.entry import HOPS, Entry, entries_json, parse_entries
 from include.ledger.table import ledger_table
 from include.ledger.verdict import Status, reconcile
-from include.settings import STREAMS
+from include.settings import ENTITIES
 
 RUN = "manual__1"
 
@@ -28,19 +28,19 @@ GOOD = {
 }
 
 
-def entry(hop, stream="pin", path="batch", **counts):
-    return Entry(path=path, hop=hop, stream=stream, run_id=RUN, counted_by="hand", **{**GOOD[hop], **counts})
+def entry(hop, entity="pin", route="batch", **counts):
+    return Entry(route=route, hop=hop, entity=entity, run_id=RUN, counted_by="hand", **{**GOOD[hop], **counts})
 
 
 def run_with(*changed, without=()):
     """A good run of all streams on both paths; ``changed`` entries replace those of the same place."""
-    replaced = {(one.path, one.hop, one.stream): one for one in changed}
+    replaced = {(one.route, one.hop, one.entity): one for one in changed}
     return [
-        replaced.get((path, hop, stream)) or entry(hop, stream, path)
-        for path in HOPS
-        for hop in HOPS[path]
-        for stream in STREAMS
-        if (hop, stream) not in without
+        replaced.get((route, hop, entity)) or entry(hop, entity, route)
+        for route in HOPS
+        for hop in HOPS[route]
+        for entity in ENTITIES
+        if (hop, entity) not in without
     ]
 
 
@@ -92,7 +92,7 @@ def test_a_hop_without_an_entry_is_unverified_and_so_is_the_input_of_the_next():
     verdict = reconcile(run_with(without=[("topic", "geo")]), RUN)
 
     assert verdict.status is Status.UNVERIFIED
-    assert [(f.hop, f.stream) for f in verdict.failures] == [("topic", "geo"), ("landed", "geo")]
+    assert [(f.hop, f.entity) for f in verdict.failures] == [("topic", "geo"), ("landed", "geo")]
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,13 @@ def test_a_loss_and_a_repeat_of_the_same_size_do_not_hide_each_other():
 @pytest.mark.parametrize("seed", range(200))
 def test_no_single_change_of_a_count_passes(seed):
     draw = random.Random(seed)
-    path, stream = draw.choice([*HOPS]), draw.choice(STREAMS)
-    hop = draw.choice(HOPS[path])
+    route, entity = draw.choice([*HOPS]), draw.choice(ENTITIES)
+    hop = draw.choice(HOPS[route])
     name = draw.choice(["records_in", "extra", "records_out", "duplicates", "quarantined", "refused", "unmatched"])
-    good = getattr(entry(hop, stream, path), name)
+    good = getattr(entry(hop, entity, route), name)
     change = draw.choice([1, 7, -1]) if good else draw.choice([1, 7])
 
-    assert not reconcile(run_with(entry(hop, stream, path, **{name: good + change})), RUN).reconciled
+    assert not reconcile(run_with(entry(hop, entity, route, **{name: good + change})), RUN).reconciled
 
 
 def test_one_path_is_no_proof_of_the_other():
@@ -148,7 +148,7 @@ def test_one_path_is_no_proof_of_the_other():
 
     assert reconcile(entries, RUN).finding("stream", "geo", "table").status is Status.LOST
     assert reconcile(entries, RUN, hops={"batch": HOPS["batch"]}).reconciled
-    assert not reconcile([one for one in entries if one.path == "batch"], RUN).reconciled
+    assert not reconcile([one for one in entries if one.route == "batch"], RUN).reconciled
 
 
 def test_no_entries_at_all_is_no_success():

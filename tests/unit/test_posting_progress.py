@@ -15,9 +15,9 @@ def new(**fields) -> PostingProgress:
     )
 
 
-def settle(progress, stream, *, due, settled, missing=()) -> None:
-    progress.hand_out(stream, list(due), list(missing))
-    progress.settle(stream, settled)
+def settle(progress, entity, *, due, settled, missing=()) -> None:
+    progress.hand_out(entity, list(due), list(missing))
+    progress.settle(entity, settled)
 
 
 def refusal(draw: int, code: str = "42201") -> RefusedRow:
@@ -29,7 +29,7 @@ def acknowledged(*draws: int, partition: int = 0, first_offset: int = 0) -> Sett
 
 
 def ranges(progress: PostingProgress) -> list[tuple[int, int, int, int]]:
-    return [(r.partition, r.first, r.last, r.count) for r in progress.streams["pin"].ranges]
+    return [(r.partition, r.first, r.last, r.count) for r in progress.entities["pin"].ranges]
 
 
 def test_neighbouring_offsets_are_one_range_whatever_their_order():
@@ -46,9 +46,9 @@ def test_a_record_without_an_outcome_stays_due():
     progress = new()
     settle(progress, "pin", due=range(5), settled=acknowledged(0, 1, 3))
 
-    assert progress.streams["pin"].due(0, 8) == [2, 4, 5, 6, 7]
-    assert progress.streams["pin"].drawn == 5
-    assert progress.streams["pin"].read == 5
+    assert progress.entities["pin"].due(0, 8) == [2, 4, 5, 6, 7]
+    assert progress.entities["pin"].drawn == 5
+    assert progress.entities["pin"].read == 5
 
 
 def test_what_was_read_before_is_not_counted_again():
@@ -56,14 +56,14 @@ def test_what_was_read_before_is_not_counted_again():
     settle(progress, "pin", due=range(5), settled=acknowledged(0, 1, 3))
     settle(progress, "pin", due=[2, 4, 5], settled=acknowledged(2, 4, 5, first_offset=3))
 
-    pin = progress.streams["pin"]
+    pin = progress.entities["pin"]
     assert (pin.drawn, pin.read, pin.acknowledged, pin.unsettled) == (6, 6, 6, [])
 
 
 def test_a_run_is_as_far_as_its_slowest_stream():
     progress = new()
-    for stream, posts in (("pin", 10), ("geo", 10), ("user", 6)):
-        settle(progress, stream, due=range(posts), settled=acknowledged(*range(posts)))
+    for entity, posts in (("pin", 10), ("geo", 10), ("user", 6)):
+        settle(progress, entity, due=range(posts), settled=acknowledged(*range(posts)))
     assert (progress.drawn, progress.next_draw, progress.complete) == (6, 46, False)
 
     settle(progress, "user", due=range(6, 10), settled=acknowledged(6, 7, 9))
@@ -77,9 +77,9 @@ def test_at_most_a_hundred_refusals_are_shown_and_all_are_counted():
     progress = new(posts=300)
     settle(progress, "pin", due=range(300), settled=Settled(refused={draw: refusal(draw) for draw in range(300)}))
 
-    assert progress.streams["pin"].refused == 300
-    assert len(progress.streams["pin"].refusals) == 100
-    assert progress.streams["pin"].refusals[0].model_dump() == {"ind": 1000, "code": "42201", "message": "why"}
+    assert progress.entities["pin"].refused == 300
+    assert len(progress.entities["pin"].refusals) == 100
+    assert progress.entities["pin"].refusals[0].model_dump() == {"ind": 1000, "code": "42201", "message": "why"}
 
 
 def test_it_survives_being_stored():
@@ -111,8 +111,8 @@ def test_both_hops_balance_with_missing_and_refused_rows():
         settled=Settled(acknowledged={0: (2, 9), 1: (0, 4)}, refused={2: refusal(2)}),
         missing=gone,
     )
-    for stream in ("geo", "user"):
-        settle(progress, stream, due=range(4), settled=acknowledged(*range(4)))
+    for entity in ("geo", "user"):
+        settle(progress, entity, due=range(4), settled=acknowledged(*range(4)))
 
     entries = posting_entries(progress)
     source, api = entries["source"][0], entries["api"][0]
@@ -125,9 +125,9 @@ def test_both_hops_balance_with_missing_and_refused_rows():
 
 def test_an_open_record_is_a_loss_at_the_api():
     progress = new(posts=4)
-    for stream in ("pin", "geo", "user"):
-        settle(progress, stream, due=range(4), settled=acknowledged(*range(4 if stream != "geo" else 3)))
+    for entity in ("pin", "geo", "user"):
+        settle(progress, entity, due=range(4), settled=acknowledged(*range(4 if entity != "geo" else 3)))
 
     entries = posting_entries(progress)
     verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops={"batch": ("source", "api")})
-    assert [(f.stream, f.hop, f.status, f.records) for f in verdict.failures] == [("geo", "api", "lost", 1)]
+    assert [(f.entity, f.hop, f.status, f.records) for f in verdict.failures] == [("geo", "api", "lost", 1)]

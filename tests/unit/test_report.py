@@ -12,7 +12,7 @@ from include.ledger.entry import HOPS, Entry
 from include.ledger.verdict import LedgerDocument, reconcile
 from include.report.charts import ANALYSES, compact
 from include.report.page import render_report
-from include.settings import STREAMS
+from include.settings import ENTITIES
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -60,18 +60,18 @@ def document(entries):
 def entries(**out):
     return [
         Entry(
-            path=path,
+            route=route,
             hop=hop,
-            stream=stream,
+            entity=entity,
             run_id="manual__1+00:00",
             records_in=500,
-            records_out=out.get(f"{hop}_{stream}", 500),
+            records_out=out.get(f"{hop}_{entity}", 500),
             stored=500,
             counted_by="hand",
         )
-        for path in HOPS
-        for hop in HOPS[path]
-        for stream in STREAMS
+        for route in HOPS
+        for hop in HOPS[route]
+        for entity in ENTITIES
     ]
 
 

@@ -11,8 +11,8 @@ from stream_parts import NAMES, A, B, Bucket, Lake, context, settings
 
 from pinterest import run_documents
 from pinterest.hooks.kinesis_records import Waiting
-from pinterest.sensors import stream as module
-from pinterest.sensors.stream import CommittedStreamSensor
+from pinterest.sensors import lake_stream as module
+from pinterest.sensors.lake_stream import CommittedStreamSensor
 
 ARRIVED = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 POSTED = {"pin": {A: [10, 12], B: [5]}, "geo": {A: [3]}, "user": {B: [7, 8]}}
@@ -33,9 +33,9 @@ class Job:
 
 
 class Shards:
-    def __init__(self, **streams):
+    def __init__(self, **entities):
         self.numbers = {
-            (NAMES[s], shard): numbers for s, shards in streams.items() for shard, numbers in shards.items()
+            (NAMES[s], shard): numbers for s, shards in entities.items() for shard, numbers in shards.items()
         }
 
     def waiting(self, name, shard_id, start, last, *, read_before):
@@ -163,8 +163,8 @@ def test_a_job_that_has_ended_fails_with_its_error(sensor, job):
 
 
 def test_a_job_that_ended_when_all_was_committed_is_no_matter_of_this_run(sensor, lake, job):
-    for stream, shards in POSTED.items():
-        lake.commit(stream, shards)
+    for entity, shards in POSTED.items():
+        lake.commit(entity, shards)
     job.state = {"life_cycle_state": "TERMINATED"}
 
     assert sensor().poke(context()) is True

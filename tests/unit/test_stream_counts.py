@@ -31,7 +31,7 @@ def batch(number: int, shards: dict[str, tuple[int, int, int]], **outcomes: int)
 
 def finding(*entries: Entry) -> Finding:
     hops = tuple(entry.hop for entry in entries)
-    verdict = reconcile(entries, "r", hops={"stream": hops}, streams=("pin",))
+    verdict = reconcile(entries, "r", hops={"stream": hops}, entities=("pin",))
     return verdict.finding("stream", "pin", hops[-1])
 
 

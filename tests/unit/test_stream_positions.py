@@ -47,11 +47,11 @@ def test_a_position_is_spelled(last, spelled):
 
 
 def settled_progress() -> PostingProgress:
-    progress = PostingProgress(path="stream", dag_id="d", run_id="r", seed=100, first_draw=0, posts=3)
-    for stream in ("pin", "geo", "user"):
-        progress.hand_out(stream, [0, 1, 2], [])
+    progress = PostingProgress(route="stream", dag_id="d", run_id="r", seed=100, first_draw=0, posts=3)
+    for entity in ("pin", "geo", "user"):
+        progress.hand_out(entity, [0, 1, 2], [])
         positions = {0: ShardPosition(A, LONG), 1: ShardPosition(B, 4), 2: ShardPosition(A, LONG + 8)}
-        progress.settle(stream, Settled(acknowledged=positions))
+        progress.settle(entity, Settled(acknowledged=positions))
     return progress
 
 
@@ -59,8 +59,8 @@ def test_progress_keeps_shards_and_survives_being_stored():
     progress = settled_progress()
 
     assert progress.complete
-    assert progress.streams["geo"].shards == [ShardRange.of(A, [LONG, LONG + 8]), ShardRange.of(B, [4])]
-    assert progress.streams["geo"].ranges == []
+    assert progress.entities["geo"].shards == [ShardRange.of(A, [LONG, LONG + 8]), ShardRange.of(B, [4])]
+    assert progress.entities["geo"].ranges == []
     assert PostingProgress.parse(progress.model_dump_json(indent=2), source="s3://b/k") == progress
 
 
@@ -68,7 +68,7 @@ def test_its_hops_are_those_of_the_stream():
     entries = posting_entries(settled_progress())
 
     api = entries["api"][0]
-    assert (api.path, api.records_in, api.records_out) == ("stream", 3, 3)
+    assert (api.route, api.records_in, api.records_out) == ("stream", 3, 3)
     assert (api.first, api.last) == (f"{A}@{LONG}", f"{B}@4")
     verdict = reconcile([*entries["source"], *entries["api"]], "r", hops={"stream": ("source", "api")})
     assert verdict.reconciled, verdict.failures

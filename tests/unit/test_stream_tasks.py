@@ -17,9 +17,9 @@ POSTED = {"pin": {A: [10, 12], B: [5]}, "geo": {A: [3]}, "user": {B: [7, 8]}}
 class Shards:
     """Kinesis: the numbers that every shard holds."""
 
-    def __init__(self, **streams):
+    def __init__(self, **entities):
         self.numbers = {
-            (NAMES[s], shard): numbers for s, shards in streams.items() for shard, numbers in shards.items()
+            (NAMES[s], shard): numbers for s, shards in entities.items() for shard, numbers in shards.items()
         }
         self.conn = None
 
@@ -50,8 +50,8 @@ def lake(monkeypatch):
 
 @pytest.fixture
 def holds(monkeypatch):
-    def replace(**streams):
-        monkeypatch.setattr(module, "KinesisRecordsHook", Shards(**streams))
+    def replace(**entities):
+        monkeypatch.setattr(module, "KinesisRecordsHook", Shards(**entities))
 
     replace(**POSTED)
     return replace
@@ -69,8 +69,8 @@ def count():
 
 
 def commit_all(lake):
-    for stream, shards in POSTED.items():
-        lake.commit(stream, shards)
+    for entity, shards in POSTED.items():
+        lake.commit(entity, shards)
 
 
 def test_a_run_whose_records_are_all_there_is_reconciled(bucket, lake, holds):
@@ -101,7 +101,7 @@ def test_records_that_expired_are_lost_with_their_range(bucket, lake, holds):
     lake.commit("geo", {A: [3]})
     count()
 
-    lost = {(f.stream, f.hop): (f.records, f.positions) for f in verdict(bucket).failures}
+    lost = {(f.entity, f.hop): (f.records, f.positions) for f in verdict(bucket).failures}
     assert lost == {("pin", "kinesis"): (1, (f"{A}@10-11",)), ("user", "kinesis"): (2, (f"{B}@7-8",))}
 
 
@@ -110,7 +110,7 @@ def test_records_that_no_batch_holds_are_lost_with_their_range(bucket, lake, hol
     lake.commit("user", {B: [7]})
     count()
 
-    lost = {(f.stream, f.hop): (f.status, f.records, f.positions) for f in verdict(bucket).failures}
+    lost = {(f.entity, f.hop): (f.status, f.records, f.positions) for f in verdict(bucket).failures}
     assert lost == {("geo", "table"): ("lost", 1, (f"{A}@3",)), ("user", "table"): ("lost", 1, (f"{B}@8",))}
 
 

@@ -37,12 +37,12 @@ class KinesisRecordsHook(KinesisHook):
         super().__init__(*args, config=config, **kwargs)
         self._pause = pause
 
-    def count(self, stream_name: str, shard_id: str, *groups: Sequence[Span]) -> list[ShardRange | None]:
+    def count(self, data_stream: str, shard_id: str, *groups: Sequence[Span]) -> list[ShardRange | None]:
         """What lies in each group of ranges, in one reading of the shard; None where there is no record of it."""
         first = min(span[0] for spans in groups for span in spans)
         last = max(span[1] for spans in groups for span in spans)
         found: list[ShardRange | None] = [None] * len(groups)
-        for records in self._read(stream_name, shard_id, first, RECORDS_A_READ):
+        for records in self._read(data_stream, shard_id, first, RECORDS_A_READ):
             numbers = [int(record["SequenceNumber"]) for record in records]
             for place, spans in enumerate(groups):
                 inside = [number for number in numbers if _is_inside(number, spans)]
@@ -53,32 +53,32 @@ class KinesisRecordsHook(KinesisHook):
                 break
         return found
 
-    def waiting(self, stream_name: str, shard_id: str, start: int, last: int, *, read_before: bool) -> Waiting | None:
+    def waiting(self, data_stream: str, shard_id: str, start: int, last: int, *, read_before: bool) -> Waiting | None:
         """The first record from ``start`` to ``last``, or None: it expired, or there never was one.
 
         :param read_before: the record ``start`` itself is not waiting any more
         """
-        for records in self._read(stream_name, shard_id, start, 2):
+        for records in self._read(data_stream, shard_id, start, 2):
             for record in records:
                 number = int(record["SequenceNumber"])
                 if number > start or (number == start and not read_before):
                     return Waiting(number, record["ApproximateArrivalTimestamp"]) if number <= last else None
         return None
 
-    def _read(self, stream_name: str, shard_id: str, start: int, limit: int) -> Iterator[list[dict[str, Any]]]:
+    def _read(self, data_stream: str, shard_id: str, start: int, limit: int) -> Iterator[list[dict[str, Any]]]:
         """Records from ``start`` on, or from the oldest that is left, to the end of the shard as it is now.
 
         An empty answer is no end: only a closed shard, or a reader that is 0 ms behind, has seen everything.
         """
         errors = self.conn.exceptions
         place: dict[str, str] = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": str(start)}
-        iterator = self._iterator(stream_name, shard_id, place)
+        iterator = self._iterator(data_stream, shard_id, place)
         empty = 0
         while iterator:
             try:
                 answer = self.conn.get_records(ShardIterator=iterator, Limit=limit)
             except errors.ExpiredIteratorException:
-                iterator = self._iterator(stream_name, shard_id, place)
+                iterator = self._iterator(data_stream, shard_id, place)
                 continue
             except errors.ResourceNotFoundException:
                 return
@@ -95,22 +95,22 @@ class KinesisRecordsHook(KinesisHook):
             empty += 1
             if empty > EMPTY_READS:
                 raise TimeoutError(
-                    f"{stream_name} {shard_id}: {EMPTY_READS} reads without a record, and still "
+                    f"{data_stream} {shard_id}: {EMPTY_READS} reads without a record, and still "
                     f"{answer['MillisBehindLatest']} ms behind; run the task again"
                 )
             self._pause(SECONDS_BETWEEN_READS)
 
-    def _iterator(self, stream_name: str, shard_id: str, place: dict[str, str]) -> str | None:
+    def _iterator(self, data_stream: str, shard_id: str, place: dict[str, str]) -> str | None:
         errors = self.conn.exceptions
         try:
-            answer = self.conn.get_shard_iterator(StreamName=stream_name, ShardId=shard_id, **place)
+            answer = self.conn.get_shard_iterator(StreamName=data_stream, ShardId=shard_id, **place)
         except errors.ResourceNotFoundException:
-            self.log.warning("%s has no shard %s: its records have expired", stream_name, shard_id)
+            self.log.warning("%s has no shard %s: its records have expired", data_stream, shard_id)
             return None
         except errors.InvalidArgumentException as error:
-            self.log.warning("%s %s: %s; read from the oldest record instead", stream_name, shard_id, error)
+            self.log.warning("%s %s: %s; read from the oldest record instead", data_stream, shard_id, error)
             answer = self.conn.get_shard_iterator(
-                StreamName=stream_name, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
+                StreamName=data_stream, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
             )
         return str(answer["ShardIterator"])
 

@@ -15,7 +15,7 @@ from include.landing.entries import topic_entry
 from include.landing.interval import Interval, acknowledged_ranges, plan_interval
 from include.landing.manifest import Manifest
 from include.ledger.entry import parse_entries
-from include.settings import STREAMS, Settings
+from include.settings import ENTITIES, Settings
 from pinterest.defaults import settings
 from pinterest.hooks.kafka_client import Completed, KafkaClientHook
 from pinterest.hooks.msk import MskHook
@@ -72,7 +72,7 @@ class LandingIntervalOperator(_KafkaToolOperator):
         documents.forget_entries("topic", "landed", "bronze", "silver", "gold")
         bookmark = documents.bookmark(current.user_id)
         broker = parse_log_offsets(
-            self._run(current, TOPICS=" ".join(current.topics[stream] for stream in STREAMS)).stdout.splitlines()
+            self._run(current, TOPICS=" ".join(current.topics[entity] for entity in ENTITIES)).stdout.splitlines()
         )
         oldest = {
             (topic, partition): _oldest_in_bucket(documents, topic, partition, log.earliest)
@@ -94,16 +94,16 @@ class LandingIntervalOperator(_KafkaToolOperator):
             self.log.info(
                 "%s: %s", topic.topic, ", ".join(f"p{p} {i.start} to {i.stop}" for p, i in topic.partitions.items())
             )
-        return {stream: topic.size for stream, topic in interval.topics.items()}
+        return {entity: topic.size for entity, topic in interval.topics.items()}
 
     @staticmethod
     def _check_acknowledged(interval: Interval, documents: RunDocuments) -> None:
         progress = documents.progress()
         entries = [
-            topic_entry(documents.run_id, stream, interval.topics[stream], progress, "the broker's log end offsets")
-            for stream in STREAMS
+            topic_entry(documents.run_id, entity, interval.topics[entity], progress, "the broker's log end offsets")
+            for entity in ENTITIES
         ]
-        lost = [f"{interval.topics[e.stream].topic}: {', '.join(e.positions)}" for e in entries if e.positions]
+        lost = [f"{interval.topics[e.entity].topic}: {', '.join(e.positions)}" for e in entries if e.positions]
         if lost:
             documents.write_entries("topic", entries)
             raise LandingError(f"The REST API acknowledged offsets that the broker does not have: {'; '.join(lost)}")
@@ -120,7 +120,12 @@ class ConsumerCountOperator(_KafkaToolOperator):
     """
 
     def __init__(
-        self, *, script: str = "landing/consume_interval.sh", idle_seconds: int = 20, busy_seconds: int = 120, **kwargs: Any
+        self,
+        *,
+        script: str = "landing/consume_interval.sh",
+        idle_seconds: int = 20,
+        busy_seconds: int = 120,
+        **kwargs: Any,
     ) -> None:
         super().__init__(script=script, **kwargs)
         self.idle_seconds = idle_seconds
@@ -150,11 +155,11 @@ class ConsumerCountOperator(_KafkaToolOperator):
         documents.write_entries(
             "topic",
             [
-                topic_entry(documents.run_id, stream, interval.topics[stream], progress, counted_by)
-                for stream in STREAMS
+                topic_entry(documents.run_id, entity, interval.topics[entity], progress, counted_by)
+                for entity in ENTITIES
             ],
         )
-        return {stream: seen_of_topic(topic, seen) for stream, topic in interval.topics.items()}
+        return {entity: seen_of_topic(topic, seen) for entity, topic in interval.topics.items()}
 
 
 class LandingManifestOperator(BaseOperator):
@@ -183,9 +188,9 @@ class LandingManifestOperator(BaseOperator):
 
     @staticmethod
     def _check(manifest: Manifest, interval: Interval) -> None:
-        for stream, topic in interval.topics.items():
+        for entity, topic in interval.topics.items():
             for number, wanted in topic.partitions.items():
-                found = manifest.topics[stream].partitions[number]
+                found = manifest.topics[entity].partitions[number]
                 if (found.start, found.stop) != wanted.range:
                     raise LandingError(
                         f"{topic.topic} partition {number}: the objects were checked for offsets {found.start} to "

@@ -21,7 +21,7 @@ from include.lake.batch_counts import (
 )
 from include.landing.bookmark import Place, advance, dump_bookmark, loaded_bookmark
 from include.landing.manifest import Manifest
-from include.ledger.entry import HOPS, Path
+from include.ledger.entry import HOPS, Route
 from include.ledger.table import ledger_table
 from include.ledger.verdict import LedgerDocument, reconcile
 from include.report.page import render_report
@@ -56,7 +56,7 @@ class LakeCountsOperator(BaseOperator):
         manifest = Manifest.model_validate_json(
             documents.require(bucket_layout.manifest(documents.dag_id, documents.run_id), "landing.manifest")
         )
-        short = quarantine_shortfall(exits, manifest.dead_letters.by_stream)
+        short = quarantine_shortfall(exits, manifest.dead_letters.by_entity)
         if short:
             raise LakeCountError(f"The load did not keep every dead letter in quarantine: {'; '.join(short)}")
         bookmark: dict[str, Any] = exits[LOAD].get("bookmark") or {}
@@ -104,25 +104,25 @@ class LedgerReportOperator(BaseOperator):
 
     It writes what there is, whether or not the run went well.
 
-    :param paths: the ways to the lake that the run was to take
+    :param routes: the ways to the lake that the run was to take
     """
 
-    def __init__(self, *, paths: Sequence[Path], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+    def __init__(self, *, routes: Sequence[Route], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.paths = paths
+        self.routes = routes
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> str:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
-        document = close_ledger(documents, self.paths)
+        document = close_ledger(documents, self.routes)
         dag_id, run_id = documents.dag_id, documents.run_id
         documents.write(bucket_layout.report_ledger(dag_id, run_id), document.model_dump_json(indent=1))
         key = bucket_layout.report(dag_id, run_id)
         letters = documents.read(bucket_layout.dead_letters(dag_id, run_id)) or b""
         page = render_report(
             document,
-            analyses=_tables(documents.read(bucket_layout.analyses(dag_id, run_id))) if "batch" in self.paths else None,
+            analyses=self._analyses(documents) if "batch" in self.routes else None,
             dead_letters=[json.loads(line) for line in letters.decode().split("\n") if line],
             user_id=current.user_id,
         )
@@ -130,21 +130,27 @@ class LedgerReportOperator(BaseOperator):
         self.log.info("\n%s\ns3://%s/%s", ledger_table(document), documents.bucket, key)
         return key
 
+    @staticmethod
+    def _analyses(documents: RunDocuments) -> Mapping[str, Any]:
+        content = documents.read(bucket_layout.analyses(documents.dag_id, documents.run_id))
+        tables: Mapping[str, Any] = {} if content is None else json.loads(content)["tables"]
+        return tables
+
 
 class LedgerVerdictOperator(BaseOperator):
     """Fail the run unless every record of every stream is accounted for at every hop.
 
-    :param paths: the ways to the lake that the run was to take
+    :param routes: the ways to the lake that the run was to take
     """
 
-    def __init__(self, *, paths: Sequence[Path], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+    def __init__(self, *, routes: Sequence[Route], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.paths = paths
+        self.routes = routes
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> str:
         documents = RunDocuments.of(context, settings().bucket, self.aws_conn_id)
-        verdict = close_ledger(documents, self.paths).verdict
+        verdict = close_ledger(documents, self.routes).verdict
         if not verdict.reconciled:
             told = "\n".join(f"  {finding}" for finding in verdict.failures)
             raise AirflowFailException(f"The run is not reconciled ({verdict.status.value}):\n{told}")
@@ -152,17 +158,12 @@ class LedgerVerdictOperator(BaseOperator):
         return verdict.status.value
 
 
-def close_ledger(documents: RunDocuments, paths: Sequence[Path]) -> LedgerDocument:
-    entries = documents.entries(paths)
+def close_ledger(documents: RunDocuments, routes: Sequence[Route]) -> LedgerDocument:
+    entries = documents.entries(routes)
     return LedgerDocument(
         dag_id=documents.dag_id,
         run_id=documents.run_id,
         written_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        verdict=reconcile(entries, documents.run_id, hops={path: HOPS[path] for path in paths}),
+        verdict=reconcile(entries, documents.run_id, hops={route: HOPS[route] for route in routes}),
         entries=tuple(entries),
     )
-
-
-def _tables(content: bytes | None) -> Mapping[str, Any]:
-    tables: Mapping[str, Any] = {} if content is None else json.loads(content)["tables"]
-    return tables

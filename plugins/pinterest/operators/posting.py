@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
 
-from include.ledger.entry import Path
-from include.posting.kafka_sender import RecordSender
+from include.ledger.entry import Route
+from include.posting.kafka_sender import KafkaSender
 from include.posting.kinesis_sender import KinesisSender
 from include.posting.order import PostingOrder
 from include.posting.progress import PostingProgress, RefusedRow
 from include.posting.run import Posting
 from include.posting.sender import ApiSender, RetryPolicy
 from include.posting.source_tables import SourceTables, source_engine
-from include.settings import STREAMS, Stream
+from include.settings import ENTITIES, Entity
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.posting_store import PostingStore
 
@@ -49,7 +49,7 @@ class PostingOperator(BaseOperator):
     :param sending: how often, and how long apart, a request is tried again
     """
 
-    path: ClassVar[Path]
+    route: ClassVar[Route]
 
     template_fields: Sequence[str] = (
         "posts",
@@ -100,7 +100,7 @@ class PostingOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         order = self._order()
-        store = PostingStore(S3Hook(aws_conn_id=self.aws_conn_id), self.bucket, self.path)
+        store = PostingStore(S3Hook(aws_conn_id=self.aws_conn_id), self.bucket, self.route)
         progress = store.begin(order, dag_id=context["ti"].dag_id, run_id=context["run_id"])
         self.log.info(
             "Seed %s: draws %s to %s, %s of %s posts made before",
@@ -116,8 +116,8 @@ class PostingOperator(BaseOperator):
         finally:
             store.write_ledger(progress)
         return {
-            stream: one.model_dump(include={"read", "missing", "acknowledged", "refused"})
-            for stream, one in progress.streams.items()
+            entity: one.model_dump(include={"read", "missing", "acknowledged", "refused"})
+            for entity, one in progress.entities.items()
         }
 
     def on_kill(self) -> None:
@@ -126,7 +126,7 @@ class PostingOperator(BaseOperator):
 
     @abstractmethod
     def _sender(
-        self, stream: Stream, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+        self, entity: Entity, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
     ) -> ApiSender:
         """One connection to the sink."""
 
@@ -148,18 +148,18 @@ class PostingOperator(BaseOperator):
             store.save(snapshot, refused)
             self.log.info("%s of %s posts made", snapshot.next_draw - snapshot.first_draw, snapshot.posts)
             for row in refused[:10]:
-                self.log.warning("%s ind=%s refused: %s %s", row.stream, row.ind, row.code, row.message)
+                self.log.warning("%s ind=%s refused: %s %s", row.entity, row.ind, row.code, row.message)
 
         stop = self._stop = threading.Event()
         api = ApiGatewayHook(aws_conn_id=self.aws_conn_id)
         url = api.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format)
         key = api.kept_api_key(self.api_key_parameter)
         senders = {
-            stream: [
-                self._sender(stream, order, invoke_url=url, api_key=key, stop=stop)
+            entity: [
+                self._sender(entity, order, invoke_url=url, api_key=key, stop=stop)
                 for _ in range(self._connections(order))
             ]
-            for stream in STREAMS
+            for entity in ENTITIES
         }
         try:
             with self._source() as source:
@@ -191,47 +191,47 @@ class PostingOperator(BaseOperator):
         return SourceTables(engine, connection_id=self.source_conn_id)
 
 
-class PostRecordsOperator(PostingOperator):
+class PostToKafkaOperator(PostingOperator):
     """Post rows to the three Kafka topics, through the REST proxy.
 
-    :param topics: topic by stream (templated)
+    :param topics: topic by entity (templated)
     """
 
-    path = "batch"
+    route = "batch"
     template_fields = (*PostingOperator.template_fields, "topics")
 
-    def __init__(self, *, topics: Mapping[Stream, str], **kwargs: Any) -> None:
+    def __init__(self, *, topics: Mapping[Entity, str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.topics = topics
 
     def _sender(
-        self, stream: Stream, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
-    ) -> RecordSender:
-        return RecordSender(
-            stream,
+        self, entity: Entity, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+    ) -> KafkaSender:
+        return KafkaSender(
+            entity,
             invoke_url=invoke_url,
-            topic=self.topics[stream],
+            topic=self.topics[entity],
             api_key=api_key,
             policy=self.sending,
             stop=stop,
         )
 
 
-class PutRecordsOperator(PostingOperator):
+class PostToKinesisOperator(PostingOperator):
     """Put rows into the three Kinesis streams. The partition key is the post's ``ind``.
 
-    :param streams: name of the data stream by stream (templated)
+    :param data_streams: name of the data stream by entity (templated)
     :param mode: ``record`` or ``records``, see :class:`~include.kinesis_sender.KinesisSender` (templated)
     """
 
-    path = "stream"
-    template_fields = (*PostingOperator.template_fields, "streams", "mode")
+    route = "stream"
+    template_fields = (*PostingOperator.template_fields, "data_streams", "mode")
 
     def __init__(
-        self, *, streams: Mapping[Stream, str], mode: str, sending: RetryPolicy = KINESIS_SENDING, **kwargs: Any
+        self, *, data_streams: Mapping[Entity, str], mode: str, sending: RetryPolicy = KINESIS_SENDING, **kwargs: Any
     ) -> None:
         super().__init__(sending=sending, **kwargs)
-        self.streams = streams
+        self.data_streams = data_streams
         self.mode = mode
 
     def _order(self, **more: Any) -> PostingOrder:
@@ -244,12 +244,12 @@ class PutRecordsOperator(PostingOperator):
         return super()._connections(order) if order.mode == "records" else CONNECTIONS_OF_SINGLE_RECORDS
 
     def _sender(
-        self, stream: Stream, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
+        self, entity: Entity, order: PostingOrder, *, invoke_url: str, api_key: str, stop: threading.Event
     ) -> KinesisSender:
         return KinesisSender(
-            stream,
+            entity,
             invoke_url=invoke_url,
-            stream_name=self.streams[stream],
+            data_stream=self.data_streams[entity],
             api_key=api_key,
             mode=order.mode,
             policy=self.sending,

@@ -34,20 +34,20 @@ class ShardCountsOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int | None]:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
-        documents.forget_entries("kinesis", "table", path="stream")
+        documents.forget_entries("kinesis", "table", route="stream")
         hook = KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
         entries = []
-        for stream, one in documents.progress("stream").streams.items():
-            name = current.kinesis_stream(stream)
+        for entity, one in documents.progress("stream").entities.items():
+            name = current.data_stream(entity)
             found = _read(hook, name, {posted.shard_id: ([posted.span],) for posted in one.shards})
             counted = {shard_id: groups[0] for shard_id, groups in found.items()}
-            entries.append(kinesis_entry(documents.run_id, stream, one.shards, counted))
+            entries.append(kinesis_entry(documents.run_id, entity, one.shards, counted))
             for posted in one.shards:
                 there = counted[posted.shard_id]
                 number = there.count if there is not None else 0
                 self.log.info("%s %s: %d of %d records", name, posted.position, number, posted.count)
-        documents.write_entries("kinesis", entries, path="stream")
-        return {entry.stream: entry.records_out for entry in entries}
+        documents.write_entries("kinesis", entries, route="stream")
+        return {entry.entity: entry.records_out for entry in entries}
 
 
 class TableCountsOperator(BaseOperator):
@@ -70,34 +70,34 @@ class TableCountsOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, dict[str, int]]:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
-        documents.forget_entries("table", path="stream")
-        posted = {stream: one.shards for stream, one in documents.progress("stream").streams.items()}
-        handed_on = {entry.stream: entry.records_out for entry in _kinesis_entries(documents)}
+        documents.forget_entries("table", route="stream")
+        posted = {entity: one.shards for entity, one in documents.progress("stream").entities.items()}
+        handed_on = {entry.entity: entry.records_out for entry in _kinesis_entries(documents)}
         lake = StreamBatches(DatabricksWorkspaceHook(self.databricks_conn_id), current)
-        batches = lake.holding({current.kinesis_stream(stream): ranges for stream, ranges in posted.items()})
+        batches = lake.holding({current.data_stream(entity): ranges for entity, ranges in posted.items()})
         hook = KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
         entries, figures = [], {}
-        for stream, ranges in posted.items():
-            name = current.kinesis_stream(stream)
-            own = [batch for batch in batches if batch.source == name]
+        for entity, ranges in posted.items():
+            name = current.data_stream(entity)
+            own = [batch for batch in batches if batch.data_stream == name]
             runs = {one.shard_id: [one.span] for one in ranges}
             wanted = {shard_id: (of, runs.get(shard_id, [])) for shard_id, of in spans(ranges, own).items()}
             found = _read(hook, name, wanted)
             entries.append(
                 table_entry(
                     documents.run_id,
-                    stream,
+                    entity,
                     ranges,
-                    handed_on.get(stream),
+                    handed_on.get(entity),
                     own,
                     in_spans={shard_id: groups[0] for shard_id, groups in found.items()},
                     in_run={shard_id: groups[1] for shard_id, groups in found.items()},
                 )
             )
-            figures[stream] = _figures(own)
-            self.log.info("%s: %d batches, %s", name, len(own), figures[stream])
-        documents.write_entries("table", entries, path="stream")
-        return {str(stream): figure for stream, figure in figures.items()}
+            figures[entity] = _figures(own)
+            self.log.info("%s: %d batches, %s", name, len(own), figures[entity])
+        documents.write_entries("table", entries, route="stream")
+        return {str(entity): figure for entity, figure in figures.items()}
 
 
 def _kinesis_entries(documents: RunDocuments) -> Iterable[Entry]:
@@ -111,10 +111,10 @@ def _figures(batches: Iterable[StreamBatch]) -> dict[str, int]:
 
 
 def _read(
-    hook: KinesisRecordsHook, stream_name: str, wanted: Mapping[str, Sequence[Sequence[Span]]]
+    hook: KinesisRecordsHook, data_stream: str, wanted: Mapping[str, Sequence[Sequence[Span]]]
 ) -> dict[str, list[ShardRange | None]]:
     """What every shard holds of the groups of ranges that are asked of it."""
     _ = hook.conn
     with ThreadPoolExecutor(READERS) as readers:
-        found = readers.map(lambda item: hook.count(stream_name, item[0], *item[1]), wanted.items())
+        found = readers.map(lambda item: hook.count(data_stream, item[0], *item[1]), wanted.items())
         return dict(zip(wanted, found, strict=True))

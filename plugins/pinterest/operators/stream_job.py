@@ -179,8 +179,8 @@ class StreamJobOperator(BaseOperator):
             raise AirflowException(f"Databricks run {run_id} ({run['run_page_url']}) {self.hook.failure_of(run_id)}")
         task = run["tasks"][-1]
         counts = parse_exit(NOTEBOOK, self.hook.get_run_output(task["run_id"]))
-        for stream, figures in (counts.get("stream") or {}).items():
-            self.log.info("%s: %s", stream, ", ".join(f"{name} {number}" for name, number in figures.items()))
+        for entity, figures in (counts.get("stream") or {}).items():
+            self.log.info("%s: %s", entity, ", ".join(f"{name} {number}" for name, number in figures.items()))
         return counts
 
     # a run without end

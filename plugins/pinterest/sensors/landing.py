@@ -264,7 +264,7 @@ class LandedObjectsSensor(BaseSensorOperator):
         documents, current = self._documents, self._settings
         key = bucket_layout.dead_letters(documents.dag_id, documents.run_id)
         letters = letters_to_load(self._interval, self._coverage, self._letters.values())
-        lines = [json.dumps(letter.document(stream), ensure_ascii=False) for stream, letter in letters]
+        lines = [json.dumps(letter.document(entity), ensure_ascii=False) for entity, letter in letters]
         documents.write(key, "".join(f"{line}\n" for line in lines), "application/x-ndjson")
 
         used = {scanned.key for one in self._coverage for scanned in one.objects}
@@ -281,7 +281,7 @@ class LandedObjectsSensor(BaseSensorOperator):
             user_id=current.user_id,
             bucket=documents.bucket,
             dead_letters_key=key,
-            letters=[stream for stream, _ in letters],
+            letters=[entity for entity, _ in letters],
             next_letters=next_letters(self._interval, self._letters.values(), self._next_letters),
             ignored=[IgnoredObject(key=name, reason=reason) for name, reason in sorted(ignored.items())],
         )
@@ -291,9 +291,9 @@ class LandedObjectsSensor(BaseSensorOperator):
         documents.write(coverage, dump(manifest))
         for entry in entries:
             held = f"{entry.records_out} of {entry.records_in} offsets in objects, {entry.quarantined} dead letters"
-            self.log.info("%s: %s", entry.stream, held)
+            self.log.info("%s: %s", entry.entity, held)
             if entry.positions:
-                self.log.warning("%s: in more than one line: %s", entry.stream, ", ".join(entry.positions))
+                self.log.warning("%s: in more than one line: %s", entry.entity, ", ".join(entry.positions))
         return coverage
 
     def _unknown_partitions(self) -> dict[str, str]:

@@ -30,7 +30,9 @@ def test_java_that_is_there_is_taken(run, web, home, tmp_path):
 def test_an_archive_of_an_old_java(run, web, home, tmp_path):
     old = archive(**{"jdk8__bin__java": "#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n"})
 
-    code, _, stderr = run("kafka_client/install_java.sh", web.offer("/java.tgz", old), path=tools(tmp_path / "bin", None))
+    code, _, stderr = run(
+        "kafka_client/install_java.sh", web.offer("/java.tgz", old), path=tools(tmp_path / "bin", None)
+    )
 
     assert code != 0
     assert "17 or newer is needed" in stderr

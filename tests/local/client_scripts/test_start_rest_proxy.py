@@ -38,7 +38,10 @@ def free_port() -> int:
 @pytest.fixture
 def proxy(run, home, web, free_port):
     """Archive installed, properties written; gives the environment of the start. Ends the proxy afterwards."""
-    run("rest_proxy/install_rest_proxy.sh", web.offer("/rest.tgz", archive(**{"kafka-rest-1.0__bin__kafka-rest-start": PROXY})))
+    run(
+        "rest_proxy/install_rest_proxy.sh",
+        web.offer("/rest.tgz", archive(**{"kafka-rest-1.0__bin__kafka-rest-start": PROXY})),
+    )
     (home / "kafka-rest/kafka-rest.properties").write_text(f"listeners=http://127.0.0.1:{free_port}\n")
     yield {"LISTEN_HOST": "0.0.0.0", "PORT": str(free_port), "START_SECONDS": "20"}
     if (home / "kafka-rest/kafka-rest.pid").exists():

@@ -11,17 +11,17 @@ from datetime import timedelta
 from airflow.sdk import task_group
 
 from include.aws.kinesis import stream_request
-from include.settings import STREAMS
+from include.settings import ENTITIES
 from pinterest.operators.kinesis import KinesisCreateStreamOperator
 from pinterest_stages.rest_api import TAGS
 
 
-@task_group(group_id="streams")
-def streams() -> None:
-    for stream in STREAMS:
+@task_group(group_id="data_streams")
+def data_streams() -> None:
+    for entity in ENTITIES:
         KinesisCreateStreamOperator(
-            task_id=stream,
-            stream_name=f"{{{{ settings().kinesis_stream('{stream}') }}}}",
+            task_id=entity,
+            stream_name=f"{{{{ settings().data_stream('{entity}') }}}}",
             stream=stream_request(TAGS),
             execution_timeout=timedelta(minutes=30),
         )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, Context
 
 from include.positions.kinesis import ShardRange
-from include.settings import STREAMS, Settings, Stream
+from include.settings import ENTITIES, Entity, Settings
 from pinterest.defaults import settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
@@ -23,8 +23,8 @@ from pinterest.stream_batches import Committed, StreamBatches
 class _Late(NamedTuple):
     """A shard whose last record of the run is not committed, and the oldest of those that wait."""
 
-    stream: Stream
-    source: str
+    entity: Entity
+    data_stream: str
     shard_id: str
     read_to: int | None
     waits_from: int
@@ -36,7 +36,7 @@ class _Late(NamedTuple):
         committed = "none yet" if self.committed_at is None else self.committed_at.isoformat(timespec="seconds")
         waited = (datetime.now(UTC) - self.waits_since).total_seconds()
         return (
-            f"{self.source} {self.shard_id} is committed up to {read_to} (last commit {committed}), and "
+            f"{self.data_stream} {self.shard_id} is committed up to {read_to} (last commit {committed}), and "
             f"record {self.waits_from} waits since {self.waits_since.isoformat(timespec='seconds')}, {waited:.0f} s"
         )
 
@@ -65,21 +65,21 @@ class CommittedStreamSensor(BaseSensorOperator):
         super().__init__(poke_interval=poke_interval, mode="poke", **kwargs)
         self.run = run
         self.aws_conn_id = aws_conn_id
-        self._moved_at: dict[Stream, float] = {}
-        self._records: dict[Stream, int] = {}
+        self._moved_at: dict[Entity, float] = {}
+        self._records: dict[Entity, int] = {}
 
     def poke(self, context: Context) -> bool:
-        committed = self._lake.committed([*self._settings.kinesis_streams.values()])
+        committed = self._lake.committed([*self._settings.data_streams.values()])
         posted = self._posted(context)
         self._watch(committed)
         late = [
             found
-            for stream, ranges in posted.items()
+            for entity, ranges in posted.items()
             for one in ranges
-            if (found := self._late(stream, one, committed))
+            if (found := self._late(entity, one, committed))
         ]
-        for stream in STREAMS:
-            self._say(stream, [one for one in late if one.stream == stream])
+        for entity in ENTITIES:
+            self._say(entity, [one for one in late if one.entity == entity])
         if not late:
             return True
         if self.run["trigger"] == AVAILABLE_NOW:
@@ -105,42 +105,42 @@ class CommittedStreamSensor(BaseSensorOperator):
     def _kinesis(self) -> KinesisRecordsHook:
         return KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=self._settings.region)
 
-    def _posted(self, context: Context) -> dict[Stream, list[ShardRange]]:
+    def _posted(self, context: Context) -> dict[Entity, list[ShardRange]]:
         documents = RunDocuments.of(context, self._settings.bucket, self.aws_conn_id)
-        return {stream: one.shards for stream, one in documents.progress("stream").streams.items()}
+        return {entity: one.shards for entity, one in documents.progress("stream").entities.items()}
 
     def _watch(self, committed: Mapping[tuple[str, str], Committed]) -> None:
         """Remember when each stream was last seen to move. The first look counts as a move."""
-        for stream in STREAMS:
-            source = self._settings.kinesis_stream(stream)
-            shards = [one for (of, _), one in committed.items() if of == source]
+        for entity in ENTITIES:
+            data_stream = self._settings.data_stream(entity)
+            shards = [one for (of, _), one in committed.items() if of == data_stream]
             records = sum(one.records for one in shards)
-            before = self._records.get(stream)
+            before = self._records.get(entity)
             if before != records:
-                self._moved_at[stream] = time.monotonic()
-                self._records[stream] = records
+                self._moved_at[entity] = time.monotonic()
+                self._records[entity] = records
             if before is not None and records > before:
                 last = max(one.at for one in shards).isoformat(timespec="seconds")
-                self.log.info("%s: %d more records in, last commit %s", stream, records - before, last)
+                self.log.info("%s: %d more records in, last commit %s", entity, records - before, last)
 
-    def _say(self, stream: Stream, late: Sequence[_Late]) -> None:
+    def _say(self, entity: Entity, late: Sequence[_Late]) -> None:
         if late:
-            self.log.info("%s: %d shards are late: %s", stream, len(late), min(late, key=lambda one: one.waits_since))
+            self.log.info("%s: %d shards are late: %s", entity, len(late), min(late, key=lambda one: one.waits_since))
 
-    def _late(self, stream: Stream, posted: ShardRange, committed: Mapping[tuple[str, str], Committed]) -> _Late | None:
-        source = self._settings.kinesis_stream(stream)
-        reached = committed.get((source, posted.shard_id))
+    def _late(self, entity: Entity, posted: ShardRange, committed: Mapping[tuple[str, str], Committed]) -> _Late | None:
+        data_stream = self._settings.data_stream(entity)
+        reached = committed.get((data_stream, posted.shard_id))
         if reached is not None and reached.last >= posted.last:
             return None
         read_before = reached is not None and reached.last >= posted.first
         start = reached.last if reached is not None and read_before else posted.first
-        waiting = self._kinesis.waiting(source, posted.shard_id, start, posted.last, read_before=read_before)
+        waiting = self._kinesis.waiting(data_stream, posted.shard_id, start, posted.last, read_before=read_before)
         if waiting is None:
-            self.log.warning("%s: %s %s: not committed, and not there any more", stream, source, posted.position)
+            self.log.warning("%s: %s %s: not committed, and not there any more", entity, data_stream, posted.position)
             return None
         return _Late(
-            stream,
-            source,
+            entity,
+            data_stream,
             posted.shard_id,
             None if reached is None else reached.last,
             waiting.sequence_number,
@@ -159,9 +159,9 @@ class CommittedStreamSensor(BaseSensorOperator):
 
     def _fail_if_stalled(self, late: Sequence[_Late]) -> None:
         minutes = self._settings.lake_stream.stalled_minutes
-        stalled = [one for one in late if time.monotonic() - self._moved_at[one.stream] > minutes * 60]
+        stalled = [one for one in late if time.monotonic() - self._moved_at[one.entity] > minutes * 60]
         if stalled:
-            told = "\n".join(f"  {one.stream}: {one}" for one in stalled)
+            told = "\n".join(f"  {one.entity}: {one}" for one in stalled)
             raise AirflowFailException(
                 f"The job runs and has committed nothing for {minutes:g} minutes, while records wait:\n{told}\n"
                 f"Look at the log of its run {self.run['run_id']}"
