@@ -28,7 +28,7 @@ from datetime import timedelta
 
 from airflow.sdk import chain, dag
 
-from pinterest.defaults import DAG_DEFAULTS, Tag
+from pinterest.dag_defaults import DAG_DEFAULTS, Tag
 from pinterest.posting_params import STREAM_POSTING_PARAMS
 from pinterest_stages.flows import stream
 from pinterest_stages.reconcile import reconcile

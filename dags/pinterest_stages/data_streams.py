@@ -1,7 +1,8 @@
 """The three Kinesis data streams: one for posts, one for where they were made, one for who made them.
 
 Seed steps: create the data streams ``streaming-<UserId>-pin``, ``-geo`` and ``-user``, wait until they are active.
-Beyond the seeds: capacity mode, retention and encryption are settings, and a stream that differs is brought to them.
+Beyond the seeds: capacity mode, retention and encryption are settings, and a data stream that differs is changed to
+match them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,18 @@ from datetime import timedelta
 
 from airflow.sdk import task_group
 
-from include.aws.kinesis import stream_request
 from include.settings import ENTITIES
 from pinterest.operators.kinesis import KinesisCreateStreamOperator
-from pinterest_stages.rest_api import TAGS
+from pinterest_stages.tags import TAGS
+
+DATA_STREAM = {
+    "mode": "{{ settings().kinesis.mode }}",
+    "shards": "{{ settings().kinesis.shards }}",
+    "retention_hours": "{{ settings().kinesis.retention_hours }}",
+    "encryption": "{{ settings().kinesis.encryption }}",
+    "kms_key": "{{ settings().kinesis.kms_key }}",
+    "tags": TAGS,
+}
 
 
 @task_group(group_id="data_streams")
@@ -22,6 +31,6 @@ def data_streams() -> None:
         KinesisCreateStreamOperator(
             task_id=entity,
             stream_name=f"{{{{ settings().data_stream('{entity}') }}}}",
-            stream=stream_request(TAGS),
+            stream=DATA_STREAM,
             execution_timeout=timedelta(minutes=30),
         )

@@ -19,7 +19,8 @@ from pinterest_stages.topics import topics
 
 @task_group(group_id="provision")
 def provision() -> None:
-    chain(kafka_client(), topics(), [s3_sink(), rest_proxy()], rest_api())
+    created = topics()
+    chain(kafka_client(), created.stage, [s3_sink(created.brokers), rest_proxy(created.brokers)], rest_api())
     data_streams()
 
 

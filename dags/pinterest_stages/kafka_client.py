@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from airflow.sdk import chain, task, task_group
 
-from pinterest.defaults import settings
 from pinterest.hooks.kafka_client import KafkaClientHook
 from pinterest.operators.kafka_client import KafkaClientScriptOperator
+from pinterest.settings import settings
 
 
 @task

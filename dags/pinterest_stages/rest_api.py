@@ -22,7 +22,7 @@ from include.aws.api_gateway import (
 )
 from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
 from include.settings import ENTITIES
-from pinterest.defaults import settings
+from pinterest.hooks.kafka_client import KafkaClientHook
 from pinterest.operators.api_gateway import (
     RestApiCreateOperator,
     RestApiDeployOperator,
@@ -33,17 +33,14 @@ from pinterest.operators.api_gateway import (
 from pinterest.operators.api_gateway_validation import RestApiPutValidationOperator
 from pinterest.operators.iam import IamCreateRoleOperator
 from pinterest.sensors.rest_api import RestApiStreamsSensor, RestApiTopicsSensor
-
-OWNER_TAGS = {"project": "pinterest-pipeline", "user_id": "{{ settings().user_id }}"}
-TAGS = {**OWNER_TAGS, "dag_id": "{{ dag.dag_id }}", "run_id": "{{ run_id }}"}
+from pinterest.settings import settings
+from pinterest_stages.tags import OWNER_TAGS, TAGS
 
 
 @task
 def backend() -> str:
     """Where API Gateway reaches the REST proxy."""
-    from pinterest.hooks.rest_proxy import rest_proxy_url
-
-    return rest_proxy_url(settings())
+    return KafkaClientHook(settings()).rest_proxy_url
 
 
 @task_group(group_id="rest_api")

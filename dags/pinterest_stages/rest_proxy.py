@@ -8,11 +8,11 @@ from __future__ import annotations
 from airflow.sdk import chain, task_group
 
 from pinterest.operators.kafka_client import KafkaClientScriptOperator
-from pinterest_stages.topics import BOOTSTRAP_SERVERS, BROKERS
 
 
 @task_group(group_id="rest_proxy")
-def rest_proxy() -> None:
+def rest_proxy(brokers: str) -> None:
+    """:param brokers: see :class:`~pinterest_stages.topics.Topics`"""
     archive = KafkaClientScriptOperator(
         task_id="archive",
         script="rest_proxy/install_rest_proxy.sh",
@@ -25,8 +25,8 @@ def rest_proxy() -> None:
         task_id="properties",
         script="rest_proxy/write_rest_properties.sh",
         environment={
-            "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
-            "ZOOKEEPER": f"{{{{ {BROKERS}['zookeeper'] or '' }}}}",
+            "BOOTSTRAP_SERVERS": f"{{{{ {brokers}['bootstrap_servers'] }}}}",
+            "ZOOKEEPER": f"{{{{ {brokers}['zookeeper'] or '' }}}}",
         },
     )
 

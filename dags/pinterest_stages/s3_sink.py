@@ -11,25 +11,29 @@ from datetime import timedelta
 from airflow.sdk import chain, task_group
 
 from include.aws.msk_connect import custom_plugin_request, sink_connector_request
-from pinterest.defaults import settings
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
 from pinterest.operators.msk_connect import (
     MskConnectCreateConnectorOperator,
     MskConnectCreateCustomPluginOperator,
     MskConnectCreateWorkerConfigurationOperator,
 )
-from pinterest_stages.topics import BOOTSTRAP_SERVERS, BROKERS
+from pinterest.settings import settings
+from pinterest_stages.tags import TAGS
 
 ARCHIVE_KEY = "{{ settings().sink_archive_key }}"
+AUTHENTICATION = "{{ 'IAM' if settings().kafka.authentication == 'iam' else 'NONE' }}"
+ENCRYPTION = "{{ 'TLS' if settings().kafka.authentication == 'iam' else 'PLAINTEXT' }}"
 
 
 def sink_properties() -> dict[str, str]:
-    """What the connector needs in this environment only."""
+    """What the connector needs in this environment only. It may hold secrets, so it is not rendered."""
     return settings().s3_sink.properties
 
 
 @task_group(group_id="s3_sink")
-def s3_sink() -> None:
+def s3_sink(brokers: str) -> None:
+    """:param brokers: see :class:`~pinterest_stages.topics.Topics`"""
+    bootstrap_servers = f"{{{{ {brokers}['bootstrap_servers'] }}}}"
     archive = KafkaClientUploadOperator(
         task_id="archive",
         script="s3_sink/upload_sink_archive.sh",
@@ -41,7 +45,7 @@ def s3_sink() -> None:
     plugin = MskConnectCreateCustomPluginOperator(
         task_id="plugin",
         plugin_name="{{ settings().plugin }}-{{ settings().downloads.s3_sink.sha256[:12] }}",
-        plugin=custom_plugin_request(ARCHIVE_KEY),
+        plugin=custom_plugin_request("{{ settings().bucket }}", ARCHIVE_KEY),
     )
     workers = MskConnectCreateWorkerConfigurationOperator(
         task_id="workers",
@@ -56,9 +60,14 @@ def s3_sink() -> None:
         connector=sink_connector_request(
             plugin_arn=plugin.output,
             worker_configuration_arn=workers.output,
-            bootstrap_servers=BOOTSTRAP_SERVERS,
-            subnets=f"{{{{ (settings().s3_sink.subnets or {BROKERS}['subnets']) | tojson }}}}",
-            security_groups=f"{{{{ (settings().s3_sink.security_groups or {BROKERS}['security_groups']) | tojson }}}}",
+            bootstrap_servers=bootstrap_servers,
+            subnets=f"{{{{ (settings().s3_sink.subnets or {brokers}['subnets']) | tojson }}}}",
+            security_groups=f"{{{{ (settings().s3_sink.security_groups or {brokers}['security_groups']) | tojson }}}}",
+            authentication=AUTHENTICATION,
+            encryption=ENCRYPTION,
+            kafka_connect_version="{{ settings().s3_sink.kafka_connect_version }}",
+            role="{{ settings().role }}",
+            tags=TAGS,
         ),
         execution_timeout=timedelta(minutes=60),
     )
@@ -66,7 +75,7 @@ def s3_sink() -> None:
         task_id="running",
         script="s3_sink/await_sink_tasks.sh",
         environment={
-            "BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
+            "BOOTSTRAP_SERVERS": bootstrap_servers,
             "GROUP": "connect-{{ settings().connector }}",
             "TOPICS": "{{ settings().topics.values() | join(' ') }}",
             "WAIT_SECONDS": "180",

@@ -16,20 +16,12 @@ class Change(NamedTuple):
     arguments: dict[str, Any]
 
 
-def stream_request(tags: Mapping[str, str]) -> dict[str, Any]:
-    """What a stream is to be, out of the settings. A number may be its text."""
-    return {
-        "mode": "{{ settings().kinesis.mode }}",
-        "shards": "{{ settings().kinesis.shards }}",
-        "retention_hours": "{{ settings().kinesis.retention_hours }}",
-        "encryption": "{{ settings().kinesis.encryption }}",
-        "kms_key": "{{ settings().kinesis.kms_key }}",
-        "tags": dict(tags),
-    }
-
-
 def create_request(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of ``CreateStream``. Retention and encryption can only be changed afterwards."""
+    """The arguments of ``CreateStream``. Retention and encryption can only be changed afterwards.
+
+    :param wanted: ``mode``, ``shards``, ``retention_hours``, ``encryption``, ``kms_key`` and ``tags``, as
+        :class:`~pinterest.operators.kinesis.KinesisCreateStreamOperator` takes them
+    """
     shards = {"ShardCount": int(wanted["shards"])} if wanted["mode"] == "provisioned" else {}
     mode = {"StreamMode": MODES[wanted["mode"]]}
     return {"StreamName": name, "StreamModeDetails": mode, **shards, "Tags": dict(wanted["tags"])}

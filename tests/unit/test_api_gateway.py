@@ -21,6 +21,7 @@ from include.aws.api_gateway import (
     usage_plan_request,
 )
 from pinterest.hooks.api_gateway import ApiGatewayHook, RestApiError
+from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
 from pinterest.operators import api_gateway as module
 from pinterest.operators.api_gateway import (
     RestApiCreateOperator,
@@ -600,16 +601,14 @@ class TestAnswers:
 
 
 def test_the_backend_is_the_setting_or_the_instances_public_name(monkeypatch):
-    from pinterest.hooks import rest_proxy
-
     instance = {"InstanceId": "i-1", "PublicDnsName": "ec2-1-2-3-4.compute-1.amazonaws.com"}
-    monkeypatch.setattr(rest_proxy.KafkaClientHook, "find_instance", lambda _: instance)
+    monkeypatch.setattr(KafkaClientHook, "find_instance", lambda _: instance)
 
     def settings(url):
         return SimpleNamespace(rest_proxy=SimpleNamespace(url=url, port=8082))
 
-    assert rest_proxy.rest_proxy_url(settings("http://127.0.0.1:4711/")) == "http://127.0.0.1:4711"
-    assert rest_proxy.rest_proxy_url(settings(None)) == BACKEND
+    assert KafkaClientHook(settings("http://127.0.0.1:4711/")).rest_proxy_url == "http://127.0.0.1:4711"
+    assert KafkaClientHook(settings(None)).rest_proxy_url == BACKEND
     instance["PublicDnsName"] = ""
-    with pytest.raises(rest_proxy.KafkaClientError, match=r"set rest_proxy\.url"):
-        rest_proxy.rest_proxy_url(settings(None))
+    with pytest.raises(KafkaClientError, match=r"set rest_proxy\.url"):
+        _ = KafkaClientHook(settings(None)).rest_proxy_url

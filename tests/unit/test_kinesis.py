@@ -1,4 +1,4 @@
-"""The stage ``streams``: what is sent to Kinesis, in which order, and what each state of a stream leads to."""
+"""The stage ``data_streams``: what is sent to Kinesis, in which order, and what each state of a stream leads to."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import WaiterError
 from botocore.stub import Stubber
 
-from include.aws.kinesis import next_change, stream_request
+from include.aws.kinesis import next_change
 from include.settings import Settings
 from pinterest.hooks.kinesis import KinesisStreamHook
 from pinterest.operators.kinesis import KinesisCreateStreamOperator, KinesisStreamLink
 from pinterest.triggers.kinesis import KinesisStreamActiveTrigger
+from pinterest_stages.data_streams import DATA_STREAM
 
 USER_ID = "0e36c8cd403d"
 NAME = f"streaming-{USER_ID}-pin"
@@ -45,7 +46,7 @@ def wanted(**kinesis) -> dict:
             return {name: render(one) for name, one in value.items()}
         return jinja2.Template(value).render(settings=lambda: settings, run_id="r")
 
-    return render(stream_request(TAGS))
+    return render({**DATA_STREAM, "tags": TAGS})
 
 
 def summary(status="ACTIVE", mode="ON_DEMAND", shards=4, retention=24, **more) -> dict:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from datetime import datetime
-from pathlib import Path
 
 import boto3
 import pytest
@@ -22,12 +20,9 @@ from include.aws.kinesis_api import (
     role_policy,
     role_trust,
 )
-from pinterest.defaults import TEMPLATES
+from pinterest.dag_defaults import TEMPLATES
 from pinterest.hooks.iam import IamHook
 from pinterest.operators.iam import IamCreateRoleOperator
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "dags"))
-
 from pinterest_stages.data_streams import data_streams
 from pinterest_stages.rest_api import rest_api
 

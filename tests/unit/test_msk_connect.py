@@ -20,7 +20,7 @@ from botocore.stub import Stubber
 from include.aws.msk_connect import custom_plugin_request, sink_connector_request
 from include.aws.properties import parse_properties
 from include.settings import Settings
-from pinterest.defaults import TEMPLATES
+from pinterest.dag_defaults import TEMPLATES
 from pinterest.hooks.msk import MskError, MskHook
 from pinterest.hooks.msk_connect import MskConnectHook
 from pinterest.operators.msk import MskGetBrokersOperator
@@ -31,6 +31,8 @@ from pinterest.operators.msk_connect import (
     MskConnectCreateWorkerConfigurationOperator,
 )
 from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger
+from pinterest_stages.s3_sink import AUTHENTICATION, ENCRYPTION
+from pinterest_stages.tags import TAGS
 
 USER_ID = "0e36c8cd403d"
 ARN = f"arn:aws:kafkaconnect:us-east-1:000000000000:connector/{USER_ID}-connector/1-2"
@@ -230,6 +232,11 @@ def connector_template() -> dict:
         bootstrap_servers="b1:9098,b2:9098",
         subnets="{{ settings().s3_sink.subnets | tojson }}",
         security_groups="{{ settings().s3_sink.security_groups | tojson }}",
+        authentication=AUTHENTICATION,
+        encryption=ENCRYPTION,
+        kafka_connect_version="{{ settings().s3_sink.kafka_connect_version }}",
+        role="{{ settings().role }}",
+        tags=TAGS,
     )
 
 
@@ -530,7 +537,10 @@ def test_waiter(connect, waiter, states, outcome):
 
 def plugin() -> MskConnectCreateCustomPluginOperator:
     return MskConnectCreateCustomPluginOperator(
-        task_id="plugin", plugin_name="p", plugin=rendered(custom_plugin_request("k.zip")), waiter_delay=0
+        task_id="plugin",
+        plugin_name="p",
+        plugin=rendered(custom_plugin_request("{{ settings().bucket }}", "k.zip")),
+        waiter_delay=0,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from include.settings import Section, Settings, SettingsError, parse_settings
-from pinterest.defaults import settings as read_settings
+from pinterest.settings import settings as read_settings
 
 ROOT = Path(__file__).parents[2]
 DOWNLOAD = {"url": "https://example.org/x.tgz", "sha256": "ab" * 32}

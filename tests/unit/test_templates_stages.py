@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from datetime import datetime
-from pathlib import Path
 
 import jinja2
 import pytest
 from airflow.sdk import DAG
 
 from include.settings import Settings
-from pinterest.defaults import TEMPLATES
+from pinterest.dag_defaults import TEMPLATES
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "dags"))
-
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.rest_proxy import rest_proxy
 from pinterest_stages.s3_sink import s3_sink
@@ -34,8 +29,10 @@ OF_THE_MACHINE = {"HOME", "PATH", "JAVA_HOME", "CLASSPATH", "KAFKA_HEAP_OPTS"}
 OF_THE_UPLOAD = {"URL", "SHA256", "HEADERS", "UPLOAD_URL"}
 
 with DAG("stages", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
-    for stage in (kafka_client, topics, rest_proxy, s3_sink):
-        stage()
+    kafka_client()
+    brokers = topics().brokers
+    rest_proxy(brokers)
+    s3_sink(brokers)
 
 SCRIPTS = [task for task in dag.tasks if isinstance(task, KafkaClientScriptOperator)]
 

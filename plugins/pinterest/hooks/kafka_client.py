@@ -122,6 +122,19 @@ class KafkaClientHook:
             )
         return str(instance["PublicDnsName"])
 
+    @property
+    def rest_proxy_url(self) -> str:
+        """Where API Gateway reaches the REST proxy: ``rest_proxy.url``, else its port at the public DNS name."""
+        if self.settings.rest_proxy.url:
+            return self.settings.rest_proxy.url.rstrip("/")
+        instance = self.find_instance()
+        if not instance.get("PublicDnsName"):
+            raise KafkaClientError(
+                f"EC2 instance {instance['InstanceId']} has no public DNS name: "
+                "set rest_proxy.url to the address that API Gateway reaches the REST proxy by"
+            )
+        return f"http://{instance['PublicDnsName']}:{self.settings.rest_proxy.port}"
+
     def find_key_pair(self) -> str:
         """Id of the user's key pair."""
         name = self.settings.key_pair

@@ -11,8 +11,8 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pinterest.defaults import settings
 from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
+from pinterest.settings import settings
 
 UPLOAD_SECONDS = 3600
 

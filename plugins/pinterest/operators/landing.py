@@ -16,10 +16,10 @@ from include.landing.interval import Interval, acknowledged_ranges, plan_interva
 from include.landing.manifest import Manifest
 from include.ledger.entry import parse_entries
 from include.settings import ENTITIES, Settings
-from pinterest.defaults import settings
 from pinterest.hooks.kafka_client import Completed, KafkaClientHook
 from pinterest.hooks.msk import MskHook
 from pinterest.run_documents import RunDocuments
+from pinterest.settings import settings
 
 
 class _KafkaToolOperator(BaseOperator):

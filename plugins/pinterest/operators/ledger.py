@@ -25,9 +25,9 @@ from include.ledger.entry import HOPS, Route
 from include.ledger.table import ledger_table
 from include.ledger.verdict import LedgerDocument, reconcile
 from include.report.page import render_report
-from pinterest.defaults import settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.run_documents import RunDocuments
+from pinterest.settings import settings
 
 
 class LakeCountsOperator(BaseOperator):

@@ -11,10 +11,10 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from include.lake.stream_counts import StreamBatch, kinesis_entry, spans, table_entry
 from include.ledger.entry import Entry
 from include.positions.kinesis import ShardRange, Span
-from pinterest.defaults import settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
 from pinterest.run_documents import RunDocuments
+from pinterest.settings import settings
 from pinterest.stream_batches import StreamBatches
 
 READERS = 4

@@ -36,10 +36,10 @@ from include.landing.manifest import IgnoredObject, landed_manifest
 from include.landing.objects import ListedObject, ScannedObject, scan, split_lines
 from include.ledger.entry import entries_json
 from include.settings import Settings
-from pinterest.defaults import settings
 from pinterest.hooks.kafka_client import KafkaClientHook
 from pinterest.hooks.msk import MskHook
 from pinterest.run_documents import RunDocuments
+from pinterest.settings import settings
 
 READERS = 8
 CHUNK_BYTES = 1 << 16

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 
 from include.settings import Settings
-from pinterest.defaults import TEMPLATES
+from pinterest.dag_defaults import TEMPLATES
 
 USER_ID = "0e36c8cd403d"
 BLANK = "0" * 64

@@ -1,4 +1,9 @@
-"""What every DAG of this project shares."""
+"""What every DAG of this project shares.
+
+Settings reach an operator in one of two ways. Operators of a service (AWS, Databricks) take plain arguments, and a
+stage passes templates such as ``{{ settings().bucket }}``: the Airflow UI shows what was rendered. Code that works on
+the run as a whole, or with values that must not be shown, calls :func:`pinterest.settings.settings` while it runs.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Variable
+import include
+from pinterest.settings import settings
 
-from include import settings as settings_module
-from include.settings import VARIABLE, Settings, parse_settings
-
-TEMPLATES = Path(settings_module.__file__).parent / "templates"
+TEMPLATES = Path(include.__path__[0]) / "templates"
 
 
 class Tag(StrEnum):
@@ -21,11 +24,6 @@ class Tag(StrEnum):
     SETUP = "setup"
     BATCH = "batch"
     STREAM = "stream"
-
-
-def settings() -> Settings:
-    """The project's settings, read from the Airflow Variable: call it in a running task, never at parse."""
-    return parse_settings(Variable.get(VARIABLE, default=None))
 
 
 DAG_DEFAULTS: dict[str, Any] = {

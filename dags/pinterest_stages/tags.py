@@ -1,0 +1,6 @@
+"""Tags of what the pipeline creates. ``OWNER_TAGS`` say whose it is, ``TAGS`` also which run made it."""
+
+from __future__ import annotations
+
+OWNER_TAGS = {"project": "pinterest-pipeline", "user_id": "{{ settings().user_id }}"}
+TAGS = {**OWNER_TAGS, "dag_id": "{{ dag.dag_id }}", "run_id": "{{ run_id }}"}
