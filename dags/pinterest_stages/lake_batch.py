@@ -14,9 +14,10 @@ from include import bucket_layout
 from include.lake.batch_counts import ANALYSES, CLEAN, LOAD
 from include.lake.code_bundle import CodeBundle
 from include.lake.job import CLUSTER_KEY, INSTANCE_PROFILE, job_cluster, notebook_parameters
+from pinterest.operators.bookmark import AdvanceBookmarkOperator
 from pinterest.operators.databricks_workflow import NotebookOperator, WorkflowTaskGroup
 from pinterest.operators.databricks_workspace import UploadCodeOperator
-from pinterest.operators.ledger import AdvanceBookmarkOperator, LakeCountsOperator
+from pinterest.operators.lake_counts import LakeCountsOperator
 
 FOLDER = "{{ settings().databricks.folder }}"
 

@@ -44,18 +44,31 @@ class RunDocuments:
     def require(self, key: str, made_by: str) -> bytes:
         content = self.read(key)
         if content is None:
-            raise LandingError(f"s3://{self.bucket}/{key} is not there: {made_by} writes it; run that task again")
+            raise self._missing(key, made_by)
         return content
+
+    def _missing(self, key: str, made_by: str) -> LandingError:
+        return LandingError(f"s3://{self.bucket}/{key} does not exist: {made_by} writes it; run that task again")
 
     def write(self, key: str, content: str | bytes, content_type: str = "application/json") -> None:
         body = content.encode() if isinstance(content, str) else content
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
     def progress(self, route: Route = "batch") -> PostingProgress:
-        """What the run has posted, to Kafka or to Kinesis (``entity``)."""
+        """What the run has posted, to Kafka or to Kinesis (``stream``)."""
+        found = self.find_progress(route)
+        if found is None:
+            key = bucket_layout.posting_progress(self.dag_id, self.run_id, route)
+            raise self._missing(key, f"the stage {'posting' if route == 'batch' else 'posting_stream'}")
+        return found
+
+    def find_progress(self, route: Route) -> PostingProgress | None:
+        """None before the run has posted anything."""
         key = bucket_layout.posting_progress(self.dag_id, self.run_id, route)
-        text = self.require(key, f"the stage {'posting' if route == 'batch' else 'posting_stream'}").decode()
-        return PostingProgress.parse(text, source=f"s3://{self.bucket}/{key}")
+        content = self.read(key)
+        if content is None:
+            return None
+        return PostingProgress.parse(content.decode(), source=f"s3://{self.bucket}/{key}")
 
     def bookmark(self, user_id: str) -> Bookmark:
         key = bucket_layout.bookmark(user_id)

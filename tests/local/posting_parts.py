@@ -7,6 +7,7 @@ import json
 from types import SimpleNamespace
 
 from airflow.models.connection import Connection
+from botocore.exceptions import ClientError
 from sqlalchemy import create_engine
 
 from pinterest.operators import posting
@@ -26,8 +27,6 @@ TABLES = {
 class Bucket:
     """An S3 client and its hook: objects by key."""
 
-    exceptions = SimpleNamespace(NoSuchKey=KeyError)
-
     def __init__(self):
         self.objects: dict[str, str] = {}
 
@@ -36,9 +35,11 @@ class Bucket:
 
     def get_object(self, *, Bucket, Key):
         assert Bucket == BUCKET
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
-    def put_object(self, *, Bucket, Key, Body):
+    def put_object(self, *, Bucket, Key, Body, ContentType):
         assert Bucket == BUCKET
         self.objects[Key] = Body.decode()
 

@@ -17,6 +17,7 @@ from include.posting.order import PostingOrderError
 from include.posting.progress import ProgressError
 from include.posting.sender import PostingError, RetryPolicy
 from include.settings import ENTITIES
+from pinterest import run_documents
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator
 
@@ -31,7 +32,7 @@ def api():
 def post(source, api, bucket, monkeypatch):
     """Runs the operator as run ``run_id``; keyword arguments are the run's params."""
     hook = SimpleNamespace(find_invoke_url=lambda *_, **__: api.url, kept_api_key=lambda _: API_KEY)
-    monkeypatch.setattr(module, "S3Hook", bucket)
+    monkeypatch.setattr(run_documents, "S3Hook", bucket)
     monkeypatch.setattr(module, "ApiGatewayHook", lambda **_: hook)
 
     def run(run_id="manual__2026-01-01T00:00:00+00:00", **params):

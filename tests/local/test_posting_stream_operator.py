@@ -16,6 +16,7 @@ from include.ledger.verdict import reconcile
 from include.posting.order import PostingOrderError
 from include.posting.sender import PostingError, RetryPolicy
 from include.settings import ENTITIES
+from pinterest import run_documents
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator, PostToKinesisOperator
 
@@ -31,7 +32,7 @@ def api():
 @pytest.fixture
 def post(source, api, bucket, monkeypatch):
     hook = SimpleNamespace(find_invoke_url=lambda *_, **__: api.url, kept_api_key=lambda _: API_KEY)
-    monkeypatch.setattr(module, "S3Hook", bucket)
+    monkeypatch.setattr(run_documents, "S3Hook", bucket)
     monkeypatch.setattr(module, "ApiGatewayHook", lambda **_: hook)
     common = {
         "task_id": "post",

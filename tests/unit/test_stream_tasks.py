@@ -147,5 +147,7 @@ def test_without_the_count_of_the_shards_the_table_is_not_verified(bucket, lake,
 def test_a_run_that_has_posted_nothing_is_told(bucket, holds):
     bucket.objects.clear()
 
-    with pytest.raises(Exception, match=r"posting/d/r\.stream\.json is not there: the stage posting_stream writes it"):
+    with pytest.raises(
+        Exception, match=r"posting/d/r\.stream\.json does not exist: the stage posting_stream writes it"
+    ):
         ShardCountsOperator(task_id="shards").execute(context())

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
 
 from include.ledger.entry import Route
@@ -22,6 +21,7 @@ from include.posting.source_tables import SourceTables, source_engine
 from include.settings import ENTITIES, Entity
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.posting_store import PostingStore
+from pinterest.run_documents import RunDocuments
 
 DEFAULT_SENDING = RetryPolicy()
 KINESIS_SENDING = RetryPolicy(tries=10)
@@ -100,8 +100,8 @@ class PostingOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         order = self._order()
-        store = PostingStore(S3Hook(aws_conn_id=self.aws_conn_id), self.bucket, self.route)
-        progress = store.begin(order, dag_id=context["ti"].dag_id, run_id=context["run_id"])
+        store = PostingStore(RunDocuments.of(context, self.bucket, self.aws_conn_id), self.route)
+        progress = store.begin(order)
         self.log.info(
             "Seed %s: draws %s to %s, %s of %s posts made before",
             progress.seed,

@@ -1,0 +1,66 @@
+"""Operator that reads what the batch job's notebooks counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+
+from include import bucket_layout
+from include.lake.batch_counts import (
+    ANALYSES,
+    LOAD,
+    NOTEBOOKS,
+    LakeCountError,
+    lake_entries,
+    parse_exit,
+    quarantine_shortfall,
+)
+from include.landing.manifest import Manifest
+from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
+from pinterest.run_documents import RunDocuments
+from pinterest.settings import settings
+
+
+class LakeCountsOperator(BaseOperator):
+    """Read what every notebook of the job counted and write the hops bronze, silver and gold.
+
+    Keeps the nine analyses for the report, and returns the load's bookmark.
+
+    :param run: what the job's launching task returned (templated)
+    """
+
+    template_fields: Sequence[str] = ("run",)
+
+    def __init__(self, *, run: Any, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.run = run
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        documents = RunDocuments.of(context, settings().bucket, self.aws_conn_id)
+        exits = self._exits()
+        for hop, entries in lake_entries(documents.run_id, exits).items():
+            documents.write_entries(hop, entries)
+        tables = {"tables": exits[ANALYSES].get("tables") or {}}
+        documents.write(bucket_layout.analyses(documents.dag_id, documents.run_id), json.dumps(tables, indent=1))
+
+        manifest = Manifest.model_validate_json(
+            documents.require(bucket_layout.manifest(documents.dag_id, documents.run_id), "landing.manifest")
+        )
+        short = quarantine_shortfall(exits, manifest.dead_letters.by_entity)
+        if short:
+            raise LakeCountError(f"The load did not keep every dead letter in quarantine: {'; '.join(short)}")
+        bookmark: dict[str, Any] = exits[LOAD].get("bookmark") or {}
+        return bookmark
+
+    def _exits(self) -> dict[str, dict[str, Any]]:
+        hook = DatabricksWorkspaceHook(self.run["conn_id"])
+        tasks = sorted(hook.get_run_tasks(self.run["run_id"]), key=lambda task: task["start_time"])
+        latest = {task["task_key"]: task["run_id"] for task in tasks}
+        missing = [name for name in NOTEBOOKS if name not in latest]
+        if missing:
+            raise LakeCountError(f"Databricks run {self.run['run_id']} has no task {', '.join(missing)}")
+        return {name: parse_exit(name, hook.get_run_output(latest[name])) for name in NOTEBOOKS}
