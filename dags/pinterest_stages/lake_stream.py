@@ -23,7 +23,7 @@ TRIGGER = "{{ settings().lake_stream.trigger }}"
 NOTEBOOK_PARAMETERS = {
     **lake_parameters("{{ run_id }}"),
     "region": "{{ settings().region }}",
-    "streams": "{{ settings().data_streams | tojson }}",
+    "data_streams": "{{ settings().data_streams | tojson }}",
     "checkpoints": "{{ settings().checkpoints }}",
     "trigger": TRIGGER,
     "interval_seconds": "{{ settings().lake_stream.interval_seconds }}",

@@ -38,10 +38,10 @@ class CodeBundle:
     @cached_property
     def files(self) -> tuple[BundleFile, ...]:
         notebooks = sorted((self.root / NOTEBOOKS).glob("*.py"))
-        library = sorted((self.root / LIBRARY).rglob("*.py"))
+        library = sorted(path for path in (self.root / LIBRARY).rglob("*") if path.suffix in (".py", ".json"))
         if not notebooks or not library:
             raise CodeBundleError(
-                f"{self.root} has {len(notebooks)} notebooks in {NOTEBOOKS}/ and {len(library)} modules in {LIBRARY}/; "
+                f"{self.root} has {len(notebooks)} notebooks in {NOTEBOOKS}/ and {len(library)} files in {LIBRARY}/; "
                 "the folder spark/ must lie beside include/"
             )
         return (

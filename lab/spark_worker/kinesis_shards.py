@@ -72,7 +72,7 @@ class ShardReader:
                 page = found
             else:
                 beyond = moment
-        last = _last(page)
+        last: str | None = _last(page)
         while not page.at_end and page.next:
             page = self._page(page.next, PAGE)
             last = _last(page) or last
@@ -84,6 +84,7 @@ class ShardReader:
         ``lost`` is told when records may have expired before they were read; the oldest there is comes next.
         """
         read, is_first = after, True
+        iterator: str | None
         iterator = self._iterator("AT_SEQUENCE_NUMBER", StartingSequenceNumber=after) if after else self._after(None)
         while iterator:
             page = self._page(iterator, PAGE)
@@ -118,7 +119,8 @@ class ShardReader:
         answer = self.client.get_shard_iterator(
             StreamName=self.stream, ShardId=self.shard, ShardIteratorType=kind, **position
         )
-        return answer["ShardIterator"]
+        iterator: str = answer["ShardIterator"]
+        return iterator
 
     def _page(self, iterator: str, limit: int) -> Page:
         answer = self.client.get_records(ShardIterator=iterator, Limit=limit)
@@ -128,11 +130,11 @@ class ShardReader:
 
 
 def _arrival(page: Page) -> float:
-    return page.records[-1]["ApproximateArrivalTimestamp"]
+    return float(page.records[-1]["ApproximateArrivalTimestamp"])
 
 
 def _first(page: Page) -> str:
-    return page.records[0]["SequenceNumber"]
+    return str(page.records[0]["SequenceNumber"])
 
 
 def _last(page: Page) -> str | None:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 
@@ -111,8 +111,8 @@ class KinesisReader(DataSourceStreamReader):
         size = int(self.options.get("shardspertask", "5"))
         return [Spans(spans[first : first + size]) for first in range(0, len(spans), size)]
 
-    def read(self, partition: Spans) -> Iterator[RecordBatch]:
-        for span in partition.spans:
+    def read(self, partition: InputPartition) -> Iterator[RecordBatch]:
+        for span in cast(Spans, partition).spans:
             lost = partial(warn, span.stream, span.shard)
             for records in self._reader(span.stream, span.shard).between(span.after, span.last, lost):
                 yield arrow(records, span)

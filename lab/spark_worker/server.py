@@ -89,10 +89,10 @@ class Handler(BaseHTTPRequestHandler):
             except (KeyError, TypeError, ValueError) as error:
                 return self._answer(400, {"error": f"{type(error).__name__}: {error}"})
             return self._answer(200, {"state": work.state})
-        work = self._work(path.removesuffix("/cancel"))
-        if work is not None:
-            work.cancel()
-            self._answer(200, {"state": work.state})
+        canceled = self._work(path.removesuffix("/cancel"))
+        if canceled is not None:
+            canceled.cancel()
+            self._answer(200, {"state": canceled.state})
 
     def _work(self, path: str) -> Work | None:
         work = self.server.desk.find(path.removeprefix("/executions/"))

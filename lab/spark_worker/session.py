@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -36,11 +37,11 @@ def open_session(state: State) -> SparkSession:
     }
     builder = SparkSession.builder.master("local[2]").appName("lab").enableHiveSupport()
     session = builder.config(map=configuration(state, lake, scratch)).getOrCreate()
-    jvm_pid_file(lake).write_text(str(session.sparkContext._gateway.proc.pid))
+    jvm_pid_file(lake).write_text(str(jvm_process(session).pid))
     return session
 
 
-def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
+def configuration(state: State, lake: Path, scratch: Path) -> dict[str, bool | float | int | str | None]:
     jars = state.install / "jars" / "spark"
     if not any(jars.glob("delta-spark*.jar")):
         raise SystemExit(f"{jars} has no Delta jar: run `make lab`, it installs what is missing")
@@ -86,13 +87,27 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, str]:
 
 def close_session(session: SparkSession, grace: float = 5) -> None:
     """End the JVM: first by its own shutdown, after ``grace`` seconds by force."""
-    jvm = session.sparkContext._gateway.proc
+    jvm = jvm_process(session)
+    assert jvm.stdin is not None, "PySpark holds the JVM by its stdin"
     jvm.stdin.close()
     try:
         jvm.wait(grace)
     except subprocess.TimeoutExpired:
         jvm.kill()
         jvm.wait()
+
+
+def jvm_process(session: SparkSession) -> subprocess.Popen[bytes]:
+    gateway = session.sparkContext._gateway
+    assert gateway is not None, "a session that was opened has a JVM"
+    process: subprocess.Popen[bytes] = gateway.proc
+    return process
+
+
+def java(session: SparkSession) -> Any:
+    """The JVM's packages."""
+    assert session._jvm is not None, "a session that was opened has a JVM"
+    return session._jvm
 
 
 def jvm_pid_file(lake: Path) -> Path:

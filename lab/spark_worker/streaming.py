@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import DataStreamWriter
+from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from lab.spark_worker.kinesis_source import KinesisSource
 
@@ -18,14 +18,14 @@ def route_batches(session: SparkSession) -> None:
 
     The thread that takes the JVM's calls must not start inside a notebook: it would keep that one's log for ever.
     """
-    ensure_callback_server_started(session.sparkContext._gateway)
+    ensure_callback_server_started(session.sparkContext._gateway)  # type: ignore[no-untyped-call]  # PySpark's own
     foreach_batch = DataStreamWriter.foreachBatch
 
     def in_context(writer: DataStreamWriter, function: Callable[[DataFrame, int], Any]) -> DataStreamWriter:
         context = contextvars.copy_context()
         return foreach_batch(writer, lambda rows, number: context.copy().run(function, rows, number))
 
-    DataStreamWriter.foreachBatch = in_context  # type: ignore[method-assign]
+    DataStreamWriter.foreachBatch = in_context  # type: ignore[method-assign, assignment]  # for every notebook
 
 
 def add_sources(session: SparkSession) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from lab.spark_worker.session import java
+
 PENDING, RUNNING = "PENDING", "RUNNING"
 SUCCESS, FAILED, CANCELED = "SUCCESS", "FAILED", "CANCELED"
 INTERRUPT_EVERY = 0.5
@@ -90,7 +92,7 @@ class Work(ABC):
     def _work(self) -> None:
         with self.surroundings():
             self._session = self._base.newSession()
-            self._session._jvm.SparkSession.setActiveSession(self._session._jsparkSession)
+            java(self._session).SparkSession.setActiveSession(self._session._jsparkSession)
             self._session.sparkContext.setJobGroup(self.id, type(self).__name__)
             self._become(RUNNING)
             self.execute(self._session)
@@ -98,7 +100,7 @@ class Work(ABC):
     def _forget_storage_without_keys(self, error: BaseException) -> None:
         """Hadoop keeps one client per bucket: opened by work that had no keys, it would fail all that comes after."""
         if "NoAwsCredentialsException" in str(error):
-            self._base._jvm.org.apache.hadoop.fs.FileSystem.closeAll()
+            java(self._base).org.apache.hadoop.fs.FileSystem.closeAll()
 
     def _become(self, state: str) -> None:
         with self._changed:

@@ -1,7 +1,7 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Analyses: `pin`, `geo`, `user` to nine gold tables
-# MAGIC Writes every table anew from all of silver; the same silver gives the same tables.
+# MAGIC # Analyses: `pin`, `geo`, `user` to the gold tables
+# MAGIC Rewrites every table from all of silver; the same silver gives the same tables.
 
 # COMMAND ----------
 import json

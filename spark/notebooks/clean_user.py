@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Clean users: `bronze_user` to `user`
-# MAGIC Takes the lines that this run loaded, writes one row for each `ind`; what may not pass goes to `quarantine`
-# MAGIC with its reason. A rerun changes nothing.
+# MAGIC Takes the lines that this run loaded and writes one row per `ind`; refused records go to `quarantine` with a
+# MAGIC reason. A rerun changes nothing.
 
 # COMMAND ----------
 import json

@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Load: S3 objects to `bronze_pin`, `bronze_geo`, `bronze_user`
-# MAGIC Reads the objects that the run's manifest names. A line is stored once for each (topic, partition, offset),
-# MAGIC whatever is replayed; what cannot be read goes to `quarantine`. A rerun changes nothing.
+# MAGIC Reads the objects that the run's manifest names. Each (topic, partition, offset) is stored once, whatever is
+# MAGIC replayed; unreadable lines go to `quarantine`. A rerun changes nothing.
 
 # COMMAND ----------
 import json
@@ -17,7 +17,7 @@ job.lake.create()
 counts = load_all(job.lake, job.manifest, job.run_id)
 
 # COMMAND ----------
-quarantined = {stream: count.pop("quarantined") for stream, count in counts.items()}
+quarantined = {entity: count.pop("quarantined") for entity, count in counts.items()}
 dbutils.notebook.exit(
     json.dumps({"bronze": counts, "quarantined": quarantined, "bookmark": bookmark(job.manifest)})
 )

@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Stream: three Kinesis data streams to `<user id>_pin_table`, `_geo_table`, `_user_table`
-# MAGIC One row for each `ind`, the latest record wins; what may not pass goes to `quarantine` with its reason. Takes
-# MAGIC what is there and ends, or runs until it is cancelled (`trigger`). A restart loses and repeats nothing.
+# MAGIC One row per `ind`, the latest record wins; refused records go to `quarantine` with a reason. Takes what is there
+# MAGIC and ends, or runs until it is canceled (`trigger`). A restart loses and repeats nothing.
 
 # COMMAND ----------
 import json

@@ -1,7 +1,9 @@
-"""The nine analyses: DataFrames in, one small DataFrame each out.
+"""The analyses: DataFrames in, one small DataFrame each out.
 
-They ask one projection of posts, so that the three tables are read and joined once. Ties are kept. A median is the
-exact one. Years are of UTC. Rows without the measured value (or without the country or year asked for) are left out.
+A function here and an entry of the same name in ``contract.json`` are an analysis: the entry lists its columns.
+
+All of them query one projection of posts, so that the three tables are read and joined once. Ties are kept. Medians
+are exact. Years are UTC. Rows without the measured value (or without the country or year in question) are left out.
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from pinterest_lake import contract
+
 POST_YEARS = (2018, 2022)
 JOIN_YEARS = (2015, 2020)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the analyses ask: ``posts`` (one row a pin, see ``posts_of``) and ``users`` (silver's, one row a post)."""
+    """What the analyses query: ``posts``, one row per pin (see ``posts_of``), and ``users``, silver's row per post."""
 
     posts: DataFrame
     users: DataFrame
@@ -33,8 +37,8 @@ class Facts:
 
 
 def posts_of(pin: DataFrame, geo: DataFrame, user: DataFrame) -> DataFrame:
-    """One row a pin, with what the analyses need of its place, time and user; ``has_geo`` and ``has_user`` say
-    whether its partners are there."""
+    """One row per pin, with what the analyses need of its place, time and user; ``has_geo`` and ``has_user`` say
+    whether the other two tables have a row for it."""
     places = geo.select("ind", "country", F.year("timestamp").alias("post_year"), F.lit(True).alias("_geo"))
     users = user.select("ind", age_group("age"), F.year("date_joined").alias("join_year"), F.lit(True).alias("_user"))
     return (
@@ -56,16 +60,12 @@ def posts_of(pin: DataFrame, geo: DataFrame, user: DataFrame) -> DataFrame:
 
 
 def age_group(age: str) -> Column:
-    """Both ends belong to a group. Under 18, or not known, is a group too: ``unknown``."""
-    years = F.col(age)
-    return (
-        F.when(years.between(18, 24), "18-24")
-        .when(years.between(25, 35), "25-35")
-        .when(years.between(36, 50), "36-50")
-        .when(years > 50, "50+")
-        .otherwise("unknown")
-        .alias("age_group")
-    )
+    """The group whose ages, both ends included, hold this one; under 18, or null, is a group too: ``unknown``."""
+    group = F.lit(contract.AGE_GROUP_OF_OTHERS)
+    for name, (first, last) in contract.AGE_GROUPS.items():
+        belongs = F.col(age) >= first if last is None else F.col(age).between(first, last)
+        group = F.when(belongs, name).otherwise(group)
+    return group.alias("age_group")
 
 
 def popular_category_by_country(facts: Facts) -> DataFrame:
@@ -89,7 +89,7 @@ def top_poster_by_country(facts: Facts) -> DataFrame:
 
 
 def country_of_top_poster(facts: Facts) -> DataFrame:
-    """country, follower_count: where the posters with the most followers of all are."""
+    """country, follower_count: the countries of the posters with the most followers of all."""
     countries = top_poster_by_country(facts).select("country", "follower_count").distinct()
     greatest = countries.agg(F.max("follower_count").alias("follower_count"))
     return countries.join(F.broadcast(greatest), "follower_count").select("country", "follower_count")
@@ -123,17 +123,7 @@ def median_followers_by_join_year_and_age_group(facts: Facts) -> DataFrame:
     return _median_followers(joined, "age_group", "join_year")
 
 
-ANALYSES: tuple[Callable[[Facts], DataFrame], ...] = (
-    popular_category_by_country,
-    popular_category_by_year,
-    top_poster_by_country,
-    country_of_top_poster,
-    popular_category_by_age_group,
-    median_followers_by_age_group,
-    users_joined_by_year,
-    median_followers_by_join_year,
-    median_followers_by_join_year_and_age_group,
-)
+ANALYSES: dict[str, Callable[[Facts], DataFrame]] = {name: globals()[name] for name in contract.ANALYSES}
 
 
 def _most_pins(posts: DataFrame, by: str) -> DataFrame:

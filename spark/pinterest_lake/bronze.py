@@ -1,4 +1,4 @@
-"""Load: the lines of a run's S3 objects into bronze, once for each (topic, partition, offset)."""
+"""Load: the lines of a run's S3 objects into bronze, once per (topic, partition, offset)."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_lake.manifest import Held, Interval, Landed, LandedObject, Manifest
+from pinterest_lake.manifest import Held, Landed, LandedObject, Manifest, PartitionRange
 from pinterest_lake.quarantine import dead_letters, quarantine
 from pinterest_lake.records import positioned
 from pinterest_lake.refusals import unreadable
-from pinterest_lake.tables import Lake, bronze
+from pinterest_lake.tables import Lake, bronze_table
 
-POSITION = ("topic", "partition", "offset")
+POSITION = ["topic", "partition", "offset"]
 OBJECTS = "file STRING, object STRING, first BIGINT, last BIGINT"
 
 
 def load_all(lake: Lake, manifest: Manifest, run_id: str) -> dict[str, dict[str, Any]]:
-    """Load every stream of the manifest, side by side; counts by stream."""
+    """Load every entity of the manifest, side by side; return counts by entity."""
     with ThreadPoolExecutor(len(manifest.topics)) as pool:
-        return dict(pool.map(lambda stream: (stream, load(lake, manifest, stream, run_id)), manifest.topics))
+        return dict(pool.map(lambda entity: (entity, load(lake, manifest, entity, run_id)), manifest.topics))
 
 
-def load(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> dict[str, Any]:
-    """Store one stream's lines; say what bronze holds of this run afterwards, and what part of it is new.
+def load(lake: Lake, manifest: Manifest, entity: str, run_id: str) -> dict[str, Any]:
+    """Store one entity's lines; return what bronze holds of this run afterwards, and which part of it is new.
 
-    A line belongs to the run by its offset, not by its object: an object may have been rewritten since the manifest.
+    A line belongs to the run by its offset, not by its object, which may have been rewritten since the manifest.
+    A rerun stores nothing twice.
     """
-    landed = manifest.topics[stream]
-    inserted = _store(lake, manifest, stream, run_id) if landed.objects else 0
-    # One row a position: as many as the run has positions are all of them, and need not be counted in the table.
-    stored = landed.whole if inserted == landed.size else _stored(lake, landed, stream)
+    landed = manifest.topics[entity]
+    inserted = _store(lake, manifest, entity, run_id) if landed.objects else 0
+    # One row per position: if the commit inserted as many rows as the run has positions, the table need not be read.
+    stored = landed.whole if inserted == landed.size else _stored(lake, landed, entity)
     records_in = sum(held.lines for held in stored)
     return {
         "records_in": records_in,
@@ -41,24 +42,23 @@ def load(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> dict[str, 
         "already_stored": records_in - inserted,
         "first": _positions({held.partition: held.first for held in stored}),
         "last": _positions({held.partition: held.last for held in stored}),
-        "quarantined": _quarantine(lake, manifest, stream, run_id, records_in),
+        "quarantined": _quarantine(lake, manifest, entity, run_id, records_in),
     }
 
 
 def bookmark(manifest: Manifest) -> dict[str, dict[str, dict[str, Any]]]:
-    """Where the next run's listing starts, now that this run is stored: by topic and partition."""
+    """Where the next run's listing starts now that this run is stored, by topic and partition."""
     return {
         landed.topic: {
-            str(interval.partition): {"next_offset": interval.end, "object": _last_object(interval)}
-            for interval in landed.intervals
+            str(one.partition): {"next_offset": one.stop, "object": _last_object(one)} for one in landed.ranges
         }
         for landed in manifest.topics.values()
     }
 
 
-def _store(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> int:
-    landed = manifest.topics[stream]
-    lines = positioned(_lines(lake, manifest, landed.objects), stream)
+def _store(lake: Lake, manifest: Manifest, entity: str, run_id: str) -> int:
+    landed = manifest.topics[entity]
+    lines = positioned(_lines(lake, manifest, landed.objects), entity)
     held = lines.where(landed.held & F.col("offset").between(F.col("first"), F.col("last")))
     if _may_repeat(landed):
         held = held.dropDuplicates(POSITION)
@@ -71,10 +71,10 @@ def _store(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> int:
         F.current_timestamp().alias("ingested_at"),
         F.lit(run_id).alias("run_id"),
     )
-    first = min(interval.start for interval in landed.intervals)
-    last = max(interval.end for interval in landed.intervals) - 1
+    first = min(one.start for one in landed.ranges)
+    last = max(one.stop for one in landed.ranges) - 1
     return lake.insert_missing(
-        bronze(stream),
+        bronze_table(entity),
         rows,
         on=f"""
             stored.topic = row.topic AND stored.partition = row.partition AND stored.offset = row.offset
@@ -86,7 +86,7 @@ def _store(lake: Lake, manifest: Manifest, stream: str, run_id: str) -> int:
 def _lines(lake: Lake, manifest: Manifest, objects: tuple[LandedObject, ...]) -> DataFrame:
     """Every line of the objects, with the object's key and the offsets it held when it was listed.
 
-    Lines end with a line feed and nothing else: a carriage return or U+2028 may stand inside a title.
+    Only a line feed ends a line: a title may contain a carriage return or U+2028.
     """
     text = lake.spark.read.text([manifest.uri(landed.key) for landed in objects], lineSep="\n")
     listed = [
@@ -107,48 +107,48 @@ def _lines(lake: Lake, manifest: Manifest, objects: tuple[LandedObject, ...]) ->
 
 
 def _may_repeat(landed: Landed) -> bool:
-    """Whether an offset may stand in two lines: objects that overlap, or hold other than one line an offset."""
-    for interval in landed.intervals:
-        objects = sorted(interval.objects, key=lambda landed: landed.first_offset)
+    """Whether two lines may have one offset: objects overlap, or do not hold exactly one line per offset."""
+    for one in landed.ranges:
+        objects = sorted(one.objects, key=lambda landed: landed.first_offset)
         if any(landed.lines != landed.last_offset - landed.first_offset + 1 for landed in objects):
             return True
-        if any(one.last_offset >= other.first_offset for one, other in pairwise(objects)):
+        if any(earlier.last_offset >= later.first_offset for earlier, later in pairwise(objects)):
             return True
     return False
 
 
-def _stored(lake: Lake, landed: Landed, stream: str) -> list[Held]:
+def _stored(lake: Lake, landed: Landed, entity: str) -> list[Held]:
     """What bronze holds of the run."""
-    held = lake.table(bronze(stream)).where(landed.held)
+    held = lake.table(bronze_table(entity)).where(landed.held)
     span = F.min("offset").alias("first"), F.max("offset").alias("last")
     rows = held.groupBy("partition").agg(F.count("*").alias("lines"), *span).orderBy("partition").collect()
     return [Held(row.partition, row.lines, row.first, row.last) for row in rows]
 
 
-def _quarantine(lake: Lake, manifest: Manifest, stream: str, run_id: str, stored: int) -> int:
-    """Keep dead letters and lines without a position; say how many this run has of them, new or not.
+def _quarantine(lake: Lake, manifest: Manifest, entity: str, run_id: str, stored: int) -> int:
+    """Keep dead letters and lines without a position; return how many this run has, new or not.
 
-    Only an object of which bronze does not hold every line can have such a line.
+    Only an object whose lines are not all in bronze can contain such a line.
     """
     count = 0
-    suspects = _not_fully_stored(lake, manifest.topics[stream], stream, stored)
+    suspects = _not_fully_stored(lake, manifest.topics[entity], entity, stored)
     if suspects:
-        broken = positioned(_lines(lake, manifest, suspects), stream).where(F.col("offset").isNull()).persist()
+        broken = positioned(_lines(lake, manifest, suspects), entity).where(F.col("offset").isNull()).persist()
         count += broken.count()
-        quarantine(lake, unreadable(broken), stream, run_id)
+        quarantine(lake, unreadable(broken), entity, run_id)
         broken.unpersist()
     if manifest.dead_letters:
-        letters = dead_letters(lake, manifest, stream).persist()
+        letters = dead_letters(lake, manifest, manifest.dead_letters, entity).persist()
         count += letters.count()
-        quarantine(lake, letters, stream, run_id)
+        quarantine(lake, letters, entity, run_id)
         letters.unpersist()
     return count
 
 
-def _not_fully_stored(lake: Lake, landed: Landed, stream: str, stored: int) -> tuple[LandedObject, ...]:
+def _not_fully_stored(lake: Lake, landed: Landed, entity: str, stored: int) -> tuple[LandedObject, ...]:
     if stored == sum(listed.lines for listed in landed.objects):
         return ()
-    held = lake.table(bronze(stream)).where(landed.held)
+    held = lake.table(bronze_table(entity)).where(landed.held)
     lines = {row.object: row["count"] for row in held.groupBy("object").count().collect()}
     return tuple(listed for listed in landed.objects if lines.get(listed.key, 0) != listed.lines)
 
@@ -158,5 +158,5 @@ def _positions(offsets: dict[int, int]) -> str | None:
     return " ".join(f"p{partition}@{offset}" for partition, offset in offsets.items()) or None
 
 
-def _last_object(interval: Interval) -> str | None:
-    return max(interval.objects, key=lambda landed: landed.first_offset).key if interval.objects else None
+def _last_object(covered: PartitionRange) -> str | None:
+    return max(covered.objects, key=lambda landed: landed.first_offset).key if covered.objects else None

@@ -1,4 +1,4 @@
-"""Cleaning rules: raw fields in, analysts' columns out. Used by batch and stream alike.
+"""Cleaning rules: raw fields in, analysts' columns out. Batch and stream use the same ones.
 
 Every rule is a column expression, so Spark runs it without Python workers. Which values are dirty, and what becomes
 of each: docs/data.md.
@@ -13,7 +13,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_lake.schemas import SOURCES
+from pinterest_lake.schemas import FIELDS
 
 NO_VALUE = ("", "null", "N/A", "n/a", "none", "None", "NaN")
 NO_TITLE = ("No Title Data Available", "Loading...")
@@ -30,9 +30,9 @@ DATETIME = r"^\d{4}([-:])\d{2}\1\d{2}[ T]\d{2}:\d{2}:\d{2}$"
 
 
 def clean_pin(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
-    """One row a post: ind int, nine texts, follower_count int (None where the source had an error).
+    """One row per post: ind int, nine texts, follower_count int (None if the source had an error).
 
-    ``keep`` names columns that follow the cleaned ones as they are.
+    ``keep`` names columns that follow the cleaned ones unchanged.
     """
     return _trimmed(raw, "pin").select(
         F.col("index").cast("int").alias("ind"),
@@ -51,9 +51,9 @@ def clean_pin(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
 
 
 def clean_geo(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
-    """One row a post: ind int, country, coordinates array<double> [latitude, longitude], timestamp (UTC).
+    """One row per post: ind int, country, coordinates array<double> [latitude, longitude], timestamp (UTC).
 
-    Coordinates are None unless both are known. ``keep`` names columns that follow the cleaned ones as they are.
+    Coordinates are None unless both are known. ``keep`` names columns that follow the cleaned ones unchanged.
     """
     return _trimmed(raw, "geo").select(
         F.col("ind").cast("int"),
@@ -65,9 +65,9 @@ def clean_geo(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
 
 
 def clean_user(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
-    """One row a post: ind int, user_name (None if either part is missing), age int, date_joined (UTC).
+    """One row per post: ind int, user_name (None if either part is missing), age int, date_joined (UTC).
 
-    ``keep`` names columns that follow the cleaned ones as they are.
+    ``keep`` names columns that follow the cleaned ones unchanged.
     """
     return _trimmed(raw, "user").select(
         F.col("ind").cast("int"),
@@ -82,10 +82,10 @@ CLEAN = {"pin": clean_pin, "geo": clean_geo, "user": clean_user}
 
 
 def trim(name: str) -> Column:
-    """The text without blanks around it, non-breaking ones included.
+    """The text without surrounding blanks, including non-breaking spaces.
 
-    Spark trims spaces at no cost, but copies every text to trim other characters: only texts that still begin or end
-    with one go that way.
+    Spark trims spaces for free, but copies every text to trim other characters, so only texts that still begin or end
+    with one take that way.
     """
     unspaced = F.trim(name)
     begins = (unspaced < " ") | unspaced.startswith("\u00a0")
@@ -94,13 +94,13 @@ def trim(name: str) -> Column:
 
 
 def text(name: str, *, unless: tuple[str, ...] = ()) -> Column:
-    """The trimmed text; None if it says nothing, or is in ``unless``."""
+    """The trimmed text; None if it carries no value, or is in ``unless``."""
     return F.when(~F.col(name).isin(*NO_VALUE, *unless), F.col(name)).alias(name)
 
 
 def description(name: str) -> Column:
-    """As ``text``; None too where the source scraped a counter (``404 points • 22 comments``). A closing ``…`` stays:
-    it says that the source cut the text."""
+    """Like ``text``; also None if the source scraped a counter (``404 points • 22 comments``). A closing ``…`` stays:
+    it shows that the source cut the text."""
     is_unknown = F.col(name).isin(*NO_VALUE, *NO_DESCRIPTION)
     return F.when(~(is_unknown | F.col(name).rlike(POINTS_AND_COMMENTS)), F.col(name)).alias(name)
 
@@ -113,7 +113,7 @@ def follower_count(name: str) -> Column:
 
 
 def save_location(name: str) -> Column:
-    """The folder, without the words before it."""
+    """The folder, without the words ``Local save in`` before it."""
     return F.nullif(F.regexp_replace(text(name), SAVED_IN, ""), F.lit("")).alias(name)
 
 
@@ -126,14 +126,14 @@ def coordinates(latitude: str, longitude: str) -> Column:
 def datetime(text: str | Column) -> Column:
     """``2018-03-01 09:30:00``, ``2018-03-01T09:30:00`` or ``2018:03:01 09:30:00``, all UTC; None for any other text.
 
-    The session's time zone has no say.
+    The session's time zone does not matter.
     """
     day, time = F.translate(F.substring(text, 1, 10), ":", "-"), F.substring(text, 11, 9)
     moment = F.concat(day, time, F.lit("Z")).try_cast("timestamp")
     return F.when(F.rlike(text, F.lit(DATETIME)), moment)
 
 
-def _trimmed(raw: DataFrame, stream: str) -> DataFrame:
-    """Every text trimmed once, before the rules ask it: a rule that asks twice would trim twice."""
-    source = SOURCES[stream]
-    return raw.withColumns({name: trim(name) for name in (*source.texts, *source.datetimes)})
+def _trimmed(raw: DataFrame, entity: str) -> DataFrame:
+    """Every text trimmed once, before the rules use it: a rule that uses it twice would trim it twice."""
+    fields = FIELDS[entity]
+    return raw.withColumns({name: trim(name) for name in (*fields.texts, *fields.datetimes)})

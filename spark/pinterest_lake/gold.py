@@ -1,4 +1,4 @@
-"""Analyse: the nine gold tables from all of silver."""
+"""Analyze: the gold tables from all of silver."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.types import StructType
 
 from pinterest_lake.analyses import ANALYSES, Facts, posts_of
-from pinterest_lake.schemas import STREAMS
-from pinterest_lake.tables import Lake
+from pinterest_lake.contract import ENTITIES
+from pinterest_lake.tables import Lake, silver_table
 
-SIDE_BY_SIDE = 4  # a commit waits more than it computes
+SIDE_BY_SIDE = 4  # a commit spends more time waiting than computing
 INTERPRET = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
 def refresh(lake: Lake) -> dict[str, Any]:
-    """Write every analysis anew, in the order of its columns; say what they hold, and how many posts met all three
-    rows of theirs."""
-    pin, geo, user = (lake.table(stream) for stream in STREAMS)
+    """Rewrite every analysis, sorted by its columns; return what they hold, and how many posts have a row in all three
+    tables. The same silver gives the same tables."""
+    silver = {entity: lake.table(silver_table(entity)) for entity in ENTITIES}
+    pin, geo, user = silver["pin"], silver["geo"], silver["user"]
     posts = posts_of(pin, geo, user).persist()
     try:
         joined = posts.where("has_geo AND has_user").count()
         facts = Facts(posts, user)
-        answers = {analysis.__name__: analysis(facts) for analysis in ANALYSES}
+        answers = {name: analysis(facts) for name, analysis in ANALYSES.items()}
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             rows = dict(zip(answers, pool.map(_in_order, answers.values()), strict=True))
     finally:
@@ -35,7 +36,7 @@ def refresh(lake: Lake) -> dict[str, Any]:
         for written in [pool.submit(_write, lake, name, answers[name].schema, rows[name]) for name in answers]:
             written.result()
     return {
-        "gold": {"rows": {stream: lake.table(stream).count() for stream in STREAMS}, "joined": joined},
+        "gold": {"rows": {entity: rows_of.count() for entity, rows_of in silver.items()}, "joined": joined},
         "tables": {
             name: {"columns": answer.columns, "rows": [list(row) for row in rows[name]]}
             for name, answer in answers.items()
@@ -49,8 +50,8 @@ def _in_order(answer: DataFrame) -> list[Row]:
 
 @contextmanager
 def _interpreted(spark: SparkSession) -> Iterator[None]:
-    """Without compiling what is asked: for a few rows, and Delta's own few files, compiling costs more than running."""
-    compiled = {name: spark.conf.get(name) for name in INTERPRET}
+    """Run queries without compiling them: for a few rows, and Delta's few files, compiling costs more than running."""
+    compiled = {name: value for name in INTERPRET if (value := spark.conf.get(name)) is not None}
     try:
         for name, value in INTERPRET.items():
             spark.conf.set(name, value)

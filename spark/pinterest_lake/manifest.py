@@ -34,18 +34,18 @@ class LandedObject:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """The offsets ``[start, end)`` of one partition, and the objects that hold them."""
+class PartitionRange:
+    """The offsets ``[start, stop)`` of one partition, and the objects that hold them."""
 
     partition: int
     start: int
-    end: int
+    stop: int
     objects: tuple[LandedObject, ...]
 
 
 @dataclass(frozen=True)
 class Held:
-    """What bronze holds of one partition's interval."""
+    """What bronze holds of one partition range."""
 
     partition: int
     lines: int
@@ -58,44 +58,47 @@ class Landed:
     """One topic of a run."""
 
     topic: str
-    intervals: tuple[Interval, ...]
+    ranges: tuple[PartitionRange, ...]
 
     @property
     def objects(self) -> tuple[LandedObject, ...]:
-        return tuple(landed for interval in self.intervals for landed in interval.objects)
+        return tuple(landed for one in self.ranges for landed in one.objects)
 
     @property
     def size(self) -> int:
-        """How many positions the run has."""
-        return sum(interval.end - interval.start for interval in self.intervals)
+        """How many positions the run covers."""
+        return sum(one.stop - one.start for one in self.ranges)
 
     @property
     def whole(self) -> list[Held]:
-        """What bronze holds if it holds every position."""
+        """What bronze holds once it holds every position."""
         return [
-            Held(interval.partition, interval.end - interval.start, interval.start, interval.end - 1)
-            for interval in self.intervals
-            if interval.end > interval.start
+            Held(one.partition, one.stop - one.start, one.start, one.stop - 1)
+            for one in self.ranges
+            if one.stop > one.start
         ]
 
     @property
     def held(self) -> Column:
-        """True for rows whose position is of this run. Literals only, so that Delta skips the files of other runs."""
-        return self._where(lambda interval: F.col("offset").between(interval.start, interval.end - 1))
+        """True for rows whose position belongs to this run. Literals only, so that Delta skips other runs' files."""
+        return self._where(lambda one: F.col("offset").between(one.start, one.stop - 1))
 
     @property
     def follows(self) -> Column:
         """True for rows of the same partitions that came after this run."""
-        return self._where(lambda interval: F.col("offset") >= interval.end)
+        return self._where(lambda one: F.col("offset") >= one.stop)
 
-    def _where(self, offsets: Callable[[Interval], Column]) -> Column:
-        intervals = [(F.col("partition") == interval.partition) & offsets(interval) for interval in self.intervals]
-        return (F.col("topic") == self.topic) & reduce(or_, intervals, F.lit(False))
+    def _where(self, offsets: Callable[[PartitionRange], Column]) -> Column:
+        ranges = [(F.col("partition") == one.partition) & offsets(one) for one in self.ranges]
+        return (F.col("topic") == self.topic) & reduce(or_, ranges, F.lit(False))
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything one run loads. ``root`` is the bucket's URI; object keys are relative to it."""
+    """Everything one run loads, by entity. ``root`` is the bucket's URI; object keys are relative to it.
+
+    ``dead_letters`` is the key of the run's file of dead letters; None if it has none.
+    """
 
     root: str
     topics: dict[str, Landed]
@@ -106,7 +109,10 @@ class Manifest:
 
 
 def read_manifest(spark: SparkSession, uri: str) -> Manifest:
-    """Read it as Spark reads data, so that every address the cluster can read will do (s3a, dbfs, file)."""
+    """Read it the way Spark reads data: any address that the cluster can read works (s3a, dbfs, file).
+
+    Raises ManifestError if the address or the content is not what the landing stage writes.
+    """
     root, landing, _ = uri.rpartition(LANDING)
     if not landing:
         raise ManifestError(f"manifest {uri!r}: expected <bucket URI>{LANDING}<dag id>/<run id>/manifest.json")
@@ -115,7 +121,7 @@ def read_manifest(spark: SparkSession, uri: str) -> Manifest:
         content = json.loads(text.value if text else "")
         return Manifest(
             root=root,
-            topics={stream: _landed(topic) for stream, topic in content["topics"].items()},
+            topics={entity: _landed(topic) for entity, topic in content["topics"].items()},
             dead_letters=content["dead_letters"]["key"] if content["dead_letters"]["count"] else None,
         )
     except KeyError as error:
@@ -127,16 +133,16 @@ def read_manifest(spark: SparkSession, uri: str) -> Manifest:
 def _landed(topic: dict[str, Any]) -> Landed:
     return Landed(
         topic=topic["topic"],
-        intervals=tuple(
-            Interval(
+        ranges=tuple(
+            PartitionRange(
                 partition=int(partition),
-                start=interval["from"],
-                end=interval["to"],
+                start=covered["from"],
+                stop=covered["to"],
                 objects=tuple(
                     LandedObject(landed["key"], landed["lines"], landed["first_offset"], landed["last_offset"])
-                    for landed in interval["objects"]
+                    for landed in covered["objects"]
                 ),
             )
-            for partition, interval in sorted(topic["partitions"].items(), key=lambda item: int(item[0]))
+            for partition, covered in sorted(topic["partitions"].items(), key=lambda item: int(item[0]))
         ),
     )

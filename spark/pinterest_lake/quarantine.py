@@ -1,4 +1,4 @@
-"""Records that may not pass, kept whole: nothing that was sent is lost, and the same position is kept once."""
+"""Refused records, kept whole: nothing that was sent is lost, and each position is kept once."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from pinterest_lake.manifest import Manifest
 from pinterest_lake.records import as_text
 from pinterest_lake.tables import QUARANTINED, Lake
 
-DEAD_LETTER = (
-    "stream STRING, topic STRING, partition INT, offset BIGINT, reason STRING, message STRING, raw_base64 STRING"
-)
+DEAD_LETTER = """
+    entity STRING, stream STRING, topic STRING, partition INT, offset BIGINT, reason STRING, message STRING,
+    raw_base64 STRING
+"""
 
 
-def quarantine(lake: Lake, refused: DataFrame, stream: str, run_id: str) -> None:
-    """Keep records (topic, partition, offset, object, raw, reason, message) that are not kept yet.
+def quarantine(lake: Lake, refused: DataFrame, entity: str, run_id: str) -> None:
+    """Keep records (topic, partition, offset, object, raw, reason, message) that are not there yet.
 
-    A record is known by its position; where none can be read, by its object and text.
+    A record is identified by its position; without a readable one, by its object and text.
     """
-    rows = entries(refused, stream, run_id).dropDuplicates(["topic", "partition", "offset", "object", "raw"])
+    rows = entries(refused, entity, run_id).dropDuplicates(["topic", "partition", "offset", "object", "raw"])
     lake.insert_missing(
         QUARANTINED,
         rows,
         on=f"""
-            stored.stream = '{stream}' AND stored.stream = row.stream AND stored.topic <=> row.topic
+            stored.stream = '{entity}' AND stored.stream = row.stream AND stored.topic <=> row.topic
             AND stored.partition <=> row.partition AND stored.offset <=> row.offset
             AND (row.offset IS NOT NULL OR (stored.object = row.object AND stored.raw = row.raw))
         """,
     )
 
 
-def entries(refused: DataFrame, stream: str, run_id: str) -> DataFrame:
+def entries(refused: DataFrame, entity: str, run_id: str) -> DataFrame:
     """Refused records as rows of the table."""
     return refused.select(
-        F.lit(stream).alias("stream"),
+        F.lit(entity).alias("stream"),
         "topic",
         "partition",
         "offset",
@@ -48,14 +49,17 @@ def entries(refused: DataFrame, stream: str, run_id: str) -> DataFrame:
     )
 
 
-def dead_letters(lake: Lake, manifest: Manifest, stream: str) -> DataFrame:
-    """What the S3 sink could not take from this stream, as the landing stage left it."""
-    letters = lake.spark.read.schema(DEAD_LETTER).json(manifest.uri(manifest.dead_letters))
-    return letters.where(F.col("stream") == stream).select(
+def dead_letters(lake: Lake, manifest: Manifest, key: str, entity: str) -> DataFrame:
+    """This entity's records that the S3 sink could not take, as the landing stage left them in the object ``key``.
+
+    Landing once called the entity ``stream``: files of earlier runs are read, too.
+    """
+    letters = lake.spark.read.schema(DEAD_LETTER).json(manifest.uri(key))
+    return letters.where(F.coalesce("entity", "stream") == entity).select(
         "topic",
         "partition",
         "offset",
-        F.lit(manifest.dead_letters).alias("object"),
+        F.lit(key).alias("object"),
         as_text(F.unbase64("raw_base64")).alias("raw"),
         "reason",
         "message",

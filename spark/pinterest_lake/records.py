@@ -1,7 +1,7 @@
 """One line of a topic: where Kafka holds it, its fields, and whether it may pass.
 
-A line is parsed with its stream's own schema, once: parsing is what cleaning costs. Why a line may not pass is the
-matter of ``refusals``.
+A line is parsed once, with its entity's own schema: parsing is what cleaning costs. ``refusals`` says why a line may
+not pass.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_lake.cleaning import NO_VALUE, datetime, trim
-from pinterest_lake.schemas import LARGEST_IND, SOURCES, Source
+from pinterest_lake.contract import POSITION
+from pinterest_lake.schemas import FIELDS, LARGEST_IND, Fields
 
 MALFORMED = "_malformed"
 FLAG_MALFORMED = {"columnNameOfCorruptRecord": MALFORMED}
-POSITION = "_topic STRING, _partition INT, _offset BIGINT, _timestamp BIGINT"
+POSITION_SCHEMA = ", ".join(f"{name} {of}" for name, of in POSITION.items())
 
 
 def as_text(data: Column) -> Column:
-    """The bytes as UTF-8; those that are not, as ``base64:…``."""
+    """The bytes as UTF-8 text, or as ``base64:…`` if they are not UTF-8."""
     text = data.cast("string")
     return F.when(F.is_valid_utf8(text), text).otherwise(F.concat(F.lit("base64:"), F.base64(data)))
 
 
-def positioned(lines: DataFrame, stream: str) -> DataFrame:
+def positioned(lines: DataFrame, entity: str) -> DataFrame:
     """Lines (column ``raw``) with their topic, partition, offset and kafka_time, and ``ind`` if it can be read.
 
-    All are null for a line that holds no position.
+    All are null for a line without a position.
     """
-    key = SOURCES[stream].key
-    position = F.from_json("raw", f"{POSITION}, `{key}` STRING")
+    key = FIELDS[entity].key
+    position = F.from_json("raw", f"{POSITION_SCHEMA}, `{key}` STRING")
     return lines.select(*lines.columns, F.inline(F.array(position))).select(
         *lines.columns,
         F.col("_topic").alias("topic"),
@@ -44,50 +45,50 @@ def positioned(lines: DataFrame, stream: str) -> DataFrame:
     )
 
 
-def parsed(lines: DataFrame, stream: str) -> DataFrame:
-    """Lines with the fields of their stream, typed; a field that is missing or not of its type is null.
+def parsed(lines: DataFrame, entity: str) -> DataFrame:
+    """Lines with their entity's fields, typed; a missing field, or one of another type, is null.
 
-    The fields leave through a generator: Spark neither evaluates it twice nor moves a filter below it.
+    The fields come out of a generator, which Spark neither evaluates twice nor moves a filter below.
     """
-    source = SOURCES[stream]
-    types = dict.fromkeys((*source.texts, *source.datetimes, *foreign(source), MALFORMED), "STRING")
-    schema = ", ".join(f"`{name}` {of}" for name, of in ({source.key: "BIGINT"} | source.numbers | types).items())
-    kept = [name for name in lines.columns if name not in (source.key, *source.numbers, *types)]
+    fields = FIELDS[entity]
+    types = dict.fromkeys((*fields.texts, *fields.datetimes, *foreign(fields), MALFORMED), "STRING")
+    schema = ", ".join(f"`{name}` {of}" for name, of in {fields.key: "BIGINT", **fields.numbers, **types}.items())
+    kept = [name for name in lines.columns if name not in (fields.key, *fields.numbers, *types)]
     return lines.select(*kept, F.inline(F.array(F.from_json("raw", schema, FLAG_MALFORMED))))
 
 
-def is_valid(stream: str) -> Column:
+def is_valid(entity: str) -> Column:
     """True for parsed lines that may pass, False for all others."""
-    source = SOURCES[stream]
-    is_typed = F.col(MALFORMED).isNull() & ~holds_container(source)
-    is_own = any_of(F.col(name).isNotNull() for name in source.own)
-    is_foreign = any_of(F.col(name).isNotNull() for name in foreign(source))
+    fields = FIELDS[entity]
+    is_typed = F.col(MALFORMED).isNull() & ~holds_container(fields)
+    is_own = any_of(F.col(name).isNotNull() for name in fields.own)
+    is_foreign = any_of(F.col(name).isNotNull() for name in foreign(fields))
     passes = (
         is_typed
-        & F.col(source.key).between(0, LARGEST_IND)
+        & F.col(fields.key).between(0, LARGEST_IND)
         & (is_own | ~is_foreign)
-        & all_of(~is_bad_datetime(name) for name in source.datetimes)
+        & all_of(~is_bad_datetime(name) for name in fields.datetimes)
     )
     return F.coalesce(passes, F.lit(False))
 
 
-def holds_container(source: Source) -> Column:
-    """True where a text field is a JSON object or array. A title may well begin with a bracket, so the line itself is
-    asked, but only then."""
-    looks_like_one = any_of(F.col(name).startswith(bracket) for name in source.texts for bracket in "{[")
-    return F.coalesce(looks_like_one, F.lit(False)) & F.col("raw").rlike(rf'"({"|".join(source.texts)})"\s*:\s*[\[{{]')
+def holds_container(fields: Fields) -> Column:
+    """True where a text field is a JSON object or array. A title may begin with a bracket, so only then is the line
+    itself searched."""
+    looks_like_one = any_of(F.col(name).startswith(bracket) for name in fields.texts for bracket in "{[")
+    return F.coalesce(looks_like_one, F.lit(False)) & F.col("raw").rlike(rf'"({"|".join(fields.texts)})"\s*:\s*[\[{{]')
 
 
 def is_bad_datetime(name: str) -> Column:
-    """True for a text that is there, but is no date and time."""
+    """True for a text that has a value, but not a date and time."""
     said = trim(name)
     return F.coalesce(~said.isin(*NO_VALUE), F.lit(False)) & datetime(said).isNull()
 
 
-def foreign(source: Source) -> tuple[str, ...]:
-    """The fields that only the other streams have."""
-    others = [field for other in SOURCES.values() for field in (other.key, *other.own)]
-    return tuple(dict.fromkeys(field for field in others if field not in (source.key, *source.own)))
+def foreign(fields: Fields) -> tuple[str, ...]:
+    """The fields that only the other entities have."""
+    others = [field for other in FIELDS.values() for field in (other.key, *other.own)]
+    return tuple(dict.fromkeys(field for field in others if field not in (fields.key, *fields.own)))
 
 
 def any_of(conditions: Iterable[Column]) -> Column:

@@ -1,24 +1,27 @@
-"""What the three streams send, field by field, and what the tables hold.
+"""The fields of each entity's records, and the columns of the tables.
 
-Schemas are written down, never inferred: one polluted record would change an inferred type for every row.
+Schemas are written down, never inferred: one bad record would change an inferred type for every row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
-STREAMS = ("pin", "geo", "user")
+from pinterest_lake.contract import ENTITIES, FIELD_KINDS, STREAM_BATCHES_COLUMNS
 
 LARGEST_IND = 2**31 - 1
+NUMBER_TYPES = {"integer": "INT", "double": "DOUBLE"}
 
 
 @dataclass(frozen=True)
-class Source:
-    """The JSON fields of one stream, as the source table has them. ``key`` becomes ``ind``."""
+class Fields:
+    """The JSON fields of one entity, as the source table has them. ``key`` becomes ``ind``."""
 
     key: str
     texts: tuple[str, ...]
-    numbers: dict[str, str]
+    numbers: Mapping[str, str]
     datetimes: tuple[str, ...] = ()
 
     @property
@@ -26,44 +29,25 @@ class Source:
         """All fields but the key."""
         return (*self.texts, *self.numbers, *self.datetimes)
 
+    @classmethod
+    def of_kinds(cls, kinds: Mapping[str, str]) -> Self:
+        (key,) = (name for name, kind in kinds.items() if kind == "key")
+        return cls(
+            key=key,
+            texts=tuple(name for name, kind in kinds.items() if kind == "text"),
+            numbers={name: NUMBER_TYPES[kind] for name, kind in kinds.items() if kind in NUMBER_TYPES},
+            datetimes=tuple(name for name, kind in kinds.items() if kind == "datetime"),
+        )
 
-SOURCES = {
-    "pin": Source(
-        key="index",
-        texts=(
-            "unique_id",
-            "title",
-            "description",
-            "poster_name",
-            "follower_count",
-            "tag_list",
-            "is_image_or_video",
-            "image_src",
-            "save_location",
-            "category",
-        ),
-        numbers={"downloaded": "INT"},
-    ),
-    "geo": Source(
-        key="ind",
-        texts=("country",),
-        numbers={"latitude": "DOUBLE", "longitude": "DOUBLE"},
-        datetimes=("timestamp",),
-    ),
-    "user": Source(
-        key="ind",
-        texts=("first_name", "last_name"),
-        numbers={"age": "INT"},
-        datetimes=("date_joined",),
-    ),
-}
+
+FIELDS = {entity: Fields.of_kinds(FIELD_KINDS[entity]) for entity in ENTITIES}
 
 BRONZE = """
     topic STRING, partition INT, offset BIGINT,
     kafka_time TIMESTAMP COMMENT 'when Kafka took the record',
     ind BIGINT COMMENT 'the key as far as it can be read; decides nothing',
-    object STRING COMMENT 'key of the S3 object the line was read from',
-    raw STRING COMMENT 'the line as it stands in the object',
+    object STRING COMMENT 'key of the S3 object that held the line',
+    raw STRING COMMENT 'the line exactly as in the object',
     ingested_at TIMESTAMP, run_id STRING
 """
 
@@ -81,12 +65,19 @@ VALUES = {
     "user": "ind INT, user_name STRING, age INT, date_joined TIMESTAMP",
 }
 
-SILVER = {stream: f"{values}, {LINEAGE}" for stream, values in VALUES.items()}
+SILVER = {entity: f"{values}, {LINEAGE}" for entity, values in VALUES.items()}
 
 QUARANTINE = """
-    stream STRING, topic STRING, partition INT, offset BIGINT, object STRING,
-    raw STRING COMMENT 'the record as sent; base64:… where its bytes are not UTF-8',
+    stream STRING COMMENT 'pin, geo or user', topic STRING, partition INT, offset BIGINT, object STRING,
+    raw STRING COMMENT 'the record as sent; base64:… if its bytes are not UTF-8',
     reason STRING, message STRING, first_seen TIMESTAMP,
     replays INT COMMENT 'how often it was sent again from here',
     run_id STRING
 """
+
+STREAM_LINEAGE = """
+    _shard_id STRING, _sequence_number STRING COMMENT 'of the record that held these values',
+    _arrived_at TIMESTAMP COMMENT 'when Kinesis took that record'
+"""
+
+STREAM_BATCHES = ", ".join(f"{name} {definition}" for name, definition in STREAM_BATCHES_COLUMNS.items())

@@ -1,4 +1,4 @@
-"""Clean: this run's bronze lines into silver, one row for each ``ind``."""
+"""Clean: this run's bronze lines into silver, one row per ``ind``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pinterest_lake.quarantine import quarantine
 from pinterest_lake.records import is_valid, parsed
 from pinterest_lake.refusals import explained
 from pinterest_lake.schemas import LARGEST_IND
-from pinterest_lake.tables import Lake, bronze
+from pinterest_lake.tables import Lake, bronze_table, silver_table
 
 LINEAGE = {"topic": "_topic", "partition": "_partition", "offset": "_offset", "kafka_time": "_kafka_time"}
 
@@ -21,52 +21,53 @@ IS_NEWER = """
 """
 
 
-def refresh(lake: Lake, landed: Landed, stream: str, run_id: str) -> dict[str, int]:
-    """Bring silver up to date with one run; say how many of its lines were added, replaced a row, changed nothing,
-    or may not pass.
+def refresh(lake: Lake, landed: Landed, entity: str, run_id: str) -> dict[str, int]:
+    """Bring silver up to date with one run; return how many of its lines added a row, replaced one, changed nothing,
+    or were refused.
 
-    Of several lines with one ``ind`` the latest counts. A line whose values are stored already writes nothing, and a
-    run that is cleaned after a later one undoes nothing.
+    Of several lines with one ``ind``, the latest counts. A line whose values are already stored writes nothing, and a
+    run that is cleaned after a later one undoes nothing. A rerun changes nothing.
     """
-    lines = lake.table(bronze(stream)).where(landed.held)
+    table = silver_table(entity)
+    lines = lake.table(bronze_table(entity)).where(landed.held)
     ind = F.when(F.col("ind").between(0, LARGEST_IND), F.col("ind"))
-    keys = lines.agg(
+    (keys,) = lines.agg(
         F.count("*").alias("records"),
         F.count(ind).alias("keyed"),
         F.count_distinct(ind).alias("distinct"),
         F.coalesce(F.min(ind), F.lit(0)).alias("lowest"),
         F.coalesce(F.max(ind), F.lit(0)).alias("highest"),
-    ).first()
-    stored = lake.table(stream).where(F.col("ind").between(keys.lowest, keys.highest))
+    ).collect()
+    stored = lake.table(table).where(F.col("ind").between(keys.lowest, keys.highest))
     same_ind = f"stored.ind = row.ind AND stored.ind BETWEEN {keys.lowest} AND {keys.highest}"
 
-    rows = _cleaned(lines, stream, run_id)
+    rows = _cleaned(lines, entity, run_id)
     if keys.keyed == keys.distinct and stored.isEmpty():
-        passed = inserted = lake.insert_missing(stream, rows, on=same_ind)
+        passed = inserted = lake.insert_missing(table, rows, on=same_ind)
         updated = 0
     else:
         rows.persist()
         passed = rows.count()
-        changes = _changes(newest(rows), stored, _followers(lake, landed, stream, run_id)).persist()
-        inserted, updated = (0, 0) if changes.isEmpty() else lake.upsert(stream, changes, same_ind, when=IS_NEWER)
+        changes = _changes(newest(rows), stored, _followers(lake, landed, entity, run_id)).persist()
+        inserted, updated = (0, 0) if changes.isEmpty() else lake.upsert(table, changes, same_ind, when=IS_NEWER)
         changes.unpersist()
         rows.unpersist()
 
     if keys.records > passed:
-        refused = parsed(lines, stream).where(~is_valid(stream))
-        quarantine(lake, explained(refused, stream), stream, run_id)
+        refused = parsed(lines, entity).where(~is_valid(entity))
+        quarantine(lake, explained(refused, entity), entity, run_id)
     return {
         "records_in": keys.records,
         "inserted": inserted,
         "updated": updated,
         "duplicates": passed - inserted - updated,
         "quarantined": keys.records - passed,
-        "rows": lake.table(stream).count(),
+        "rows": lake.table(table).count(),
     }
 
 
 def newest(rows: DataFrame) -> DataFrame:
-    """The latest row of each ``ind``: by offset inside a partition, by Kafka's time across partitions."""
+    """The latest row of each ``ind``: by offset within a partition, by Kafka's time across partitions."""
     of_ind = Window.partitionBy("ind")
     partition = F.struct("_topic", "_partition")
     in_one_partition = F.min(partition).over(of_ind) == F.max(partition).over(of_ind)
@@ -79,17 +80,17 @@ def newest(rows: DataFrame) -> DataFrame:
     )
 
 
-def _cleaned(lines: DataFrame, stream: str, run_id: str) -> DataFrame:
-    records = parsed(lines, stream).where(is_valid(stream))
+def _cleaned(lines: DataFrame, entity: str, run_id: str) -> DataFrame:
+    records = parsed(lines, entity).where(is_valid(entity))
     lineage = [F.col(name).alias(column) for name, column in LINEAGE.items()]
-    return CLEAN[stream](records, keep=(*lineage, F.lit(run_id).alias("_run_id")))
+    return CLEAN[entity](records, keep=(*lineage, F.lit(run_id).alias("_run_id")))
 
 
 def _changes(rows: DataFrame, stored: DataFrame, followers: DataFrame) -> DataFrame:
-    """Rows that silver does not have, and rows newer than what it has that say something else.
+    """Rows that silver lacks, and rows that are newer than silver's and hold other values.
 
-    Silver keeps the position of a row's values, so a replay of older values would look newer than it is: a row is no
-    change if later lines of its ``ind`` (``followers``) are in bronze already.
+    Silver keeps the position that a row's values first came with, so a replay of older values would look newer than it
+    is: a row is not a change if bronze already holds later lines of its ``ind`` (``followers``).
     """
     values = [name for name in rows.columns if not name.startswith("_")]
     differs = F.struct(*(F.col(f"row.{name}") for name in values)) != F.struct(
@@ -101,6 +102,6 @@ def _changes(rows: DataFrame, stored: DataFrame, followers: DataFrame) -> DataFr
     return new.unionByName(changed.join(followers, "ind", "left_anti"))
 
 
-def _followers(lake: Lake, landed: Landed, stream: str, run_id: str) -> DataFrame:
-    """The keys of valid lines that bronze holds after this run's interval."""
-    return _cleaned(lake.table(bronze(stream)).where(landed.follows), stream, run_id).select("ind")
+def _followers(lake: Lake, landed: Landed, entity: str, run_id: str) -> DataFrame:
+    """The keys of valid lines that bronze holds beyond this run's offsets."""
+    return _cleaned(lake.table(bronze_table(entity)).where(landed.follows), entity, run_id).select("ind")

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from pyspark.sql import SparkSession
 
-MODES = ("instance_profile", "secret_scope", "credentials_table", "mount")
+from pinterest_lake.contract import STORAGE_MODES
+
 SECRETS = ("aws_access_key_id", "aws_secret_access_key")
 CREDENTIALS = ("Access key ID", "Secret access key")
 
@@ -19,11 +20,11 @@ class StorageError(ValueError):
 def open_bucket(
     spark: SparkSession, dbutils: Any, uri: str, *, mode: str, secret_scope: str = "", credentials_table: str = ""
 ) -> str:
-    """Make the bucket of ``uri`` readable, and give the address at which ``uri`` is read from then on.
+    """Make the bucket of ``uri`` readable; return the address to read ``uri`` at from then on.
 
     ``instance_profile``: the cluster may read it already. ``secret_scope`` and ``credentials_table``: with the keys
-    that are there, for this bucket and this session only. ``mount``: under ``/mnt/<bucket>``; a bucket that is not
-    mounted yet is, with the table's keys, as the seeds did.
+    stored there, for this bucket and this session only. ``mount``: under ``/mnt/<bucket>``; a bucket that is not
+    mounted yet is mounted with the table's keys, as the seeds did. Raises StorageError for any other mode.
     """
     _check(mode)
     scheme, _, address = uri.partition("://")
@@ -42,7 +43,7 @@ def open_bucket(
 def keys(
     spark: SparkSession, dbutils: Any, mode: str, *, secret_scope: str = "", credentials_table: str = ""
 ) -> list[str]:
-    """The access key and its secret, for what is not read through the bucket's address; none where the cluster needs
+    """The access key and its secret, for what is not read through the bucket's address; empty if the cluster needs
     none."""
     _check(mode)
     if mode == "instance_profile":
@@ -53,8 +54,8 @@ def keys(
 
 
 def _check(mode: str) -> None:
-    if mode not in MODES:
-        raise StorageError(f"databricks.storage: got {mode!r}, expected one of {', '.join(MODES)}")
+    if mode not in STORAGE_MODES:
+        raise StorageError(f"databricks.storage: got {mode!r}, expected one of {', '.join(STORAGE_MODES)}")
 
 
 def _use(spark: SparkSession, bucket: str, keys: list[str]) -> None:
@@ -63,7 +64,7 @@ def _use(spark: SparkSession, bucket: str, keys: list[str]) -> None:
 
 
 def _from_table(spark: SparkSession, table: str) -> list[str]:
-    """The keys of the seeds' credentials: a Delta table, by path or by name, of one row."""
+    """The keys in the seeds' credentials table: a Delta table of one row, given by path or by name."""
     is_path = "/" in table
     credentials = spark.read.format("delta").load(table) if is_path else spark.table(table)
     row = credentials.select(*CREDENTIALS).first()

@@ -1,9 +1,10 @@
 """One micro-batch into the lake, once, however often it is tried.
 
-The order of the commits makes it so: new rows, rows of keys that are stored (the greater sequence number wins),
-quarantine, then the batch's own row in ``stream_batches``. Spark asks for a batch again until all are done: a second
-try finds nothing left to merge, the table's history says what the first one merged, and the appends know their batch by
-its number. New rows have a commit of their own because a MERGE that only inserts costs half of one that updates too.
+The order of the commits ensures it: new rows, rows whose keys are stored (the greater sequence number wins),
+quarantine, then the batch's own row in ``stream_batches``. Spark repeats a batch until all of them are done: a second
+try finds nothing left to merge, the table's history says what the first one merged, and the appends recognize their
+batch by its number. New rows have a commit of their own because a MERGE that only inserts costs half as much as one
+that also updates.
 """
 
 from __future__ import annotations
@@ -18,27 +19,30 @@ from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from pinterest_lake.contract import SEQUENCE_NUMBER_DIGITS
 from pinterest_lake.quarantine import entries
-from pinterest_lake.stream_records import DIGITS, in_order, ranked, refusals
-from pinterest_lake.stream_tables import BATCHES, STREAM_BATCHES, stream_table
+from pinterest_lake.schemas import STREAM_BATCHES
+from pinterest_lake.stream_records import in_order, ranked, refusals
+from pinterest_lake.stream_tables import BATCHES, stream_table
 from pinterest_lake.tables import QUARANTINED, Lake
 
 COMMIT_MARK = "spark.databricks.delta.commitInfo.userMetadata"
-RECENT_COMMITS = 50  # a replayed batch is the last that was tried; only table maintenance may have committed since
+RECENT_COMMITS = 50  # a replayed batch is the last one tried; only table maintenance may have committed since
 IS_NEWER = f"""
-    lpad(row._sequence_number, {DIGITS}, '0') > lpad(stored._sequence_number, {DIGITS}, '0')
+    lpad(row._sequence_number, {SEQUENCE_NUMBER_DIGITS}, '0')
+    > lpad(stored._sequence_number, {SEQUENCE_NUMBER_DIGITS}, '0')
 """
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A micro-batch of a query. ``sources`` are the Kinesis streams it reads, by stream. ``may_be_replayed``: an
-    earlier run may have tried it, and committed a part."""
+    """A micro-batch of a streaming query. ``data_streams`` holds the names of the data streams it reads, by entity.
+    ``may_be_replayed``: an earlier run may have tried it, and committed a part."""
 
     lake: Lake
     user_id: str
     run_id: str
-    sources: Mapping[str, str]
+    data_streams: Mapping[str, str]
     query_id: str
     number: int
     may_be_replayed: bool
@@ -50,7 +54,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Figures:
-    """What became of a batch's records of one stream: each is in one of the four."""
+    """What became of a batch's records of one entity: each is in exactly one of the last four."""
 
     records: int
     inserted: int
@@ -60,39 +64,39 @@ class Figures:
 
 
 def store(batch: Batch, rows: Mapping[str, DataFrame]) -> dict[str, Figures]:
-    """Write the batch's cleaned records, given by stream; say by stream what became of them. A stream without records
-    is left out."""
+    """Write the batch's cleaned records, given by entity; return what became of them, by entity. An entity without
+    records is left out. Trying the batch again changes nothing and returns the same."""
     lake = batch.lake
     lake.spark.conf.set(COMMIT_MARK, batch.mark)
     if len(rows) == 1:
-        done = [_store_stream(batch, stream, rows[stream]) for stream in rows]
+        done = [_store_entity(batch, entity, rows[entity]) for entity in rows]
     else:
-        in_thread = inheritable_thread_target(lambda stream: _store_stream(batch, stream, rows[stream]))
+        in_thread = inheritable_thread_target(lambda entity: _store_entity(batch, entity, rows[entity]))
         with ThreadPoolExecutor(len(rows)) as pool:
             done = [*pool.map(in_thread, rows)]
     told = [row for row in done if row is not None]
     if told:
-        described = lake.rows(told, BATCHES).withColumn("committed_at", F.current_timestamp())
-        _append_once(batch, described, STREAM_BATCHES, writer=batch.query_id)
+        described = lake.rows(told, STREAM_BATCHES).withColumn("committed_at", F.current_timestamp())
+        _append_once(batch, described, BATCHES, writer=batch.query_id)
     names = Figures.__dataclass_fields__
     return {row["stream"]: Figures(**{name: row[name] for name in names}) for row in told}
 
 
-def _store_stream(batch: Batch, stream: str, cleaned: DataFrame) -> dict[str, Any] | None:
-    source = batch.sources[stream]
+def _store_entity(batch: Batch, entity: str, cleaned: DataFrame) -> dict[str, Any] | None:
+    data_stream = batch.data_streams[entity]
     rows = ranked(cleaned).localCheckpoint(eager=False)
     shards = _by_shard(rows)
     if not shards:
         return None
     valid = sum(shard.valid for shard in shards)
     records_in = sum(shard.records for shard in shards)
-    inserted, updated = _keep_newest(batch, rows, stream, shards) if valid else (0, 0)
+    inserted, updated = _keep_newest(batch, rows, entity, shards) if valid else (0, 0)
     if records_in > valid:
-        refused = entries(refusals(rows, stream, source), stream, batch.run_id)
-        _append_once(batch, refused, QUARANTINED, writer=f"{batch.query_id}/{stream}")
+        refused = entries(refusals(rows, entity, data_stream), entity, batch.run_id)
+        _append_once(batch, refused, QUARANTINED, writer=f"{batch.query_id}/{entity}")
     return {
-        "stream": stream,
-        "source": source,
+        "stream": entity,
+        "source": data_stream,
         "query_id": batch.query_id,
         "batch_id": batch.number,
         "records": records_in,
@@ -125,9 +129,9 @@ def _by_shard(rows: DataFrame) -> list[Row]:
     return sorted(of_shard.collect(), key=lambda shard: shard._shard_id)
 
 
-def _keep_newest(batch: Batch, rows: DataFrame, stream: str, shards: list[Row]) -> tuple[int, int]:
-    """How many of the rows were inserted and how many updated one, as their commits say."""
-    table = stream_table(batch.user_id, stream)
+def _keep_newest(batch: Batch, rows: DataFrame, entity: str, shards: list[Row]) -> tuple[int, int]:
+    """How many rows were inserted and how many updated a stored one, according to their commits."""
+    table = stream_table(batch.user_id, entity)
     lake = batch.lake
     inserted, updated = _kept_before(batch, table) if batch.may_be_replayed else (0, 0)
     lowest = min(shard.lowest for shard in shards if shard.valid)
@@ -141,7 +145,7 @@ def _keep_newest(batch: Batch, rows: DataFrame, stream: str, shards: list[Row]) 
 
 
 def _kept_before(batch: Batch, table: str) -> tuple[int, int]:
-    """What an earlier try of this batch inserted and updated before it was broken off."""
+    """What an earlier try of this batch inserted and updated before it was cut short."""
     recent = batch.lake.spark.sql(f"DESCRIBE HISTORY {batch.lake.name(table)} LIMIT {RECENT_COMMITS}")
     of_batch = (F.col("operation") == "MERGE") & (F.col("userMetadata") == batch.mark)
     commits = [commit.operationMetrics for commit in recent.where(of_batch).collect()]
@@ -150,6 +154,6 @@ def _kept_before(batch: Batch, table: str) -> tuple[int, int]:
 
 
 def _append_once(batch: Batch, rows: DataFrame, table: str, *, writer: str) -> None:
-    """Append, unless ``writer`` has appended this batch, or a later one, before."""
+    """Append, unless ``writer`` has already appended this batch or a later one."""
     once = {"txnAppId": writer, "txnVersion": str(batch.number)}
     rows.write.format("delta").mode("append").options(**once).saveAsTable(batch.lake.name(table))

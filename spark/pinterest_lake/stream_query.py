@@ -1,4 +1,4 @@
-"""The streaming queries: one for each data stream, each with its own checkpoint, side by side."""
+"""The streaming queries: one per data stream, each with its own checkpoint, side by side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_lake import stream_tables
 from pinterest_lake.stream_batch import Batch, store
@@ -19,42 +19,42 @@ from pinterest_lake.stream_job import StreamJob
 from pinterest_lake.stream_records import cleaned
 
 CONFIGURATION = {
-    "spark.sql.streaming.triggerAvailableNowWrapper.enabled": "true",  # else a run after a crash ends with its replay
-    "spark.sql.streaming.stopActiveRunOnRestart": "false",  # else a second run would end the first
-    "spark.databricks.delta.merge.materializeSource": "none",  # a batch can be read again, and is kept
-    "spark.databricks.delta.autoCompact.minNumFiles": "200",  # a batch waits for compaction: with 50, too many do
+    "spark.sql.streaming.triggerAvailableNowWrapper.enabled": "true",  # or a run after a crash ends with its replay
+    "spark.sql.streaming.stopActiveRunOnRestart": "false",  # or a second run would end the first
+    "spark.databricks.delta.merge.materializeSource": "none",  # a batch is kept, and can be read again
+    "spark.databricks.delta.autoCompact.minNumFiles": "200",  # compaction holds up a batch: with 50, too many
 }
 NO_RECORDS = {"records": 0, "inserted": 0, "updated": 0, "superseded": 0, "quarantined": 0}
 CONCURRENT = ("already active", "concurrently", "CONCURRENT")
 
 
 class StreamError(RuntimeError):
-    """A data stream cannot be read on. The message names it and says what to do."""
+    """A data stream cannot be read any further. The message names it and says what to do."""
 
 
 class Query:
-    """One streaming query over ``sources`` (names of Kinesis streams, by stream), and what its batches amounted to."""
+    """One streaming query over ``data_streams`` (their names, by entity), and what its batches added up to."""
 
-    def __init__(self, job: StreamJob, sources: Mapping[str, str]) -> None:
+    def __init__(self, job: StreamJob, data_streams: Mapping[str, str]) -> None:
         self.job = job
-        self.sources = sources
-        self.checkpoint = f"{job.checkpoints}/{'+'.join(sources.values())}"
-        self.counts = {stream: Counter(batches=0, **NO_RECORDS) for stream in sources}
+        self.data_streams = data_streams
+        self.checkpoint = f"{job.checkpoints}/{'+'.join(data_streams.values())}"
+        self.counts = {entity: Counter(batches=0, **NO_RECORDS) for entity in data_streams}
         self.running: StreamingQuery | None = None
         self._query_id: str | None = None
 
     def start(self) -> None:
         job = self.job
-        names = [*self.sources]
+        entities = [*self.data_streams]
         records = (
             job.lake.spark.readStream.format("kinesis")
-            .option("streamName", ",".join(self.sources.values()))
+            .option("streamName", ",".join(self.data_streams.values()))
             .option("region", job.region)
             .option("initialPosition", "trim_horizon")
             .options(**job.credentials)
             .load()
         )
-        rows = cleaned(records, names[0]) if len(names) == 1 else records
+        rows = cleaned(records, entities[0]) if len(entities) == 1 else records
         writer = rows.writeStream.foreachBatch(self._store).option("checkpointLocation", self.checkpoint)
         if job.trigger == "available_now":
             writer = writer.trigger(availableNow=True)
@@ -82,50 +82,52 @@ class Query:
         lake = replace(self.job.lake, spark=rows.sparkSession)
         first_of_run = self._query_id is None
         if self._query_id is None:
-            self._query_id = json.loads(lake.spark.read.text(f"{self.checkpoint}/metadata").first().value)["id"]
+            (metadata,) = lake.spark.read.text(f"{self.checkpoint}/metadata").collect()
+            self._query_id = json.loads(metadata.value)["id"]
         batch = Batch(
             lake=lake,
             user_id=self.job.user_id,
             run_id=self.job.run_id,
-            sources=self.sources,
+            data_streams=self.data_streams,
             query_id=self._query_id,
             number=number,
             may_be_replayed=first_of_run,
         )
-        for stream, figures in store(batch, self._by_stream(rows)).items():
-            self.counts[stream].update(batches=1, **asdict(figures))
+        for entity, figures in store(batch, self._by_entity(rows)).items():
+            self.counts[entity].update(batches=1, **asdict(figures))
 
-    def _by_stream(self, rows: DataFrame) -> dict[str, DataFrame]:
-        if len(self.sources) == 1:
-            return dict.fromkeys(self.sources, rows)
-        own = {stream: rows.where(F.col("stream") == source) for stream, source in self.sources.items()}
-        return {stream: cleaned(records, stream) for stream, records in own.items()}
+    def _by_entity(self, rows: DataFrame) -> dict[str, DataFrame]:
+        if len(self.data_streams) == 1:
+            return dict.fromkeys(self.data_streams, rows)
+        own = {entity: rows.where(F.col("stream") == name) for entity, name in self.data_streams.items()}
+        return {entity: cleaned(records, entity) for entity, records in own.items()}
 
     def _explained(self, error: Exception) -> StreamError:
         said = str(error)
-        streams = ", ".join(self.sources)
-        names = ", ".join(map(repr, self.sources.values()))
+        entities = ", ".join(self.data_streams)
+        names = ", ".join(map(repr, self.data_streams.values()))
         if "ResourceNotFoundException" in said:
-            return StreamError(f"{streams}: Kinesis has no data stream {names} in {self.job.region}; make it first")
+            return StreamError(f"{entities}: Kinesis has no data stream {names} in {self.job.region}; create it first")
         if any(word in said for word in CONCURRENT):
             return StreamError(
-                f"{streams}: another query reads {names} with the checkpoint {self.checkpoint}, and a checkpoint has "
-                "one at a time; wait until that run has ended, or cancel it"
+                f"{entities}: another query reads {names} with the checkpoint {self.checkpoint}, and a checkpoint "
+                "takes one at a time; wait until that run has ended, or cancel it"
             )
-        return StreamError(f"{streams}: reading {names} failed: {said}")
+        return StreamError(f"{entities}: reading {names} failed: {said}")
 
 
 def run(job: StreamJob) -> dict[str, dict[str, int]]:
-    """Bring the tables up to date with the data streams, or keep them so until cancelled; counts by stream.
+    """Bring the tables up to date with the data streams, or keep them so until canceled; return counts by entity.
 
-    Where one stream fails, the others still take what is there; a job without end ends.
+    If one query fails, the others still take what is there; with ``processing_time`` the whole job ends. Raises
+    StreamError with the errors of all that failed.
     """
     for name, value in CONFIGURATION.items():
         job.lake.spark.conf.set(name, value)
-    stream_tables.create(job.lake, job.user_id, job.streams)
-    queries = [Query(job, {stream: source}) for stream, source in job.streams.items()]
+    stream_tables.create(job.lake, job.user_id, job.data_streams)
+    queries = [Query(job, {entity: name}) for entity, name in job.data_streams.items()]
     run_side_by_side(job, queries)
-    return {stream: dict(count) for query in queries for stream, count in query.counts.items()}
+    return {entity: dict(count) for query in queries for entity, count in query.counts.items()}
 
 
 def run_side_by_side(job: StreamJob, queries: list[Query]) -> None:

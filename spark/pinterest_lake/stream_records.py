@@ -1,6 +1,6 @@
 """Records of a data stream, as Spark's Kinesis source gives them, through the batch's own parsing and cleaning.
 
-Every record stays, one row each: what may not pass has no values, but its text.
+Every record stays, one row each: a refused one has no values, only its text.
 """
 
 from __future__ import annotations
@@ -9,43 +9,42 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_lake.cleaning import CLEAN
+from pinterest_lake.contract import SEQUENCE_NUMBER_DIGITS
 from pinterest_lake.records import as_text, is_valid, parsed
 from pinterest_lake.refusals import explained
-from pinterest_lake.schemas import SOURCES
+from pinterest_lake.schemas import FIELDS
 
 POSITION = {
     "shardId": "_shard_id",
     "sequenceNumber": "_sequence_number",
     "approximateArrivalTimestamp": "_arrived_at",
 }
-DIGITS = 64  # a sequence number has 56 digits at most; texts of one length sort as the numbers they say
 
 
-def cleaned(records: DataFrame, stream: str) -> DataFrame:
-    """The columns of the stream's table, and ``_valid``, ``_refused`` (the text of a record that is not valid).
+def cleaned(records: DataFrame, entity: str) -> DataFrame:
+    """The columns of the entity's stream table, then ``_valid`` and ``_refused`` (the text of a refused record).
 
-    It holds for a stream as for a batch of it. Done on the stream, Spark analyses these many columns once, and not for
-    every batch.
+    Works on a stream as on a batch. Applied to the stream, Spark analyzes these many columns once, not for every batch.
     """
     position = [F.col(name).alias(column) for name, column in POSITION.items()]
-    lines = parsed(records.select(*position, as_text(F.col("data")).alias("raw")), stream)
-    key = SOURCES[stream].key
-    judged = lines.withColumn("_valid", is_valid(stream)).withColumn(key, F.when(F.col("_valid"), F.col(key)))
+    lines = parsed(records.select(*position, as_text(F.col("data")).alias("raw")), entity)
+    key = FIELDS[entity].key
+    judged = lines.withColumn("_valid", is_valid(entity)).withColumn(key, F.when(F.col("_valid"), F.col(key)))
     refused = F.when(~F.col("_valid"), F.col("raw")).alias("_refused")
-    return CLEAN[stream](judged, keep=(*POSITION.values(), "_valid", refused))
+    return CLEAN[entity](judged, keep=(*POSITION.values(), "_valid", refused))
 
 
 def ranked(rows: DataFrame) -> DataFrame:
-    """Cleaned records with ``_newest``: true for the one of each ``ind`` that counts."""
+    """Cleaned records with ``_newest``: true for the one record of each ``ind`` that counts."""
     latest_first = Window.partitionBy("ind").orderBy(in_order("_sequence_number").desc())
     return rows.withColumn("_newest", F.col("_valid") & (F.row_number().over(latest_first) == 1))
 
 
-def refusals(rows: DataFrame, stream: str, source: str) -> DataFrame:
-    """What ``quarantine`` keeps of the cleaned records that may not pass."""
+def refusals(rows: DataFrame, entity: str, data_stream: str) -> DataFrame:
+    """What ``quarantine`` keeps of the refused ones among cleaned records."""
     refused = rows.where("NOT _valid").select(*POSITION.values(), F.col("_refused").alias("raw"))
-    return explained(parsed(refused, stream), stream).select(
-        F.lit(source).alias("topic"),
+    return explained(parsed(refused, entity), entity).select(
+        F.lit(data_stream).alias("topic"),
         F.lit(None).cast("int").alias("partition"),
         F.lit(None).cast("bigint").alias("offset"),
         F.concat("_shard_id", F.lit("@"), "_sequence_number").alias("object"),
@@ -56,6 +55,8 @@ def refusals(rows: DataFrame, stream: str, source: str) -> DataFrame:
 
 
 def in_order(sequence_number: str) -> Column:
-    """Sequence numbers as texts that sort as numbers do. A key's later record has the greater one, also after its
-    shard was split or merged."""
-    return F.lpad(sequence_number, DIGITS, "0")
+    """Sequence numbers as texts of one length (they have 56 digits at most), which sort as the numbers do.
+
+    A key's later record has the greater number, even after its shard was split or merged.
+    """
+    return F.lpad(sequence_number, SEQUENCE_NUMBER_DIGITS, "0")

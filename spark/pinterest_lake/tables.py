@@ -1,4 +1,4 @@
-"""The lake's tables: their names, how they come to be, and the one way rows are added to them."""
+"""The lake's tables: their names, how they are created, and the one way rows are added to them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
+from pinterest_lake.contract import TABLES
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
 
-QUARANTINED = "quarantine"
-OTHER_MAKES_IT = 30  # seconds
+QUARANTINED = TABLES["quarantine"]
+OTHER_CREATES_IT = 30  # seconds
 
 CONFIGURATION = {
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # else one task for each object
-    "spark.sql.codegen.hugeMethodLimit": "8000",  # the JVM interprets longer methods, for ever
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # or it takes one task per object
+    "spark.sql.codegen.hugeMethodLimit": "8000",  # the JVM never compiles longer methods
 }
 
 
-def bronze(stream: str) -> str:
-    return f"bronze_{stream}"
+def bronze_table(entity: str) -> str:
+    return TABLES["bronze"].format(entity=entity)
+
+
+def silver_table(entity: str) -> str:
+    return TABLES["silver"].format(entity=entity)
 
 
 @dataclass(frozen=True)
 class Lake:
-    """One schema of one catalog. All times in it are read and written as UTC, whatever the cluster's zone."""
+    """One schema of one catalog. Times are read and written in UTC, whatever the cluster's time zone."""
 
     spark: SparkSession
     catalog: str
@@ -49,25 +54,25 @@ class Lake:
         return self.spark.table(self.name(table))
 
     def rows(self, values: Sequence[Mapping[str, Any]], schema: StructType | str) -> DataFrame:
-        """A few values that JSON can hold as a DataFrame of one partition, in their order.
+        """A few rows of values that JSON can hold, as a DataFrame with one partition, in the given order.
 
-        The JVM reads them itself: for its rows ``createDataFrame`` starts a Python worker.
+        The JVM parses them itself; ``createDataFrame`` would start a Python worker.
         """
         fields = StructType.fromDDL(schema) if isinstance(schema, str) else schema
         listed = F.from_json(F.lit(json.dumps(values)), ArrayType(fields), {"mode": "FAILFAST"})
         return self.spark.range(0, 1, 1, 1).select(F.inline(listed))
 
     def create(self) -> None:
-        """Make the schema and every table that is not there; a table that is there stays as it is.
+        """Create the schema and every missing table; existing tables stay as they are.
 
-        Only the columns that a run is found by carry file statistics. ``quarantine`` has a partition a stream, so
-        that the three cleaning tasks can write to it at the same time.
+        Only columns that find a run's rows carry file statistics. ``quarantine`` is partitioned by entity, so that the
+        three cleaning tasks can write to it at the same time.
         """
         self.create_schema()
         self.create_quarantine()
-        for stream, columns in SILVER.items():
-            self.create_table(bronze(stream), BRONZE, found_by="partition,offset,ind")
-            self.create_table(stream, columns, found_by="ind,_partition,_offset")
+        for entity, columns in SILVER.items():
+            self.create_table(bronze_table(entity), BRONZE, found_by="partition,offset,ind")
+            self.create_table(silver_table(entity), columns, found_by="ind,_partition,_offset")
 
     def create_schema(self) -> None:
         self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog}.{self.schema}")
@@ -78,7 +83,7 @@ class Lake:
     def create_table(
         self, table: str, columns: str, layout: str = "", *, found_by: str, properties: Sequence[str] = ()
     ) -> None:
-        """Make the table unless it is there, also if another notebook makes it at this moment."""
+        """Create the table unless it exists, even if another notebook creates it at the same moment."""
         if self.spark.catalog.tableExists(self.name(table)):
             return
         properties = (f"'delta.dataSkippingStatsColumns' = '{found_by}'", *properties)
@@ -92,8 +97,8 @@ class Lake:
                 raise
 
     def _appears(self, table: str) -> bool:
-        """Whether the table is there soon: of two that make it one is refused before the other is done."""
-        deadline = time.monotonic() + OTHER_MAKES_IT
+        """Whether the table appears soon: Delta rejects one of two racing CREATEs before the other finishes."""
+        deadline = time.monotonic() + OTHER_CREATES_IT
         while not self.spark.catalog.tableExists(self.name(table)):
             if time.monotonic() > deadline:
                 return False
@@ -101,30 +106,30 @@ class Lake:
         return True
 
     def insert_missing(self, table: str, rows: DataFrame, on: str) -> int:
-        """Add the rows that ``on`` (over the aliases ``stored`` and ``row``) finds no partner for; say how many.
+        """Add the rows for which ``on`` (over the aliases ``stored`` and ``row``) finds no match; return how many.
 
-        Safe beside another writer: of two that would add the same row one fails, and finds it stored when it tries
-        again. Literals in ``on`` that bound ``stored`` keep it from reading the table's history.
+        Safe beside another writer: if two would add the same row, one fails, and finds it stored when it tries again.
+        Literals in ``on`` that bound ``stored`` keep Delta from reading the table's history.
         """
         merge = self._merge(table, rows, on)
-        return _metrics(merge.whenNotMatchedInsertAll().execute()).num_inserted_rows
+        return int(_metrics(merge.whenNotMatchedInsertAll().execute()).num_inserted_rows)
 
     def upsert(self, table: str, rows: DataFrame, on: str, when: str) -> tuple[int, int]:
-        """Add or replace rows; ``when`` says which stored rows may be. Says how many were added and replaced."""
+        """Add rows, or replace the stored rows that ``when`` allows; return how many were added and replaced."""
         merge = self._merge(table, rows, on)
         metrics = _metrics(merge.whenMatchedUpdateAll(when).whenNotMatchedInsertAll().execute())
         return metrics.num_inserted_rows, metrics.num_updated_rows
 
     def update(self, table: str, rows: DataFrame, on: str, when: str) -> int:
-        """Replace the rows that ``on`` finds and ``when`` allows to be replaced; say how many."""
+        """Replace the stored rows that ``on`` finds and ``when`` allows to be replaced; return how many."""
         merge = self._merge(table, rows, on)
-        return _metrics(merge.whenMatchedUpdateAll(when).execute()).num_updated_rows
+        return int(_metrics(merge.whenMatchedUpdateAll(when).execute()).num_updated_rows)
 
     def _merge(self, table: str, rows: DataFrame, on: str) -> DeltaMergeBuilder:
         return DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
 
 
 def _metrics(result: DataFrame) -> Row:
-    metrics = result.first()
-    assert metrics is not None, "Delta answers every MERGE with one row of metrics"
+    """Delta answers every MERGE with one row."""
+    (metrics,) = result.collect()
     return metrics

@@ -48,7 +48,7 @@ class Runs:
             "secret_scope": "pinterest",
             "credentials_table": "",
             "region": "us-east-1",
-            "streams": json.dumps(self.streams),
+            "data_streams": json.dumps(self.streams),
             "checkpoints": f"s3a://stream-bucket/{self.name}",
             "trigger": "available_now",
             "interval_seconds": "1",

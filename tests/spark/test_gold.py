@@ -86,8 +86,7 @@ def analyse(spark, analysis, pins=(), geos=(), users=()):
     session = spark.conf.get("spark.sql.session.timeZone")
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     try:
-        tables = {function.__name__: function for function in ANALYSES}
-        return sorted_rows(tables[analysis](Facts(posts_of(pin, geo, user), user)).collect())
+        return sorted_rows(ANALYSES[analysis](Facts(posts_of(pin, geo, user), user)).collect())
     finally:
         spark.conf.set("spark.sql.session.timeZone", session)
 

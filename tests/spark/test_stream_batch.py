@@ -45,7 +45,7 @@ def batch(bare_lake):
         lake=bare_lake,
         user_id=USER_ID,
         run_id="run",
-        sources={"pin": SOURCES["pin"]},
+        data_streams={"pin": SOURCES["pin"]},
         query_id="query",
         number=0,
         may_be_replayed=False,
@@ -56,7 +56,7 @@ def put(batch, *records):
     sent = batch.lake.spark.createDataFrame(records, RECORD)
     return store(
         batch,
-        {stream: cleaned(sent.where(f"stream = '{source}'"), stream) for stream, source in batch.sources.items()},
+        {stream: cleaned(sent.where(f"stream = '{source}'"), stream) for stream, source in batch.data_streams.items()},
     )
 
 
@@ -79,7 +79,7 @@ def test_rows_are_what_the_batch_makes_of_them(batch, bucket, real_rows, stream)
     clean(lake, bucket.manifest(), stream)
 
     put(
-        replace(batch, sources={stream: SOURCES[stream]}),
+        replace(batch, data_streams={stream: SOURCES[stream]}),
         *(record(row, n, stream=stream) for n, row in enumerate(rows)),
     )
 
@@ -247,7 +247,7 @@ def test_a_batch_tried_again_counts_and_writes_the_same(
 
 
 def test_three_streams_of_one_query_are_kept_apart(batch):
-    together = replace(batch, sources=SOURCES)
+    together = replace(batch, data_streams=SOURCES)
     stream_tables.create(batch.lake, USER_ID, SOURCES)
     rows = record(PIN, 1), record(GEO, 2, stream="geo"), record(USER, 3, stream="user"), record(USER, 4)
 

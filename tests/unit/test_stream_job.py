@@ -352,7 +352,7 @@ def test_a_run_that_ends_by_itself_is_waited_for_before_one_is_started_that_does
 
 def test_a_run_that_should_go_on_and_fails_at_once_says_why():
     databricks = Databricks(states=("PENDING", "INTERNAL_ERROR/FAILED"))
-    databricks.output = {"error": "ValueError: notebook parameter streams is empty"}
+    databricks.output = {"error": "ValueError: notebook parameter data_streams is empty"}
 
     with pytest.raises(AirflowException, match="should go on and has ended FAILED: ValueError: notebook parameter"):
         launch(databricks, PROCESSING_TIME)[1]()
