@@ -11,8 +11,8 @@ from datetime import timedelta
 from airflow.sdk import chain, task_group
 
 from include import bucket_layout
-from include.lake.batch_counts import ANALYSES, CLEAN, LOAD
 from include.lake.code_bundle import CodeBundle
+from include.lake.contract import ANALYZE, CLEAN, LOAD
 from include.lake.job import CLUSTER_KEY, INSTANCE_PROFILE, job_cluster, notebook_parameters
 from pinterest.operators.bookmark import AdvanceBookmarkOperator
 from pinterest.operators.databricks_workflow import NotebookOperator, WorkflowTaskGroup
@@ -46,7 +46,7 @@ def lake_batch() -> None:
             manifest_key=bucket_layout.manifest("{{ dag.dag_id }}", "{{ run_id }}"), run_id="{{ run_id }}"
         ),
     ) as job:
-        chain(notebook(LOAD), [notebook(name) for name in CLEAN.values()], notebook(ANALYSES))
+        chain(notebook(LOAD), [notebook(name) for name in CLEAN.values()], notebook(ANALYZE))
 
     counts = LakeCountsOperator(task_id="counts", run=job.run, execution_timeout=timedelta(minutes=10))
     bookmark = AdvanceBookmarkOperator(task_id="bookmark", loaded=counts.output, execution_timeout=timedelta(minutes=5))

@@ -6,13 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from include.lake.contract import ANALYZE, CLEAN, LOAD, bronze_table, silver_table
 from include.ledger.entry import Entry, Hop
 from include.settings import ENTITIES, Entity
 
-LOAD = "load"
-CLEAN: dict[Entity, str] = {entity: f"clean_{entity}" for entity in ENTITIES}
-ANALYSES = "analyses"
-NOTEBOOKS = (LOAD, *CLEAN.values(), ANALYSES)
+BRONZE_COUNTED = "rows of the interval in {}, and Delta's commit metrics"
 
 type Counts = Mapping[str, Any]
 
@@ -43,7 +41,7 @@ def lake_entries(run_id: str, exits: Mapping[str, Counts]) -> dict[Hop, list[Ent
     return {
         "bronze": [_bronze(run_id, entity, _section(exits, LOAD, "bronze", entity)) for entity in ENTITIES],
         "silver": [_silver(run_id, entity, _section(exits, CLEAN[entity], "silver", entity)) for entity in ENTITIES],
-        "gold": [_gold(run_id, entity, exits.get(ANALYSES, {}).get("gold") or {}) for entity in ENTITIES],
+        "gold": [_gold(run_id, entity, exits.get(ANALYZE, {}).get("gold") or {}) for entity in ENTITIES],
     }
 
 
@@ -71,7 +69,7 @@ def _bronze(run_id: str, entity: Entity, counts: Counts) -> Entry:
         records_out=_sum(counts, "inserted", "already_stored"),
         first=counts.get("first"),
         last=counts.get("last"),
-        counted_by=f"notebook {LOAD}: rows of the interval in bronze_{entity}, and Delta's commit metrics",
+        counted_by=f"notebook {LOAD}: {BRONZE_COUNTED.format(bronze_table(entity))}",
     )
 
 
@@ -85,12 +83,12 @@ def _silver(run_id: str, entity: Entity, counts: Counts) -> Entry:
         duplicates=counts.get("duplicates"),
         quarantined=counts.get("quarantined"),
         stored=counts.get("rows"),
-        counted_by=f"notebook {CLEAN[entity]}: rows of the interval in bronze_{entity}, and Delta's commit metrics",
+        counted_by=f"notebook {CLEAN[entity]}: {BRONZE_COUNTED.format(bronze_table(entity))}",
     )
 
 
 def _gold(run_id: str, entity: Entity, counts: Counts) -> Entry:
-    """``unmatched`` rows have no partner on another stream; more joined rows than rows is a duplication."""
+    """``unmatched`` rows have no partner on another entity; more joined rows than rows is a duplication."""
     rows: int | None = (counts.get("rows") or {}).get(entity)
     joined: int | None = counts.get("joined")
     return Entry(
@@ -100,7 +98,7 @@ def _gold(run_id: str, entity: Entity, counts: Counts) -> Entry:
         records_in=rows,
         records_out=joined,
         unmatched=None if rows is None or joined is None else max(0, rows - joined),
-        counted_by=f"notebook {ANALYSES}: rows of table {entity}, and of the three tables joined on ind",
+        counted_by=f"notebook {ANALYZE}: rows of table {silver_table(entity)}, and of the three tables joined on ind",
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 NOTEBOOKS = "notebooks"
 LIBRARY = "pinterest_lake"
 SPARK = Path(__file__).parents[2] / "spark"
+CONTRACT = SPARK / LIBRARY / "contract.json"
 
 
 class CodeBundleError(RuntimeError):

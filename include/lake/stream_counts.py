@@ -12,13 +12,11 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from include.lake.contract import SEQUENCE_NUMBER_DIGITS, STREAM_BATCHES
 from include.ledger.entry import Entry
 from include.positions.kafka import merge
 from include.positions.kinesis import SequenceNumber, ShardRange, Span, spell
 from include.settings import Entity
-
-BATCH_COLUMNS = "source, query_id, batch_id, records, inserted, updated, superseded, quarantined, to_json(shards)"
-DIGITS = 64
 
 type Counted = Mapping[str, ShardRange | None]
 """What a shard holds of some ranges, by shard."""
@@ -54,7 +52,7 @@ class StreamBatch(BaseModel):
 
     @classmethod
     def of_row(cls, row: Sequence[str | None]) -> Self:
-        """A row of ``BATCH_COLUMNS``, as a SQL warehouse prints it."""
+        """A row of ``batches_query``, as a SQL warehouse prints it."""
         return cls.model_validate(dict(zip(cls.model_fields, row, strict=True)))
 
 
@@ -62,12 +60,13 @@ def batches_query(table: str, ranges: Mapping[str, Sequence[ShardRange]]) -> str
     """SELECT the batches that hold any record of these ranges, by Kinesis stream. Orders numbers, which are text."""
     overlaps = [
         f"(source = '{data_stream}' AND exists(shards, s -> s.shard_id = '{one.shard_id}' "
-        f"AND lpad(s.last, {DIGITS}, '0') >= '{one.first:0{DIGITS}d}' "
-        f"AND lpad(s.first, {DIGITS}, '0') <= '{one.last:0{DIGITS}d}'))"
+        f"AND lpad(s.last, {SEQUENCE_NUMBER_DIGITS}, '0') >= '{one.first:0{SEQUENCE_NUMBER_DIGITS}d}' "
+        f"AND lpad(s.first, {SEQUENCE_NUMBER_DIGITS}, '0') <= '{one.last:0{SEQUENCE_NUMBER_DIGITS}d}'))"
         for data_stream, of_stream in ranges.items()
         for one in of_stream
     ]
-    return f"SELECT {BATCH_COLUMNS} FROM {table} WHERE {' OR '.join(overlaps) or 'false'} ORDER BY source, batch_id"  # noqa: S608
+    columns = ", ".join("to_json(shards)" if name == "shards" else name for name in StreamBatch.model_fields)
+    return f"SELECT {columns} FROM {table} WHERE {' OR '.join(overlaps) or 'false'} ORDER BY source, batch_id"  # noqa: S608
 
 
 def kinesis_entry(run_id: str, entity: Entity, posted: Sequence[ShardRange], found: Counted) -> Entry:
@@ -148,7 +147,7 @@ def table_entry(
         first=spell(posted[0].shard_id, posted[0].first) if posted else None,
         last=spell(posted[-1].shard_id, posted[-1].last) if posted else None,
         positions=tuple(_uncovered(posted, batches)),
-        counted_by=f"{len(batches)} batches in stream_batches, and records read from the shards that they cover"
+        counted_by=f"{len(batches)} batches in {STREAM_BATCHES}, and records read from the shards that they cover"
         + (f", where records of {', '.join(expired)} have expired since" if expired else ""),
     )
 

@@ -1,4 +1,4 @@
-"""The nine analyses as shapes a page can draw: shares of a width or height, and the text beside them."""
+"""The analyses as shapes a page can draw: shares of a width or height, and the text beside them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from include.lake.contract import AGE_GROUPS, GOLD
+
 type Row = Mapping[str, Any]
 
-AGE_GROUPS = ("18-24", "25-35", "36-50", "50+", "unknown")
 TOP = 10
 
 
@@ -45,14 +46,17 @@ class Chart:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One gold table: what it answers, what its chart shows, how to draw it, and its place beside the others."""
+    """One gold table: the question it answers, what its chart shows, how to draw it, and its shape on the page."""
 
     name: str
     title: str
     caption: str
-    columns: tuple[str, ...]
     draw: Callable[[Sequence[Row]], Chart]
     shape: Literal["", "tall", "wide"] = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return GOLD[self.name]
 
 
 def compact(number: float) -> str:
@@ -137,12 +141,12 @@ def text(value: object) -> str:
     return "—" if value is None else str(value)
 
 
-ANALYSES = (
+DRAWN = (
+    # The order on the page. An analysis that is missing here follows with a plain chart.
     Analysis(
         "popular_category_by_country",
         "Which category leads in each country?",
         "Countries a category leads, ties counted for each",
-        ("country", "category", "category_count"),
         _leaders,
         shape="tall",
     ),
@@ -150,21 +154,18 @@ ANALYSES = (
         "popular_category_by_year",
         "Which category led each year?",
         "Posts of the leading category, by year of the post",
-        ("post_year", "category", "category_count"),
         _by_year,
     ),
     Analysis(
         "popular_category_by_age_group",
         "What does each age group post most?",
         "Posts of the leading category, by age of the user",
-        ("age_group", "category", "category_count"),
         _category_by_age,
     ),
     Analysis(
         "top_poster_by_country",
         "Who has the most followers in each country?",
         f"Followers of the {TOP} greatest",
-        ("country", "poster_name", "follower_count"),
         _top_posters,
         shape="tall",
     ),
@@ -172,36 +173,49 @@ ANALYSES = (
         "country_of_top_poster",
         "Where is the greatest of them?",
         "Most followers of all",
-        ("country", "follower_count"),
         _top_country,
     ),
     Analysis(
         "median_followers_by_age_group",
         "How many followers has each age group?",
         "Median over posts",
-        ("age_group", "median_follower_count"),
         _followers_by_age,
     ),
     Analysis(
         "users_joined_by_year",
         "How many users joined each year?",
         "Distinct persons, by year of joining",
-        ("join_year", "number_users_joined"),
         _columns("join_year", "number_users_joined"),
     ),
     Analysis(
         "median_followers_by_join_year",
         "How many followers by year of joining?",
         "Median over posts",
-        ("join_year", "median_follower_count"),
         _columns("join_year", "median_follower_count"),
     ),
     Analysis(
         "median_followers_by_join_year_and_age_group",
         "And by year of joining and age?",
         "Median over posts; the stronger the shade, the more",
-        ("age_group", "join_year", "median_follower_count"),
         _grid,
         shape="wide",
     ),
 )
+
+
+def plain(name: str) -> Analysis:
+    """The chart of an analysis that is not drawn above: bars of its last column, a number, named by the others."""
+    *labels, measure = GOLD[name]
+
+    def draw(rows: Sequence[Row]) -> Chart:
+        bars = [(", ".join(text(row[label]) for label in labels), row[measure] or 0, "") for row in rows]
+        return _bars(sorted(bars, key=lambda bar: (-bar[1], bar[0]))[:TOP])
+
+    return Analysis(name, _words(name), f"{_words(measure)}: the {TOP} greatest", draw)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+ANALYSES = (*DRAWN, *(plain(name) for name in GOLD if name not in {one.name for one in DRAWN}))

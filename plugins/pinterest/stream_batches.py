@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from include.lake.stream_counts import DIGITS, StreamBatch, batches_query
+from include.lake.contract import SEQUENCE_NUMBER_DIGITS, STREAM_BATCHES
+from include.lake.stream_counts import StreamBatch, batches_query
 from include.positions.kinesis import ShardRange
 from include.settings import Settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
@@ -28,7 +29,7 @@ class StreamBatches:
     def __init__(self, hook: DatabricksWorkspaceHook, settings: Settings) -> None:
         self._hook = hook
         self._warehouse = settings.databricks.warehouse_id
-        self._table = f"{settings.databricks.catalog}.{settings.databricks.schema_name}.stream_batches"
+        self._table = f"{settings.databricks.catalog}.{settings.databricks.schema_name}.{STREAM_BATCHES}"
 
     def holding(self, ranges: Mapping[str, Sequence[ShardRange]]) -> list[StreamBatch]:
         """The batches that hold any record of these ranges, by Kinesis stream."""
@@ -38,7 +39,7 @@ class StreamBatches:
         """How far these Kinesis streams have been committed, by stream and shard."""
         names = ", ".join(f"'{data_stream}'" for data_stream in data_streams)
         rows = self._query(
-            f"SELECT source, shard.shard_id, max(lpad(shard.last, {DIGITS}, '0')), sum(shard.records), "  # noqa: S608
+            f"SELECT source, shard.shard_id, max(lpad(shard.last, {SEQUENCE_NUMBER_DIGITS}, '0')), sum(shard.records), "  # noqa: S608
             f"max(unix_millis(committed_at)) FROM {self._table} LATERAL VIEW explode(shards) AS shard "
             f"WHERE source IN ({names}) GROUP BY source, shard.shard_id"
         )

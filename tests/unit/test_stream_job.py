@@ -10,8 +10,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.exceptions import TaskDeferred
 
+from include.lake.contract import AVAILABLE_NOW, PROCESSING_TIME
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
-from pinterest.operators.stream_job import AVAILABLE_NOW, PROCESSING_TIME, StreamJobOperator
+from pinterest.operators.stream_job import StreamJobOperator
 
 NAME = "0e36c8cd403d.lake_stream"
 CODE = "/Shared/x/0123456789ab/stream"

@@ -9,15 +9,8 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from include import bucket_layout
-from include.lake.batch_counts import (
-    ANALYSES,
-    LOAD,
-    NOTEBOOKS,
-    LakeCountError,
-    lake_entries,
-    parse_exit,
-    quarantine_shortfall,
-)
+from include.lake.batch_counts import LakeCountError, lake_entries, parse_exit, quarantine_shortfall
+from include.lake.contract import ANALYZE, BATCH_NOTEBOOKS, LOAD
 from include.landing.manifest import Manifest
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.run_documents import RunDocuments
@@ -44,7 +37,7 @@ class LakeCountsOperator(BaseOperator):
         exits = self._exits()
         for hop, entries in lake_entries(documents.run_id, exits).items():
             documents.write_entries(hop, entries)
-        tables = {"tables": exits[ANALYSES].get("tables") or {}}
+        tables = {"tables": exits[ANALYZE].get("tables") or {}}
         documents.write(bucket_layout.analyses(documents.dag_id, documents.run_id), json.dumps(tables, indent=1))
 
         manifest = Manifest.model_validate_json(
@@ -60,7 +53,7 @@ class LakeCountsOperator(BaseOperator):
         hook = DatabricksWorkspaceHook(self.run["conn_id"])
         tasks = sorted(hook.get_run_tasks(self.run["run_id"]), key=lambda task: task["start_time"])
         latest = {task["task_key"]: task["run_id"] for task in tasks}
-        missing = [name for name in NOTEBOOKS if name not in latest]
+        missing = [name for name in BATCH_NOTEBOOKS if name not in latest]
         if missing:
             raise LakeCountError(f"Databricks run {self.run['run_id']} has no task {', '.join(missing)}")
-        return {name: parse_exit(name, hook.get_run_output(latest[name])) for name in NOTEBOOKS}
+        return {name: parse_exit(name, hook.get_run_output(latest[name])) for name in BATCH_NOTEBOOKS}

@@ -13,13 +13,11 @@ from airflow.providers.databricks.operators.databricks import DatabricksJobRunLi
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 
 from include.lake.batch_counts import parse_exit
+from include.lake.contract import AVAILABLE_NOW, PROCESSING_TIME
+from include.lake.contract import STREAM as NOTEBOOK
 from include.lake.job import with_instance_profile
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 
-AVAILABLE_NOW = "available_now"
-PROCESSING_TIME = "processing_time"
-
-NOTEBOOK = "stream"
 RUN_PAGE_URL = "run_page_url"
 NOT_BEGUN = ("PENDING", "BLOCKED", "QUEUED", "WAITING_FOR_RETRY")
 ENDED = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, Context
 
+from include.lake.contract import AVAILABLE_NOW
 from include.positions.kinesis import ShardRange
 from include.settings import ENTITIES, Entity, Settings
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
-from pinterest.operators.stream_job import AVAILABLE_NOW, ENDED
+from pinterest.operators.stream_job import ENDED
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 from pinterest.stream_batches import Committed, StreamBatches
