@@ -1,11 +1,11 @@
 """How fast records of the data streams become rows: a backlog drained, and records taken as they come.
 
-- three: one query a stream, as the notebook runs them
-- one: one query over the three streams
+- three: one query per data stream, as the notebook runs them
+- one: one query over the three data streams
 - peers: the usual notebook: three queries that append what they parse, no MERGE and no quarantine
 
 Each shape has a process, a warm-up, a Kinesis and a lake of its own. Rows are made from the real ones, with new keys.
-Run it with the Spark environment's Python. Prints a table, then one line of JSON.
+Run it with the Spark environment's Python: ``python -m benchmarks.stream``. Prints a table, then one line of JSON.
 """
 
 from __future__ import annotations
@@ -14,42 +14,58 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
+from typing import Protocol
 from urllib.request import urlopen
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "spark"), str(ROOT / "benchmarks")]
+import boto3
+from pyspark.sql import SparkSession
 
-from lake import INSTALL, KEYS, REAL_ROWS, SOURCES, cpu_seconds, peak_mb, session  # noqa: E402
+from benchmarks import INSTALL, ROOT
+from benchmarks.real_rows import KEYS, TABLES, USER_ID, real_rows
+from benchmarks.shapes import Table, measure_apart
+from benchmarks.spark_session import cpu_seconds, peak_mb, spark_session
+from benchmarks.usual_notebooks import append
+from lab.spark_worker.kinesis_source import KinesisSource
+from lab.state import State
+from pinterest_lake import stream_tables
+from pinterest_lake.stream_job import StreamJob
+from pinterest_lake.stream_query import CONFIGURATION, Query
+from pinterest_lake.tables import Lake
 
-from lab.state import State  # noqa: E402
-
-USER_ID = "0e36c8cd403d"
-NAMES = {stream: f"streaming-{USER_ID}-{stream}" for stream in SOURCES}
+DATA_STREAMS = {entity: f"streaming-{USER_ID}-{entity}" for entity in TABLES}
 SHAPES = ("three", "one", "peers")
 WARM_UP = 3_000
 PUT = 500
 INTERVAL = 5
 A_SECOND = 300
-PEERS_SCHEMAS = {
-    "pin": "index INT, unique_id STRING, title STRING, description STRING, poster_name STRING, follower_count STRING, "
-    "tag_list STRING, is_image_or_video STRING, image_src STRING, downloaded INT, save_location STRING, "
-    "category STRING",
-    "geo": "ind INT, timestamp STRING, latitude DOUBLE, longitude DOUBLE, country STRING",
-    "user": "ind INT, first_name STRING, last_name STRING, age INT, date_joined STRING",
+COLUMNS = {
+    "shape": "<6",
+    "records": ">8",
+    "seconds": ">8.1f",
+    "CPU s": ">6.0f",
+    "records/s": ">9.0f",
+    "peak MB": ">8.0f",
+    "p50 s": ">6.1f",
+    "p99 s": ">6.1f",
 }
+SHOWN = ("records", "seconds", "cpu_seconds", "records_per_second", "peak_mb", "p50_seconds", "p99_seconds")
+
+
+class Run(Protocol):
+    """Take what is there and return, or (``continuous``) go on until that moment."""
+
+    def __call__(self, *, continuous: bool, until: float = 0) -> None: ...
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=200_000, help="the backlog over three streams")
+    parser.add_argument("--records", type=int, default=200_000, help="the backlog over three data streams")
     parser.add_argument("--seconds", type=int, default=120, help="how long records come, after a warm-up as long")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=[*SHAPES])
     parser.add_argument("--measure", choices=SHAPES, help=argparse.SUPPRESS)
@@ -59,38 +75,24 @@ def main() -> None:
         print(json.dumps(measure(given.measure, Path(given.folder), given.records, given.seconds)))
         return
     figures: dict[str, float] = {}
-    print(
-        f"{'shape':<6} {'records':>8} {'seconds':>8} {'CPU s':>6} {'records/s':>9} {'peak MB':>8} "
-        f"{'p50 s':>6} {'p99 s':>6}"
-    )
+    table = Table(COLUMNS)
+    size = ["--records", str(given.records), "--seconds", str(given.seconds)]
     for shape in given.shapes:
         with tempfile.TemporaryDirectory(prefix="bench-stream-") as folder:
-            command = [sys.executable, __file__, "--measure", shape, "--folder", folder]
-            command += ["--records", str(given.records), "--seconds", str(given.seconds)]
-            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-            if done.returncode:
-                raise SystemExit(f"{shape} failed:\n{done.stderr[-4000:]}")
-            of = json.loads(done.stdout.splitlines()[-1])
-        print(
-            f"{shape:<6} {of['records']:>8} {of['seconds']:>8.1f} {of['cpu_seconds']:>6.0f} "
-            f"{of['records_per_second']:>9.0f} {of['peak_mb']:>8.0f} "
-            f"{of['p50_seconds']:>6.1f} {of['p99_seconds']:>6.1f}",
-            flush=True,
-        )
-        figures |= {f"{shape}_{name}": value for name, value in of.items()}
+            measured = measure_apart("benchmarks.stream", shape, "--folder", folder, *size)
+        table.row(shape, *(measured[name] for name in SHOWN))
+        figures |= {f"{shape}_{name}": value for name, value in measured.items()}
     print(json.dumps({"benchmark": "stream", "interval_seconds": INTERVAL, **figures}))
 
 
 def measure(shape: str, folder: Path, records: int, seconds: int) -> dict[str, float]:
     """Warm up, drain the backlog, then take records as they come."""
-    each = records // len(NAMES)
-    with kinesis(folder) as client, session(folder) as base:
-        from lab.spark_worker.kinesis_source import KinesisSource
-
+    each = records // len(DATA_STREAMS)
+    with kinesis(folder) as client, spark_session(folder) as base:
         spark = base.newSession()
         spark.dataSource.register(KinesisSource)
-        run = SHAPE_RUNS[shape](spark, folder)
-        for name in NAMES.values():
+        run = RUNS[shape](spark, folder)
+        for name in DATA_STREAMS.values():
             client.create_stream(StreamName=name, ShardCount=2)
         for batch in range(3):
             put(client, range(batch * WARM_UP, (batch + 1) * WARM_UP))
@@ -102,10 +104,10 @@ def measure(shape: str, folder: Path, records: int, seconds: int) -> dict[str, f
         took, cpu = time.monotonic() - began, cpu_seconds(base) - cpu
         waits = latencies(spark, client, run, first + each, seconds)
         return {
-            "records": each * len(NAMES),
+            "records": each * len(DATA_STREAMS),
             "seconds": round(took, 1),
             "cpu_seconds": round(cpu, 1),
-            "records_per_second": round(each * len(NAMES) / took),
+            "records_per_second": round(each * len(DATA_STREAMS) / took),
             "p50_seconds": round(waits[len(waits) // 2], 2),
             "p99_seconds": round(waits[int(len(waits) * 0.99)], 2),
             "live_records": len(waits),
@@ -128,7 +130,7 @@ def latencies(spark, client, run, first: int, seconds: int) -> list[float]:
 
 
 def put_for(client, first: int, seconds: int, stop: threading.Event) -> None:
-    each = A_SECOND // len(NAMES)
+    each = A_SECOND // len(DATA_STREAMS)
     for second in range(seconds):
         due = time.monotonic() + 1
         put(client, range(first + second * each, first + (second + 1) * each))
@@ -138,9 +140,8 @@ def put_for(client, first: int, seconds: int, stop: threading.Event) -> None:
 
 def commits(spark) -> Iterator[tuple[float, float]]:
     """Arrival and commit of every row, by the time Delta notes with the version that added the row's file."""
-    for stream in NAMES:
-        table = f"spark_catalog.pinterest.`{USER_ID}_{stream}_table`"
-        log = Path(spark.sql(f"DESCRIBE DETAIL {table}").first().location.removeprefix("file:")) / "_delta_log"
+    for entity in DATA_STREAMS:
+        log = Path(spark.sql(f"DESCRIBE DETAIL {lake_table(entity)}").first().location.removeprefix("file:")) / "_delta_log"
         noted = {}
         for commit in sorted(log.glob("*.json")):
             actions = [json.loads(line) for line in commit.read_text().splitlines()]
@@ -153,14 +154,9 @@ def commits(spark) -> Iterator[tuple[float, float]]:
             yield from ((float(row.arrived), moment) for row in rows.collect())
 
 
-def ours(spark, folder: Path, groups: list[list[str]]):
-    from pinterest_lake import stream_tables
-    from pinterest_lake.stream_job import StreamJob
-    from pinterest_lake.stream_query import CONFIGURATION, Query
-    from pinterest_lake.tables import Lake
-
+def ours(spark, folder: Path, groups: list[list[str]]) -> Run:
     lake = Lake(spark, "spark_catalog", "pinterest")
-    stream_tables.create(lake, USER_ID, NAMES)
+    stream_tables.create(lake, USER_ID, DATA_STREAMS)
     for name, value in CONFIGURATION.items():
         spark.conf.set(name, value)
 
@@ -169,13 +165,13 @@ def ours(spark, folder: Path, groups: list[list[str]]):
             lake=lake,
             run_id="bench",
             user_id=USER_ID,
-            streams=NAMES,
+            data_streams=DATA_STREAMS,
             checkpoints=f"file://{folder}/checkpoints",
             region="us-east-1",
             trigger="processing_time" if continuous else "available_now",
             interval_seconds=INTERVAL,
         )
-        queries = [Query(job, {stream: NAMES[stream] for stream in group}) for group in groups]
+        queries = [Query(job, {entity: DATA_STREAMS[entity] for entity in group}) for group in groups]
         for query in queries:
             query.start()
         wait([query.running for query in queries], until)
@@ -183,25 +179,13 @@ def ours(spark, folder: Path, groups: list[list[str]]):
     return run
 
 
-def peers(spark, folder: Path):
-    from pyspark.sql import functions as F
-
+def peers(spark, folder: Path) -> Run:
     def run(*, continuous: bool, until: float = 0) -> None:
-        running = []
-        for stream, name in NAMES.items():
-            records = spark.readStream.format("kinesis").options(streamName=name, region="us-east-1")
-            rows = (
-                records.option("initialPosition", "earliest")
-                .load()
-                .select(
-                    F.from_json(F.col("data").cast("string"), PEERS_SCHEMAS[stream]).alias("row"),
-                    F.col("approximateArrivalTimestamp").alias("_arrived_at"),
-                )
-                .select("row.*", "_arrived_at")
-            )
-            writer = rows.writeStream.format("delta").option("checkpointLocation", f"{folder}/checkpoints/{name}")
-            due = {"processingTime": f"{INTERVAL} seconds"} if continuous else {"availableNow": True}
-            running.append(writer.trigger(**due).toTable(f"spark_catalog.pinterest.`{USER_ID}_{stream}_table`"))
+        trigger = {"processingTime": f"{INTERVAL} seconds"} if continuous else {"availableNow": True}
+        running = [
+            append(spark, entity, name, lake_table(entity), checkpoint=f"{folder}/checkpoints/{name}", trigger=trigger)
+            for entity, name in DATA_STREAMS.items()
+        ]
         wait(running, until)
 
     spark.sql("CREATE SCHEMA IF NOT EXISTS spark_catalog.pinterest")
@@ -209,9 +193,13 @@ def peers(spark, folder: Path):
     return run
 
 
-SHAPE_RUNS = {
-    "three": lambda spark, folder: ours(spark, folder, [[stream] for stream in NAMES]),
-    "one": lambda spark, folder: ours(spark, folder, [[*NAMES]]),
+def lake_table(entity: str) -> str:
+    return f"spark_catalog.pinterest.{stream_tables.stream_table(USER_ID, entity)}"
+
+
+RUNS: dict[str, Callable[[SparkSession, Path], Run]] = {
+    "three": lambda spark, folder: ours(spark, folder, [[entity] for entity in DATA_STREAMS]),
+    "one": lambda spark, folder: ours(spark, folder, [[*DATA_STREAMS]]),
     "peers": peers,
 }
 
@@ -230,8 +218,6 @@ def wait(queries, until: float) -> None:
 @contextmanager
 def kinesis(folder: Path):
     """The lab's AWS, on state of its own."""
-    import boto3
-
     state = State.open(folder / "state", INSTALL)
     url = f"http://127.0.0.1:{state.port('aws')}"
     command = [str(INSTALL / "envs" / "ministack" / "bin" / "python"), "-m", "lab.aws_server"]
@@ -265,25 +251,19 @@ def await_answer(url: str) -> None:
 
 
 def put(client, keys: range) -> None:
-    """A row of each stream for every key."""
-    for stream, name in NAMES.items():
-        templates = rows(stream)
+    """A row of each entity for every key."""
+    for entity, name in DATA_STREAMS.items():
+        templates = real_rows(entity)
         for start in range(keys.start, keys.stop, PUT):
             records = [
                 {
-                    "Data": json.dumps(templates[key % len(templates)] | {KEYS[stream]: key}).encode(),
+                    "Data": json.dumps(templates[key % len(templates)] | {KEYS[entity]: key}).encode(),
                     "PartitionKey": str(key),
                 }
                 for key in range(start, min(start + PUT, keys.stop))
             ]
             answer = client.put_records(StreamName=name, Records=records)
             assert answer["FailedRecordCount"] == 0
-
-
-@cache
-def rows(stream: str) -> list[dict]:
-    text = (REAL_ROWS / f"{SOURCES[stream]}.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ def bench(state: State, reporter: Reporter) -> int:
     suites = [
         Suite("posting", [sys.executable, "benchmarks/posting.py"], state.environment()),
         Suite("posting to Kinesis", [sys.executable, "benchmarks/posting_stream.py"], state.environment()),
-        Suite("lake", [str(spark), "benchmarks/lake.py"], java_home),
-        Suite("stream", [str(spark), "benchmarks/stream.py"], java_home),
+        Suite("lake", [str(spark), "-m", "benchmarks.lake"], java_home),
+        Suite("stream", [str(spark), "-m", "benchmarks.stream"], java_home),
     ]
     return run(suites, reporter)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from pathlib import Path
 
 USER_ID = "0e36c8cd403d"
@@ -62,7 +63,7 @@ class Bucket:
     def dead_letter(self, stream, raw: bytes, *, offset, reason="not_json_object", partition=0):
         self.letters.append(
             {
-                "stream": stream,
+                "entity": stream,
                 "topic": TOPICS[stream],
                 "partition": partition,
                 "offset": offset,
@@ -103,7 +104,12 @@ class Bucket:
             "bucket": f"user-{USER_ID}-bucket",
             "created_at": "2026-01-02T03:04:05Z",
             "topics": topics,
-            "dead_letters": {"key": letters, "count": len(self.letters)},
+            "dead_letters": {
+                "key": letters,
+                "count": len(self.letters),
+                "by_entity": dict(Counter(letter["entity"] for letter in self.letters)),
+                "next_offsets": {},
+            },
             "ignored": [],
         }
         self.write(f"{folder}/manifest.json", json.dumps(manifest))

@@ -13,6 +13,7 @@ import pytest
 from test_cleaning import PIN
 
 NOTEBOOKS = Path(__file__).parents[2] / "spark" / "notebooks"
+CONTRACT = Path(__file__).parents[1] / "contract"
 NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses", "stream")
 
 
@@ -85,6 +86,11 @@ def test_a_run_of_all_notebooks(spark, bucket, real_rows):
     assert analysed["gold"] == {"rows": {"pin": 40, "geo": 40, "user": 40}, "joined": 40}
     assert len(analysed["tables"]) == 9
     assert {row.stream: row["count"] for row in quarantine} == {"pin": 1, "geo": 2, "user": 1}
+
+    exits = {"load": loaded, **dict(zip(NAMES[1:4], cleaned, strict=True)), "analyses": analysed}
+    for table in analysed["tables"].values():
+        del table["rows"][1:]
+    assert exits == json.loads((CONTRACT / "exits.json").read_text()), "Airflow's side reads what tests/contract/ holds"
 
 
 @pytest.mark.parametrize("missing", ["manifest", "run_id"])
