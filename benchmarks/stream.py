@@ -141,7 +141,8 @@ def put_for(client, first: int, seconds: int, stop: threading.Event) -> None:
 def commits(spark) -> Iterator[tuple[float, float]]:
     """Arrival and commit of every row, by the time Delta notes with the version that added the row's file."""
     for entity in DATA_STREAMS:
-        log = Path(spark.sql(f"DESCRIBE DETAIL {lake_table(entity)}").first().location.removeprefix("file:")) / "_delta_log"
+        location = spark.sql(f"DESCRIBE DETAIL {lake_table(entity)}").first().location.removeprefix("file:")
+        log = Path(location) / "_delta_log"
         noted = {}
         for commit in sorted(log.glob("*.json")):
             actions = [json.loads(line) for line in commit.read_text().splitlines()]
