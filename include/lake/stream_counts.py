@@ -36,11 +36,11 @@ class BatchOfShard(BaseModel):
 
 
 class StreamBatch(BaseModel):
-    """One row of ``stream_batches``: what became of a batch's records."""
+    """One row of ``stream_batches``: what became of a batch's records. The table calls the data stream its source."""
 
     model_config = ConfigDict(frozen=True)
 
-    data_stream: str
+    data_stream: Annotated[str, Field(alias="source")]
     query_id: str
     batch_id: int
     records: Count
@@ -53,7 +53,12 @@ class StreamBatch(BaseModel):
     @classmethod
     def of_row(cls, row: Sequence[str | None]) -> Self:
         """A row of ``batches_query``, as a SQL warehouse prints it."""
-        return cls.model_validate(dict(zip(cls.model_fields, row, strict=True)))
+        return cls.model_validate(dict(zip(cls.columns(), row, strict=True)))
+
+    @classmethod
+    def columns(cls) -> list[str]:
+        """The table's columns that are read, in the order of the fields."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
 
 
 def batches_query(table: str, ranges: Mapping[str, Sequence[ShardRange]]) -> str:
@@ -65,7 +70,7 @@ def batches_query(table: str, ranges: Mapping[str, Sequence[ShardRange]]) -> str
         for data_stream, of_stream in ranges.items()
         for one in of_stream
     ]
-    columns = ", ".join("to_json(shards)" if name == "shards" else name for name in StreamBatch.model_fields)
+    columns = ", ".join("to_json(shards)" if name == "shards" else name for name in StreamBatch.columns())
     return f"SELECT {columns} FROM {table} WHERE {' OR '.join(overlaps) or 'false'} ORDER BY source, batch_id"  # noqa: S608
 
 

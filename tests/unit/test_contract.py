@@ -186,7 +186,7 @@ def test_columns_of_stream_batches():
     of_shard = re.findall(r"(\w+): ", columns["shards"])
 
     assert set(documented) == set(columns)
-    assert set(StreamBatch.model_fields) <= set(columns)
+    assert set(StreamBatch.columns()) <= set(columns)
     assert [*BatchOfShard.model_fields] == of_shard
 
 
