@@ -221,7 +221,7 @@ def kinesis(folder: Path):
     """The lab's AWS, on state of its own."""
     state = State.open(folder / "state", INSTALL)
     url = f"http://127.0.0.1:{state.port('aws')}"
-    command = [str(INSTALL / "envs" / "ministack" / "bin" / "python"), "-m", "lab.aws_server"]
+    command = [str(INSTALL / "envs" / "ministack" / "bin" / "python"), "-m", "lab.aws.server"]
     environment = {**os.environ, **state.environment(), "PYTHONPATH": str(ROOT)}
     with (
         (folder / "aws.log").open("wb") as log,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.aws_client import aws
+from lab.aws.client import aws
 from lab.cloud.ssh_host import FOLDER, client_key
 from lab.state import ACCOUNT, REGION, USER_ID, State
 

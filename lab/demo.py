@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import lifecycle
-from lab.account import BUCKET, aws
+from lab.account import BUCKET
 from lab.airflow_ui import command
 from lab.progress import Reporter, StepError, end_group, tail
 from lab.state import CHECKOUT, State, read_object

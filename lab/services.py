@@ -79,7 +79,7 @@ def services(state: State) -> list[Service]:
         ),
         Service(
             "aws",
-            [str(environments / "ministack" / "bin" / "python"), "-m", "lab.aws_server"],
+            [str(environments / "ministack" / "bin" / "python"), "-m", "lab.aws.server"],
             ("aws",),
             health("aws"),
             ours,

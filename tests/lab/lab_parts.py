@@ -67,7 +67,7 @@ class Part:
 def start_aws(state: State) -> Part:
     python = state.install / "envs" / "ministack" / "bin" / "python"
     assert python.exists(), f"{python} is missing; run: .venv/bin/python -m lab setup"
-    return Part(state, [str(python), "-m", "lab.aws_server"], f"http://127.0.0.1:{state.port('aws')}/_lab/health")
+    return Part(state, [str(python), "-m", "lab.aws.server"], f"http://127.0.0.1:{state.port('aws')}/_lab/health")
 
 
 def start_cloud(state: State, stand_in: str) -> Part:

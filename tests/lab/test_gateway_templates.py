@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from lab.cloud.gateway_templates import Input, TemplateError, render, steps
+from lab.cloud.gateway.templates import Input, TemplateError, render, steps
 
 BODY = {"a": {"b-c": [1, {"d": None}]}, "rows": [{"x": 1, "y": ["z", True]}], "text": 'é"', "half": "\ud800"}
 PARAMETERS = {

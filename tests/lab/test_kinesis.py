@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from kinesis_api import read_shard, read_stream
 from lab_parts import client, running, start_aws, wait_until
 
-from lab.kinesis.journal import Journal
-from lab.kinesis.sequence import Sequence
+from lab.aws.kinesis.journal import Journal
+from lab.aws.kinesis.sequence import Sequence
 from lab.state import State
 
 SHARD = "shardId-000000000000"

@@ -72,7 +72,7 @@ def test_every_layer_is_looked_at():
         ("dags/pinterest_batch.py", "import pinterest_lake.cleaning"),
         ("spark/pinterest_lake/cleaning.py", "from include.settings import STREAMS"),
         ("lab/account.py", "from include.settings import Settings"),
-        ("lab/cloud/gateway.py", "def handler():\n    import pinterest.dag_defaults"),
+        ("lab/cloud/gateway/app.py", "def handler():\n    import pinterest.dag_defaults"),
     ],
 )
 def test_a_violation_is_found(tmp_path, file, line):

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.cloud.databricks_api import ApiError, Arguments, Routes, flag, invalid, missing, required
+from lab.cloud.databricks.api import ApiError, Arguments, Routes, flag, invalid, missing, required
 
 HEADERS = {"PYTHON": "# Databricks notebook source", "SQL": "-- Databricks notebook source"}
 EXTENSIONS = {".py": "PYTHON", ".sql": "SQL"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.cloud.msk_connect_resources import (
+from lab.cloud.msk_connect.resources import (
     Background,
     Resource,
     Resources,
@@ -19,7 +19,7 @@ from lab.cloud.msk_connect_resources import (
     read_object,
     shown,
 )
-from lab.cloud.msk_connect_worker import RETRY_SECONDS, NotReadyError, RefusedError, Worker, live_state
+from lab.cloud.msk_connect.worker import RETRY_SECONDS, NotReadyError, RefusedError, Worker, live_state
 
 REQUIRED_FIELDS = (
     "capacity",

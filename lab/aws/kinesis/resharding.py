@@ -6,7 +6,7 @@ import time
 from itertools import pairwise
 from typing import Any
 
-from lab.kinesis.sequence import Sequence
+from lab.aws.kinesis.sequence import Sequence
 
 type Shard = dict[str, Any]
 type Stream = dict[str, Any]

@@ -18,8 +18,8 @@ from aiohttp import ClientError as HttpError
 from aiohttp import ClientTimeout, web
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.cloud.gateway_integrations import Call, GatewayError, answer_headers, longest_wait, mapped, misconfigured
-from lab.cloud.gateway_templates import Input, TemplateError, render
+from lab.cloud.gateway.integrations import Call, GatewayError, answer_headers, longest_wait, mapped, misconfigured
+from lab.cloud.gateway.templates import Input, TemplateError, render
 
 ACTION = re.compile(r"arn:aws:apigateway:([a-z0-9-]+):kinesis:action/(\w+)")
 API_GATEWAY = "apigateway.amazonaws.com"

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from lab.kinesis import resharding
-from lab.kinesis.journal import Journal
-from lab.kinesis.records import (
+from lab.aws.kinesis import resharding
+from lab.aws.kinesis.journal import Journal
+from lab.aws.kinesis.records import (
     MOST_RECORDS_READ,
     Record,
     RefusedError,
@@ -23,9 +23,9 @@ from lab.kinesis.records import (
     page,
     start,
 )
-from lab.kinesis.resharding import ReshardingError, Shard, Stream
-from lab.kinesis.sequence import Sequence, after
-from lab.kinesis.store import Store
+from lab.aws.kinesis.resharding import ReshardingError, Shard, Stream
+from lab.aws.kinesis.sequence import Sequence, after
+from lab.aws.kinesis.store import Store
 
 type Request = dict[str, Any]
 type Answer = tuple[int, dict[str, str], Any]

@@ -10,8 +10,8 @@ from typing import Any
 from aiohttp import web
 from botocore.exceptions import BotoCoreError
 
-from lab.cloud.msk_connect_archives import Archive, ArchiveError, PluginPath, fetch
-from lab.cloud.msk_connect_resources import (
+from lab.cloud.msk_connect.archives import Archive, ArchiveError, PluginPath, fetch
+from lab.cloud.msk_connect.resources import (
     Background,
     Resource,
     Resources,
@@ -21,7 +21,7 @@ from lab.cloud.msk_connect_resources import (
     read_object,
     shown,
 )
-from lab.cloud.msk_connect_worker import RETRY_SECONDS, Worker
+from lab.cloud.msk_connect.worker import RETRY_SECONDS, Worker
 from lab.state import State
 
 PLUGIN_SECONDS = 180

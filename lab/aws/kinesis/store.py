@@ -6,10 +6,10 @@ import base64
 import time
 from typing import Any
 
-from lab.kinesis.journal import Journal
-from lab.kinesis.records import Placing, Record, RefusedError, decoded, number_of, stored
-from lab.kinesis.resharding import Stream
-from lab.kinesis.sequence import Sequence, after
+from lab.aws.kinesis.journal import Journal
+from lab.aws.kinesis.records import Placing, Record, RefusedError, decoded, number_of, stored
+from lab.aws.kinesis.resharding import Stream
+from lab.aws.kinesis.sequence import Sequence, after
 
 LARGEST_REQUEST = 5 * 2**20
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from lab.cloud.msk_connect_resources import Resource, Resources, arn_of, bad_request, now, read_object, shown
+from lab.cloud.msk_connect.resources import Resource, Resources, arn_of, bad_request, now, read_object, shown
 
 
 class WorkerConfigurations:

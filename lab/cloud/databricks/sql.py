@@ -6,8 +6,8 @@ import re
 import uuid
 from typing import Any
 
-from lab.cloud.databricks_api import ApiError, Arguments, Routes, invalid, missing, number, required
-from lab.cloud.databricks_worker import Worker, WorkerGone
+from lab.cloud.databricks.api import ApiError, Arguments, Routes, invalid, missing, number, required
+from lab.cloud.databricks.worker import Worker, WorkerGone
 
 WAREHOUSE = {"id": "lab", "name": "lab", "state": "RUNNING", "cluster_size": "2X-Small", "num_clusters": 1}
 STATES = {"SUCCESS": "SUCCEEDED"}

@@ -1,4 +1,4 @@
-"""ministack, as the lab's AWS: ``python -m lab.aws_server`` in ministack's own environment.
+"""ministack, as the lab's AWS: ``python -m lab.aws.server`` in ministack's own environment.
 
 Covers what ministack 1.5.33 covers (S3, IAM, STS, EC2 metadata, Parameter Store, MSK, API Gateway's control plane,
 Kinesis and more). What is added here:
@@ -7,7 +7,7 @@ Kinesis and more). What is added here:
   (ministack's own reset would wipe the lab without asking for a key).
 - State on disk lags a change by less than a second, or ten times what writing it takes, where that is longer.
   (ministack by itself saves on a clean stop only; objects of S3 it writes through.) Buckets do not lag at all, nor
-  does Kinesis, see ``lab.kinesis``. Files are readable by their owner alone.
+  does Kinesis, see ``lab.aws.kinesis``. Files are readable by their owner alone.
 - Kinesis keeps every record that it acknowledged, for as long as its stream says, and reads it fast.
 - ``state/ministack/apigateway.revision`` grows by a byte with every change of API Gateway, before the caller has its
   answer: the gateway stand-in knows by its size when to read the control plane again.
@@ -31,7 +31,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lab.kinesis import Journal, Kinesis
+from lab.aws.kinesis import Journal, Kinesis
 from lab.state import ACCOUNT, REGION, State, write_private
 
 MINISTACK = "1.5.33"

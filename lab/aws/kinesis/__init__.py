@@ -18,7 +18,7 @@ ListShards lists all shards, whatever its filter; Lambda, Firehose and DynamoDB 
 
 from __future__ import annotations
 
-from lab.kinesis.journal import Journal
-from lab.kinesis.service import Kinesis
+from lab.aws.kinesis.journal import Journal
+from lab.aws.kinesis.service import Kinesis
 
 __all__ = ["Journal", "Kinesis"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from lab.cloud.databricks_runs import Run, RunStore, TaskRun, now
+from lab.cloud.databricks.runs import Run, RunStore, TaskRun, now
 
 LOG_TAIL = 64 * 1024
 COLOURS = {"SUCCESS": "#1a7f37", "FAILED": "#cf222e", "TIMEDOUT": "#cf222e", "UPSTREAM_FAILED": "#9a6700"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastjsonschema
 
-from lab.cloud.gateway_integrations import Call, GatewayError
+from lab.cloud.gateway.integrations import Call, GatewayError
 
 BODY_REFUSAL = '{"message":$context.error.messageString}'
 

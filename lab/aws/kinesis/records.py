@@ -11,8 +11,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
-from lab.kinesis.resharding import Shard, Stream, hash_range, open_shards
-from lab.kinesis.sequence import FIRST, Sequence, after, arrival, padded
+from lab.aws.kinesis.resharding import Shard, Stream, hash_range, open_shards
+from lab.aws.kinesis.sequence import FIRST, Sequence, after, arrival, padded
 
 type Record = dict[str, Any]
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable
 from typing import Any
 
-from lab.cloud.databricks_runs import Run, RunStore, TaskRun, now
-from lab.cloud.databricks_worker import POLL_SECONDS, Worker, WorkerGone
+from lab.cloud.databricks.runs import Run, RunStore, TaskRun, now
+from lab.cloud.databricks.worker import POLL_SECONDS, Worker, WorkerGone
 
 log = logging.getLogger("lab.cloud.databricks")
 

@@ -1,18 +1,4 @@
-"""MSK Connect's API (boto3 ``kafkaconnect``) in front of the lab's Kafka Connect worker.
-
-Covered: custom plugins, worker configurations and connectors: create, describe, list with prefix and pages, delete;
-UpdateConnector with its version check; tags; AWS's error codes. A custom plugin's archive is fetched from S3 and
-unpacked into the worker's plugin path; the worker is restarted, and the plugin is ACTIVE when the worker lists its
-connectors. A connector's configuration goes to the worker unchanged. A connector is RUNNING when the worker says so of
-it and of a task of it; FAILED with the task's trace; UPDATING while the worker is away. An update that the worker
-refuses is rolled back. State is kept in ``state/cloud/msk_connect``, and what was under way goes on after a restart.
-
-Known differences: all connectors share one worker, so that of two plugins with the same connector class the one made
-last serves both, and a new plugin restarts all connectors; capacity, network, IAM, encryption, the cluster, log
-delivery and worker configurations are kept and shown, not applied (the lab's worker reads the lab's broker without a
-login, and is configured by ``lab/kafka.py``); creation takes seconds; an archive that is not there makes a plugin
-CREATE_FAILED; connector operations cannot be listed.
-"""
+"""The MSK Connect stand-in's server: its operations by path, and its answers to errors."""
 
 from __future__ import annotations
 
@@ -22,18 +8,18 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from lab.cloud import msk_connect_worker
-from lab.cloud.msk_connect_configurations import WorkerConfigurations
-from lab.cloud.msk_connect_connectors import Connectors
-from lab.cloud.msk_connect_plugins import CustomPlugins
-from lab.cloud.msk_connect_resources import AwsError, Background, Resources, arn_of, not_found, read_object
-from lab.cloud.msk_connect_worker import Worker
+from lab.cloud.msk_connect import worker as connect_worker
+from lab.cloud.msk_connect.configurations import WorkerConfigurations
+from lab.cloud.msk_connect.connectors import Connectors
+from lab.cloud.msk_connect.plugins import CustomPlugins
+from lab.cloud.msk_connect.resources import AwsError, Background, Resources, arn_of, not_found, read_object
+from lab.cloud.msk_connect.worker import Worker
 from lab.cloud.serving import serve
 from lab.state import State
 
 
 async def start(state: State) -> list[Any]:
-    return [await serve(state, "msk_connect", application(state, msk_connect_worker.restart))]
+    return [await serve(state, "msk_connect", application(state, connect_worker.restart))]
 
 
 def application(state: State, restart_worker: Callable[[State], None]) -> web.Application:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from lab.cloud.databricks_api import Arguments, Routes, flag, invalid, missing, number, required
-from lab.cloud.databricks_runner import Runner, as_text
-from lab.cloud.databricks_runs import Run, RunStore, TaskRun, now
+from lab.cloud.databricks.api import Arguments, Routes, flag, invalid, missing, number, required
+from lab.cloud.databricks.runner import Runner, as_text
+from lab.cloud.databricks.runs import Run, RunStore, TaskRun, now
 
 LOOKS_BEFORE_END = 2
 HELD_MS = 5000

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.cloud.gateway_validation import BODY_REFUSAL, Validation, compiled
+from lab.cloud.gateway.validation import BODY_REFUSAL, Validation, compiled
 
 CAUGHT_PATH = re.compile(r"\{([\w.-]+)(\+?)\}")
 

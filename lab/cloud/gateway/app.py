@@ -1,17 +1,4 @@
-"""API Gateway's data plane for REST APIs: ``/_aws/execute-api/{api id}/{stage}/{path}``.
-
-APIs are made, changed and deployed at ministack with the service's own calls; this module serves what is deployed.
-
-Covered: resources with ``{name}`` and ``{name+}``; ANY; HTTP_PROXY with mapped path parameters and headers, raw path,
-query and headers kept both ways; MOCK; Kinesis (``gateway_aws``); stage variables in a URI; request validators with
-models, and the gateway response to a body they refuse; API keys of usage plans; throttling (token buckets) by usage
-plan and by stage; 29 s and 10 MB limits; API Gateway's own answers: 400, 403 ``Missing Authentication Token`` (no such
-method), 403 ``Forbidden`` (no such stage, no or wrong key), 413, 415, 429, 500, 504.
-
-Known differences: a deployment is taken when its first call comes, and again after a restart of this process; quotas,
-method throttles, authorizers, caching, other gateway responses and X-Forwarded headers are left out; what a model
-refuses is said in the validator's own words.
-"""
+"""The gateway stand-in's server: it finds a call's stage and method, admits it, and hands it to its integration."""
 
 from __future__ import annotations
 
@@ -24,10 +11,10 @@ from typing import Any
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.aws_client import aws
-from lab.cloud.gateway_api import ControlPlane, Method, Stage
-from lab.cloud.gateway_aws import KinesisIntegration, Roles
-from lab.cloud.gateway_integrations import INTEGRATIONS, Call, GatewayError, misconfigured
+from lab.aws.client import aws
+from lab.cloud.gateway.aws_integrations import KinesisIntegration, Roles
+from lab.cloud.gateway.control_plane import ControlPlane, Method, Stage
+from lab.cloud.gateway.integrations import INTEGRATIONS, Call, GatewayError, misconfigured
 from lab.cloud.serving import serve
 from lab.state import State
 
