@@ -75,17 +75,3 @@ def unprocessable(message: str) -> ApiError:
 
 def topic_not_found() -> ApiError:
     return ApiError(404, 40401, "Topic not found.")
-
-
-def instance_not_found() -> ApiError:
-    return ApiError(404, 40403, "Consumer instance not found.")
-
-
-def format_mismatch() -> ApiError:
-    message = "The requested embedded data format does not match the deserializer for this consumer instance"
-    return ApiError(406, 40601, message)
-
-
-def not_subscribed() -> ApiError:
-    message = "Illegal state: Consumer is not subscribed to any topics or assigned any partitions"
-    return ApiError(409, 40903, message)

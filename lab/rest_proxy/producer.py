@@ -19,7 +19,7 @@ from .records import Record
 POLL_SECONDS = 0.2
 FLUSH_SECONDS = 20
 
-Outcome = KafkaError | tuple[int, int]
+Outcome = KafkaError | tuple[int | None, int | None]  # a record's error, or its partition and offset
 
 log = logging.getLogger(__name__)
 

@@ -44,7 +44,6 @@ class Configuration:
     host: str
     port: int
     producer: dict[str, str]
-    consumer: dict[str, str]
     admin: dict[str, str]
 
     @classmethod
@@ -57,7 +56,6 @@ class Configuration:
             host,
             port,
             producer=PRODUCER | kafka(given, "producer."),
-            consumer=kafka(given, "consumer."),
             admin=kafka(given, "admin."),
         )
 

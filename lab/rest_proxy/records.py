@@ -64,7 +64,8 @@ def refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
 
 
-scan_value = json.JSONDecoder(parse_constant=refuse_constant).scan_once
+_decoder = json.JSONDecoder(parse_constant=refuse_constant)
+scan_value: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]  # not in typeshed
 
 
 class Reader:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import requests
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
-from kafka_parts import SECONDS, new_topic, produce, supervised
+from kafka_parts import SECONDS, new_topic, supervised
 from lab_parts import wait_until
 
 from include.posting.kafka_sender import RecordSender
@@ -247,6 +247,7 @@ def test_refusals_have_confluents_shape(proxy, state):
     assert error(proxy.send(topic, b'{"records":[{"value":1}]}', "application/json")) == (415, 415)
     assert error(proxy.send(topic, b" " * (65 * 2**20))) == (413, 413)
     assert error(requests.get(f"{proxy.url}/nothing", timeout=5)) == (404, 404)
+    assert error(requests.post(f"{proxy.url}/consumers/group", json={}, timeout=5)) == (404, 404)
 
 
 def test_topics_are_listed_and_described(proxy, state):
@@ -260,127 +261,6 @@ def test_topics_are_listed_and_described(proxy, state):
     replica = {"broker": 1, "leader": True, "in_sync": True}
     assert described["partitions"] == [{"partition": n, "leader": 1, "replicas": [replica]} for n in range(2)]
     assert error(requests.get(f"{proxy.url}/topics/no-such-topic", timeout=10)) == (404, 40401)
-
-
-class RestConsumer:
-    """A consumer instance as the seeds use it."""
-
-    def __init__(self, proxy: Proxy, group: str, **settings: str) -> None:
-        self.create_url = f"{proxy.url}/consumers/{group}"
-        self.settings = {"name": "reader", "format": "json", "auto.offset.reset": "earliest"} | settings
-        self.created = self.create()
-        self.url = self.created.json().get("base_uri", "")
-
-    def create(self) -> requests.Response:
-        return requests.post(self.create_url, json=self.settings, headers={"Content-Type": V2}, timeout=10)
-
-    def subscribe(self, **subscription: object) -> requests.Response:
-        return requests.post(f"{self.url}/subscription", json=subscription, headers={"Content-Type": V2}, timeout=10)
-
-    def read(self, accept: str = JSON, **query: str) -> requests.Response:
-        return requests.get(f"{self.url}/records", headers={"Accept": accept}, params=query, timeout=90)
-
-    def read_all(self, count: int) -> list[dict]:
-        found: list[dict] = []
-        wait_until(lambda: found.extend(self.read().json()) or len(found) >= count, f"{count} records", SECONDS)
-        return found
-
-    def delete(self) -> requests.Response:
-        return requests.delete(self.url, timeout=30)
-
-
-@pytest.fixture
-def consumer(proxy):
-    made = []
-
-    def create(group: str | None = None, **settings: str) -> RestConsumer:
-        made.append(RestConsumer(proxy, group or f"group-{uuid.uuid4().hex}", **settings))
-        return made[-1]
-
-    yield create
-    for consumer in made:
-        if consumer.url:
-            consumer.delete()
-
-
-def test_a_consumer_reads_what_is_there_and_the_next_of_its_group_goes_on(proxy, state, consumer):
-    topic, group = new_topic(state, partitions=2), f"group-{uuid.uuid4().hex}"
-    proxy.post(topic, *({"key": n, "value": {"n": n, "text": "é😀"}} for n in range(100)))
-    reader = consumer(group)
-    assert reader.created.json() == {"instance_id": "reader", "base_uri": f"{reader.create_url}/instances/reader"}
-    assert reader.subscribe(topics=[topic]).status_code == 204
-    assert requests.get(f"{reader.url}/subscription", timeout=5).json() == {"topics": [topic]}
-    found = reader.read_all(100)
-    assert sorted(record["key"] for record in found) == list(range(100))
-    assert all(record["value"] == {"n": record["key"], "text": "é😀"} for record in found)
-    assert {record["topic"] for record in found} == {topic}
-    assert len({(record["partition"], record["offset"]) for record in found}) == 100
-    assert reader.delete().status_code == 204
-    assert error(reader.delete()) == (404, 40403)
-    proxy.post(topic, {"key": "later", "value": None})
-    reader = consumer(group)
-    reader.subscribe(topics=[topic])
-    assert [record["key"] for record in reader.read_all(1)] == ["later"]
-
-
-def test_commits_are_made_when_asked_for(proxy, state, consumer):
-    topic, group = new_topic(state), f"group-{uuid.uuid4().hex}"
-    proxy.post(topic, *({"value": n} for n in range(10)))
-    reader = consumer(group, **{"auto.commit.enable": "false"})
-    reader.subscribe(topics=[topic])
-    reader.read_all(10)
-    offsets = {"offsets": [{"topic": topic, "partition": 0, "offset": 3}]}
-    assert requests.post(f"{reader.url}/offsets", json=offsets, timeout=30).status_code == 200
-    reader.delete()
-    reader = consumer(group, **{"auto.commit.enable": "false"})
-    reader.subscribe(topics=[topic])
-    assert [record["value"] for record in reader.read_all(6)] == [4, 5, 6, 7, 8, 9]
-    assert requests.post(f"{reader.url}/offsets", timeout=30).status_code == 200
-    reader.delete()
-    reader = consumer(group)
-    reader.subscribe(topics=[topic])
-    proxy.post(topic, {"value": "new"})
-    assert [record["value"] for record in reader.read_all(1)] == ["new"]
-
-
-def test_a_response_ends_at_max_bytes(proxy, state, consumer):
-    topic = new_topic(state)
-    proxy.post(topic, *({"value": "x" * 1000} for _ in range(10)))
-    reader = consumer()
-    reader.subscribe(topics=[topic])
-    answers: list[list] = []
-    wait_until(lambda: answers.append(reader.read(max_bytes="2500").json()) or answers[-1], "records", SECONDS)
-    assert len(answers[-1]) == 3
-    assert len(reader.read_all(7)) == 7
-
-
-def test_binary_records_are_read_as_base64_and_poison_is_named(proxy, state, consumer):
-    topic = new_topic(state)
-    produce(state, topic, [b'"fine"', b"not json \xff"])
-    reader = consumer(name="binary", format="binary")
-    reader.subscribe(topics=[topic])
-    answers: list[dict] = []
-    wait_until(lambda: answers.extend(reader.read(BINARY).json()) or len(answers) == 2, "both records", SECONDS)
-    assert base64.b64decode(answers[1]["value"]) == b"not json \xff"
-    reader = consumer()
-    reader.subscribe(topics=[topic])
-    assert [record["value"] for record in reader.read_all(1)] == ["fine"]
-    answer = reader.read()
-    assert error(answer) == (500, 50002)
-    assert f"{topic} partition 0 offset 1" in answer.json()["message"]
-
-
-def test_consumers_are_refused_in_confluents_way(proxy, state, consumer):
-    reader = consumer()
-    assert error(reader.create()) == (409, 40902)
-    assert error(reader.read()) == (409, 40903)
-    assert error(reader.subscribe(topics="no list")) == (422, 422)
-    assert error(requests.get(f"{reader.url}-other/records", timeout=5)) == (404, 40403)
-    assert error(consumer(format="avro").created) == (422, 42204)
-    assert error(consumer(**{"auto.offset.reset": "sometimes"}).created) == (422, 42204)
-    assert error(consumer(group_name="x").created) == (422, 422)
-    reader.subscribe(topics=[new_topic(state)])
-    assert error(reader.read(BINARY)) == (406, 40601)
 
 
 def test_a_broker_that_hangs_makes_retriable_errors_of_each_record(home, state, supervisor, bootstrap_servers):
@@ -426,12 +306,8 @@ def test_properties_reach_the_kafka_clients_they_are_for(tmp_path):
     assert (configuration.host, configuration.port) == ("10.0.0.1", 8083)
     assert configuration.producer["message.max.bytes"] == "5"
     assert configuration.producer["acks"] == "all"
-    assert configuration.consumer == {
-        "bootstrap.servers": "a:1",
-        "security.protocol": "PLAINTEXT",
-        "fetch.min.bytes": "7",
-    }
-    assert "message.max.bytes" not in configuration.admin
+    assert "fetch.min.bytes" not in configuration.producer
+    assert configuration.admin == {"bootstrap.servers": "a:1", "security.protocol": "PLAINTEXT"}
 
 
 @pytest.mark.parametrize(
