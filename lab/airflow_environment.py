@@ -17,7 +17,7 @@ from typing import Any
 
 from lab.account import CLUSTER
 from lab.cloud.ssh_host import LOGIN, host_key
-from lab.database import READER, READER_SECRET, SCHEMA
+from lab.source.database import READER, READER_SECRET, SCHEMA
 from lab.state import CHECKOUT, REGION, USER_ID, State, write_private
 
 HOST = "127.0.0.1"
@@ -47,6 +47,16 @@ def write(state: State) -> Path:
     path = state.path("airflow.env")
     write_private(path, "".join(lines))
     return path
+
+
+def command(*arguments: str) -> list[str]:
+    """The Airflow command line, which reads ``env_file``."""
+    return [str(CHECKOUT / "bin" / "airflow"), *arguments]
+
+
+def env_file(state: State) -> dict[str, str]:
+    """What tells ``bin/airflow`` to read this lab's file."""
+    return {"ENV_FILE": str(state.path("airflow.env"))}
 
 
 def environment(state: State) -> dict[str, str]:

@@ -1,17 +1,16 @@
-"""Airflow wired to the lab: its database, and its four processes for as long as the UI is wanted."""
+"""The Airflow UI on the lab: Airflow's four processes, for as long as the UI is wanted."""
 
 from __future__ import annotations
 
 import functools
 import time
-from importlib.metadata import version
 
 import requests
 
 from lab import airflow_environment, processes
 from lab.progress import Reporter, Step, StepError, Work, run_steps
 from lab.readiness import get_json
-from lab.state import CHECKOUT, State, choose_ports
+from lab.state import State, choose_ports
 from lab.supervision import Program, Supervisor
 
 DAG = "pinterest_pipeline"  # the one that only runs when it is asked to: a run triggered in the UI must start
@@ -29,29 +28,12 @@ HEALTH_KEYS = {
 }
 
 
-def command(*arguments: str) -> list[str]:
-    return [str(CHECKOUT / "bin" / "airflow"), *arguments]
-
-
 def programs(state: State) -> list[Program]:
-    environment = {
-        "ENV_FILE": str(state.path("airflow.env")),
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-    }
-    return [Program(name, command(*arguments), environment, 20) for name, arguments in COMPONENTS.items()]
-
-
-def prepare(state: State, work: Work) -> None:
-    """Write ``airflow.env``; make Airflow's database, or bring it to this version of Airflow."""
-    airflow_environment.write(state)
-    home = state.path("airflow")
-    home.mkdir(exist_ok=True)
-    mark = home / "database-version"
-    if mark.exists() and mark.read_text() == version("apache-airflow"):
-        return
-    work.note = "making Airflow's database"
-    work.command(*command("db", "migrate"), environment={"ENV_FILE": str(state.path("airflow.env"))})
-    mark.write_text(version("apache-airflow"))
+    environment = {**airflow_environment.env_file(state), "AIRFLOW__CORE__EXECUTOR": "LocalExecutor"}
+    return [
+        Program(name, airflow_environment.command(*arguments), environment, seconds_to_stop=20)
+        for name, arguments in COMPONENTS.items()
+    ]
 
 
 def serve(state: State, reporter: Reporter) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from lab import account, airflow_ui, processes
+from lab import account, airflow_database, airflow_ui, processes
 from lab.progress import Reporter, Step, StepError, Work, run_steps
 from lab.services import Service, services
 from lab.setup import steps
@@ -53,7 +53,7 @@ def start_steps(state: State, supervisor: Supervisor, table: list[Service]) -> l
     return [
         *start,
         Step("account", lambda _: account.prepare(state), after=("aws", "cloud")),
-        Step("airflow", functools.partial(airflow_ui.prepare, state), after=("account",)),
+        Step("airflow", functools.partial(airflow_database.migrate, state), after=("account",)),
     ]
 
 

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lab import database, kafka
+from lab import kafka
 from lab.progress import Work
 from lab.readiness import Answers, health, listens
+from lab.source import database
 from lab.state import CHECKOUT, REGION, State
 
 

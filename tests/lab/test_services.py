@@ -14,9 +14,10 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from lab import database, lifecycle, processes, status
+from lab import lifecycle, processes, status
 from lab.progress import Reporter, StepError
 from lab.services import Service, services
+from lab.source import database
 from lab.state import State
 from lab.supervision import Supervisor
 

@@ -8,9 +8,8 @@ import time
 import pymysql
 import pytest
 
-from lab import database
 from lab.progress import Work
-from lab.source import loader
+from lab.source import database, loader
 from lab.source.generator import source_rows
 
 

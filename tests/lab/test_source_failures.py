@@ -7,7 +7,7 @@ from kafka_parts import SECONDS, kill, supervised
 from lab_parts import wait_until
 
 from include.posting.source_tables import SourceError, SourceTables, source_engine
-from lab import database
+from lab.source import database
 from lab.source.generator import source_rows
 from lab.state import State
 
