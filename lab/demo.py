@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from lab import lifecycle
+from lab import airflow_environment, lifecycle
 from lab.account import BUCKET
-from lab.airflow_ui import command
+from lab.aws.client import aws
 from lab.progress import Reporter, StepError, end_group, tail
 from lab.state import CHECKOUT, State, read_object
-from lab.status import layout
 
 DAG = "pinterest_pipeline"
 REPORTS = f"reports/{DAG}/"
@@ -23,7 +23,11 @@ TASK_STARTS = re.compile(r"\[DAG TEST\] starting task_id=(\S+)")
 TASK_FAILS = "Task failed with exception"
 EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Failed\w*): ")
 SILENCE = 15
-SUMS = ("records_in", "extra", "records_out", "duplicates", "quarantined", "refused", "unmatched")
+TRY_NEXT = f"""
+Try next:
+  bin/query 'select * from popular_category_by_year'                  # SQL on the lake
+  bin/aws s3 ls s3://{BUCKET} --recursive --human-readable  # what is in the bucket
+  make ui                                                             # this DAG in Airflow's UI, on this lab"""
 
 
 def run(state: State, reporter: Reporter) -> int:
@@ -40,13 +44,15 @@ def run(state: State, reporter: Reporter) -> int:
             f"Read {state.log('demo')}; then run `make demo` again: what is done is kept, posting goes on.",
         )
     ledger = fetch_report(state, max(new))
-    verdict = ledger["verdict"]["status"]
-    print(ledger_table(ledger))
     report = TARGET.relative_to(CHECKOUT)
-    print(f"\nverdict  {verdict}\nreport   {report / 'index.html'}\nledger   {report / 'ledger.json'}")
+    print(ledger_table())
+    print(f"report:  {report / 'index.html'}\nledger:  {report / 'ledger.json'}")
     if exit_code:
         print(f"\nThe run failed; its log: {state.log('demo')}\n{told(failures)}")
-    return 0 if exit_code == 0 and verdict == "reconciled" else 1
+    if exit_code or ledger["verdict"]["status"] != "reconciled":
+        return 1
+    print(TRY_NEXT)
+    return 0
 
 
 def run_dag(state: State, reporter: Reporter) -> tuple[int, dict[str, str]]:
@@ -57,11 +63,11 @@ def run_dag(state: State, reporter: Reporter) -> tuple[int, dict[str, str]]:
     log = state.log("demo")
     with log.open("w") as file:
         process = subprocess.Popen(
-            command("dags", "test", DAG),
+            airflow_environment.command("dags", "test", DAG),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "ENV_FILE": str(state.path("airflow.env"))},
+            env={**os.environ, **airflow_environment.env_file(state)},
             start_new_session=True,
         )
     try:
@@ -116,23 +122,12 @@ def fetch_report(state: State, run_id: str) -> dict[str, Any]:
     return read_object(TARGET / "ledger.json")
 
 
-def ledger_table(ledger: dict[str, Any]) -> str:
-    """A line for each path, stream and hop; columns of nothing but zeros are left out."""
-    verdicts = {place(finding): finding for finding in ledger["verdict"]["findings"]}
-    entries = {place(entry): entry for entry in ledger["entries"]}
-    always = ("records_in", "records_out")
-    shown = [name for name in SUMS if name in always or any(entry[name] != 0 for entry in entries.values())]
-    rows = [("path", "stream", "hop", *(name.removeprefix("records_") for name in shown), "verdict")]
-    for where, finding in verdicts.items():
-        entry = entries.get(where, {})
-        counts = (count_text(entry.get(name)) for name in shown)
-        rows.append((*where, *counts, f"{finding['status']} {finding['explanation']}".rstrip()))
-    return layout(rows)
-
-
-def place(counted: dict[str, Any]) -> tuple[str, str, str]:
-    return counted["path"], counted["stream"], counted["hop"]
-
-
-def count_text(count: int | None) -> str:
-    return "?" if count is None else f"{count:,}"
+def ledger_table() -> str:
+    """The fetched ledger as text, by the program that prints it in the run's log too."""
+    command = [sys.executable, "-m", "include.ledger.table", str(TARGET / "ledger.json")]
+    printed = subprocess.run(
+        command, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True
+    )
+    if printed.returncode:
+        raise StepError(f"{TARGET / 'ledger.json'} is not a ledger\n{printed.stderr.strip()}")
+    return printed.stdout
