@@ -34,16 +34,18 @@ def of_lab(state: State) -> list[psutil.Process]:
 
 def environment_of(process: psutil.Process) -> dict[str, str]:
     try:
-        return process.environ()
+        environment: dict[str, str] = process.environ()
     except (psutil.Error, OSError):
         return {}
+    return environment
 
 
 def children(pid: int) -> list[psutil.Process]:
     try:
-        return psutil.Process(pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     except psutil.Error:
         return []
+    return found
 
 
 def end(processes: Iterable[psutil.Process], seconds: float = 10) -> None:
@@ -100,6 +102,6 @@ def memory(pid: int) -> int:
 def started(pid: int) -> float | None:
     """When a process was started, or None if there is no such process."""
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.Error:
         return None

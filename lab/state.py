@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -126,13 +127,14 @@ class State:
         return {"LAB_STATE": str(self.root), "LAB_INSTALL": str(self.install)}
 
 
-def read_object(path: Path) -> dict:
+def read_object(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}); `make lab-reset` makes a new lab") from error
+    return content
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,1 +1,1 @@
-"""The lab's AWS account: ministack and what is added to it (``server``, ``kinesis``), and its boto3 clients (``client``)."""
+"""The lab's AWS account: ministack with our additions (``server``, ``kinesis``), and its boto3 clients (``client``)."""

@@ -207,7 +207,8 @@ async def run(state: State) -> None:
     from ministack.services import kinesis as kinesis_module
 
     def services() -> dict[str, Callable[[], Any]]:
-        return ministack._build_persistence_save_dict()
+        by_service: dict[str, Callable[[], Any]] = ministack._build_persistence_save_dict()
+        return by_service
 
     keeper = StateKeeper(services, persistence)
     kinesis = Kinesis(kinesis_module, Journal(state.path("ministack", KINESIS)), lambda: keeper.save_service(KINESIS))

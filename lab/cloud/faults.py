@@ -131,14 +131,14 @@ async def _misbehave(fault: Fault, request: web.Request, handler: Handler) -> we
         _reset_connection(request)
         return web.Response()
     if fault.status is not None:
-        return _answer(fault)
+        return _answer(fault, fault.status)
     return true_answer or await handler(request)
 
 
-def _answer(fault: Fault) -> web.Response:
+def _answer(fault: Fault, status: int) -> web.Response:
     if isinstance(fault.body, str):
-        return web.Response(status=fault.status, text=fault.body, headers=fault.headers)
-    return web.json_response(fault.body, status=fault.status, headers=fault.headers)
+        return web.Response(status=status, text=fault.body, headers=fault.headers)
+    return web.json_response(fault.body, status=status, headers=fault.headers)
 
 
 def _reset_connection(request: web.Request) -> None:

@@ -114,8 +114,9 @@ class Machine:
         feeding = asyncio.create_task(feed(session, process))
         leaving = asyncio.create_task(session.wait_closed())
         output = asyncio.gather(copy(process.stdout, session.stdout), copy(process.stderr, session.stderr))
+        ended: set[asyncio.Future[Any]] = {output, leaving}
         try:
-            await asyncio.wait({output, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
             if leaving.done() and session.term_type:
                 signal_group(process, signal.SIGHUP)
             await output

@@ -157,8 +157,9 @@ def fetch_with_ivy(state: State, sets: dict[str, list[Jar]], target: Path, work:
         write_xml(build / f"{name}-settings.xml", ivy_settings(build / "cache" / name))
         write_xml(build / f"{name}.xml", ivy_module(name, sets[name]))
         work.command(
-            *(state.install / "java" / "bin" / "java", "-Xmx256m", *options, "-cp", class_path, "org.apache.ivy.Main"),
-            *("-settings", build / f"{name}-settings.xml", "-ivy", build / f"{name}.xml"),
+            str(state.install / "java" / "bin" / "java"),
+            *("-Xmx256m", *options, "-cp", class_path, "org.apache.ivy.Main"),
+            *("-settings", str(build / f"{name}-settings.xml"), "-ivy", str(build / f"{name}.xml")),
             *("-types", "jar", "bundle", "maven-plugin", "orbit", "-confs", "runtime"),
             *("-retrieve", f"{target}/{name}/[artifact]-[revision].[ext]", "-warn"),
         )

@@ -80,11 +80,11 @@ def stored(number: str, key: str, data: bytes) -> Record:
 
 
 def number_of(record: Record) -> str:
-    return record["SequenceNumber"]
+    return str(record["SequenceNumber"])
 
 
 def arrival_of(record: Record) -> float:
-    return record["ApproximateArrivalTimestamp"]
+    return float(record["ApproximateArrivalTimestamp"])
 
 
 @dataclass(frozen=True)

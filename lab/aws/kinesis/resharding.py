@@ -74,7 +74,7 @@ def hash_range(shard: Shard) -> tuple[int, int]:
 
 
 def open_shard(stream: Stream, shard_id: str) -> Shard:
-    shard = stream["shards"].get(shard_id)
+    shard: Shard | None = stream["shards"].get(shard_id)
     if shard is None:
         raise LookupError(f"Shard {shard_id} not found")
     if is_closed(shard):

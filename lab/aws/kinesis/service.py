@@ -8,7 +8,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 from lab.aws.kinesis import resharding
@@ -39,7 +38,7 @@ WITHOUT_A_TRACE = ("Describe", "Get", "List", "PutRecord")
 class Kinesis:
     """``service`` is ministack's module. ``save`` writes its state, without records, before a change is answered."""
 
-    def __init__(self, service: ModuleType, journal: Journal, save: Callable[[], None]) -> None:
+    def __init__(self, service: Any, journal: Journal, save: Callable[[], None]) -> None:
         self.service = service
         self.save = save
         self.sequence = Sequence()
@@ -77,21 +76,30 @@ class Kinesis:
             try:
                 content = call(request)
             except RefusedError as error:
-                return self.service.error_response_json(error.error_type, str(error), 400)
+                return self.error(error.error_type, str(error), 400)
             except LookupError as error:
-                return self.service.error_response_json("ResourceNotFoundException", str(error.args[0]), 400)
+                return self.error("ResourceNotFoundException", str(error.args[0]), 400)
             except ReshardingError as error:
-                return self.service.error_response_json("InvalidArgumentException", str(error), 400)
+                return self.error("InvalidArgumentException", str(error), 400)
             except OSError as error:
-                return self.service.error_response_json("InternalFailureException", f"not stored: {error}", 500)
-            return content if isinstance(content, tuple) else self.service.json_response(content)
+                return self.error("InternalFailureException", f"not stored: {error}", 500)
+            if isinstance(content, tuple):
+                return content
+            as_json: Answer = self.service.json_response(content)
+            return as_json
 
         return answer
 
-    async def handle_request(self, method: str, path: str, headers: dict, body: bytes, query: dict) -> Answer:
+    def error(self, error_type: str, message: str, status: int) -> Answer:
+        answer: Answer = self.service.error_response_json(error_type, message, status)
+        return answer
+
+    async def handle_request(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Answer:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         if operation == "UpdateStreamMode":
-            answer = self.answering(self.update_stream_mode)(json.loads(body))
+            answer: Answer = self.answering(self.update_stream_mode)(json.loads(body))
         else:
             answer = await self.original["handle_request"](method, path, headers, body, query)
         if not operation.startswith(WITHOUT_A_TRACE):
@@ -135,7 +143,7 @@ class Kinesis:
             raise constraint("streamName", f"{name!r} does not match {STREAM_NAME.pattern}")
         if request.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND":
             request = {**request, "ShardCount": ON_DEMAND_SHARDS}
-        answer = self.original["_create_stream"](request)
+        answer: Answer = self.original["_create_stream"](request)
         if answer[0] == 200:
             stream = self.service._streams[name]
             stream["tags"] = dict(request.get("Tags", {}))
@@ -144,7 +152,7 @@ class Kinesis:
 
     def delete_stream(self, request: Request) -> Answer:
         _, stream = self.service._resolve_stream(request)
-        answer = self.original["_delete_stream"](request)
+        answer: Answer = self.original["_delete_stream"](request)
         if stream:
             self.store.journal.forget(stream["StreamARN"])
         return answer
@@ -158,7 +166,7 @@ class Kinesis:
         return {"StreamDescriptionSummary": {**described, **counts}}
 
     def describe_shard(self, shard_id: str, shard: Shard) -> dict[str, Any]:
-        described = self.original["_shard_out"](shard_id, shard)
+        described: dict[str, Any] = self.original["_shard_out"](shard_id, shard)
         if resharding.is_closed(shard):
             described["SequenceNumberRange"]["EndingSequenceNumber"] = shard["ending_sequence_number"]
         return described
@@ -187,9 +195,10 @@ class Kinesis:
         return {**names, "CurrentShardCount": count, "TargetShardCount": wanted}
 
     def stream(self, request: Request) -> Stream:
-        name, stream = self.service._resolve_stream(request)
-        if stream is None:
+        name, found = self.service._resolve_stream(request)
+        if found is None:
             raise LookupError(f"Stream {name} under account {self.service.get_account_id()} not found.")
+        stream: Stream = found
         return stream
 
     # --- records -----------------------------------------------------------------------------------------------------
@@ -235,7 +244,8 @@ class Kinesis:
     def shard(self, stream: Stream, shard_id: str) -> Shard:
         if shard_id not in stream["shards"]:
             raise LookupError(f"Shard {shard_id} in stream {stream['StreamName']} does not exist")
-        return stream["shards"][shard_id]
+        shard: Shard = stream["shards"][shard_id]
+        return shard
 
     def as_read(self, stream: Stream, records: list[Record]) -> Iterator[dict[str, Any]]:
         kind = encryption(stream)

@@ -5,16 +5,16 @@ Covered (arguments in the query or in a JSON body, ``Authorization: Bearer`` wit
   cancel-all, repair, delete (``jobs``). Notebook tasks with ``depends_on`` and ``run_if``, in parallel.
 - Workspace 2.0: mkdirs, import, export, get-status, list, delete (``workspace``).
 - SQL 2.0: statements (inline JSON arrays), one warehouse called ``lab`` (``sql``).
-- A page for every run, at its ``run_page_url``, for anybody on this machine: tasks, states, output, log.
+- A page for every run at its ``run_page_url``, open to anyone on this machine: tasks, states, output, log (``pages``).
 
 Known differences:
 - clusters are accepted and ignored: everything runs on the Spark worker, whose docstring lists how it differs;
-- a run is never seen ended in its first two looks within five seconds: clients count on a cluster that takes a moment;
-- ``max_retries``, schedules, notifications, dynamic value references and task types other than notebooks are not run;
-- runs, their outputs and logs stay on disk, the last 200 runs. Runs go on when this process is killed and started
-  again; when the worker is killed, the tasks it ran fail.
+- a run never looks finished in the first two polls within five seconds: clients expect a cluster that takes a moment;
+- ``max_retries``, schedules, notifications, dynamic value references and task types other than notebooks do nothing;
+- the last 200 runs stay on disk with their outputs and logs. Runs continue after this process is killed and restarted;
+  when the worker is killed, its running tasks fail.
 
-As on Databricks, a job at its ``max_concurrent_runs`` skips the next run, or queues it where its ``queue`` is enabled.
+As on Databricks, a job at its ``max_concurrent_runs`` skips the next run, or queues it if its ``queue`` is enabled.
 """
 
 from __future__ import annotations

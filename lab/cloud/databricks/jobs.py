@@ -59,10 +59,15 @@ class JobsApi:
 
     def create(self, arguments: Arguments) -> dict[str, Any]:
         settings = checked_settings(arguments)
-        job = {"job_id": self._store.new_id(), "creator_user_name": "lab", "created_time": now(), "settings": settings}
-        self._store.jobs[job["job_id"]] = job
+        job_id = self._store.new_id()
+        self._store.jobs[job_id] = {
+            "job_id": job_id,
+            "creator_user_name": "lab",
+            "created_time": now(),
+            "settings": settings,
+        }
         self._store.save()
-        return {"job_id": job["job_id"]}
+        return {"job_id": job_id}
 
     def reset(self, arguments: Arguments) -> dict[str, Any]:
         job = self._job(arguments)

@@ -88,7 +88,8 @@ class Runner:
         if run.run_type != "JOB_RUN":
             return False
         others = [r for r in self._store.runs.values() if r.job_id == run.job_id and r is not run]
-        return sum(not r.terminal and r.state != "QUEUED" for r in others) >= run.settings.get("max_concurrent_runs", 1)
+        most = int(run.settings.get("max_concurrent_runs", 1))
+        return sum(not r.terminal and r.state != "QUEUED" for r in others) >= most
 
     def _start_queued(self) -> None:
         for run in list(self._store.runs.values()):

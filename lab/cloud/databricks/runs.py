@@ -37,7 +37,7 @@ class TaskRun:
 
     @property
     def key(self) -> str:
-        return self.spec["task_key"]
+        return str(self.spec["task_key"])
 
     @property
     def upstream(self) -> list[str]:

@@ -67,7 +67,8 @@ class SqlApi:
     async def get_chunk(self, arguments: Arguments) -> dict[str, Any]:
         if arguments["chunk_index"] != "0":
             raise missing(f"chunk_index: {arguments['chunk_index']}: a result has one chunk, 0")
-        return answer(arguments["statement_id"], await self._look(arguments)).get("result", {})
+        chunk: dict[str, Any] = answer(arguments["statement_id"], await self._look(arguments)).get("result", {})
+        return chunk
 
     async def cancel(self, arguments: Arguments) -> dict[str, Any]:
         await self._look(arguments)

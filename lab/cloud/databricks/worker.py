@@ -90,4 +90,5 @@ class Worker:
                 timeout=aiohttp.ClientTimeout(total=POLL_SECONDS + 40, connect=5),
             )
         async with self._http.request(method, path, json=body) as response:
-            return await response.json()
+            answer: dict[str, Any] = await response.json()
+            return answer

@@ -1,16 +1,18 @@
 """API Gateway's data plane for REST APIs: ``/_aws/execute-api/{api id}/{stage}/{path}``.
 
-APIs are made, changed and deployed at ministack with the service's own calls; this package serves what is deployed.
+ministack is the control plane: APIs are created, changed and deployed there, with the service's own calls. This package
+serves what is deployed.
 
-Covered: resources with ``{name}`` and ``{name+}``; ANY; HTTP_PROXY with mapped path parameters and headers, raw path,
-query and headers kept both ways; MOCK; Kinesis (``aws_integrations``); stage variables in a URI; request validators with
-models, and the gateway response to a body they refuse; API keys of usage plans; throttling (token buckets) by usage
-plan and by stage; 29 s and 10 MB limits; API Gateway's own answers: 400, 403 ``Missing Authentication Token`` (no such
-method), 403 ``Forbidden`` (no such stage, no or wrong key), 413, 415, 429, 500, 504.
+Covered: resources with ``{name}`` and ``{name+}``; ANY; HTTP_PROXY with mapped path parameters and headers, the raw
+path, query and headers preserved in both directions; MOCK; Kinesis (``aws_integrations``); stage variables in a URI;
+request validators with models, and the gateway response to a body they reject; API keys of usage plans; throttling
+(token buckets) by usage plan and by stage; the limits of 29 s and 10 MB; API Gateway's own answers: 400, 403 ``Missing
+Authentication Token`` (no such method), 403 ``Forbidden`` (no such stage, no key or a wrong one), 413, 415, 429, 500,
+504.
 
-Known differences: a deployment is taken when its first call comes, and again after a restart of this process; quotas,
-method throttles, authorizers, caching, other gateway responses and X-Forwarded headers are left out; what a model
-refuses is said in the validator's own words.
+Known differences: a deployment takes effect with its first call, and again after this process restarts; quotas, method
+throttles, authorizers, caching, other gateway responses and X-Forwarded headers are left out; a model's rejection is
+worded by the validator used here.
 """
 
 from __future__ import annotations

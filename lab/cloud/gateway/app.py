@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lab.aws.client import aws
 from lab.cloud.gateway.aws_integrations import KinesisIntegration, Roles
 from lab.cloud.gateway.control_plane import ControlPlane, Method, Stage
-from lab.cloud.gateway.integrations import INTEGRATIONS, Call, GatewayError, misconfigured
+from lab.cloud.gateway.integrations import INTEGRATIONS, Call, GatewayError, Integration, misconfigured
 from lab.cloud.serving import serve
 from lab.state import State
 
@@ -69,7 +69,7 @@ class Gateway:
     def __init__(self, stages: Stages, backends: ClientSession, kinesis: KinesisIntegration) -> None:
         self.stages = stages
         self.backends = backends
-        self.integrations = {**INTEGRATIONS, "AWS": kinesis}
+        self.integrations: dict[str, Integration] = {**INTEGRATIONS, "AWS": kinesis}
 
     async def handle(self, request: web.Request) -> web.Response:
         try:

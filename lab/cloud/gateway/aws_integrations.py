@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lab.cloud.gateway.integrations import Call, GatewayError, answer_headers, longest_wait, mapped, misconfigured
 from lab.cloud.gateway.templates import Input, TemplateError, render
 
-ACTION = re.compile(r"arn:aws:apigateway:([a-z0-9-]+):kinesis:action/(\w+)")
+ACTION = re.compile(r"arn:aws:apigateway:(?P<region>[a-z0-9-]+):kinesis:action/(?P<action>\w+)")
 API_GATEWAY = "apigateway.amazonaws.com"
 TARGET = "Kinesis_20131202"
 ROLE_KNOWN_FOR = 2.0  # seconds
@@ -67,7 +67,7 @@ class KinesisIntegration:
             raise misconfigured(f"the URI {call.integration.get('uri')!r} of an AWS integration is not covered")
         body = request_body(call)
         await self.roles.take_on(call.integration.get("credentials") or "")
-        status, answer = await self.carry_out(call, *action.groups(), body)
+        status, answer = await self.carry_out(call, action["region"], action["action"], body)
         return respond(call, status, answer)
 
     async def carry_out(self, call: Call, region: str, action: str, body: bytes) -> tuple[int, bytes]:

@@ -89,6 +89,9 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+type Integration = Callable[[Call], Awaitable[web.Response]]
+
+
 async def http_proxy(call: Call) -> web.Response:
     """The call, passed on as it came: raw path and query, headers, body; and so is its answer."""
     uri = call.integration["uri"]
@@ -165,4 +168,4 @@ def answer_headers(response: dict[str, Any]) -> dict[str, str]:
     return {name.removeprefix("method.response.header."): value.strip("'") for name, value in parameters}
 
 
-INTEGRATIONS: dict[str, Callable[[Call], Awaitable[web.Response]]] = {"HTTP_PROXY": http_proxy, "MOCK": mock}
+INTEGRATIONS: dict[str, Integration] = {"HTTP_PROXY": http_proxy, "MOCK": mock}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import fastjsonschema
 
@@ -28,7 +28,9 @@ class Validation:
     refusal: str = BODY_REFUSAL
 
     @classmethod
-    def of(cls, method: Mapping[str, Any], validator: Mapping[str, Any], models: Mapping[str, Check], refusal: str):
+    def of(
+        cls, method: Mapping[str, Any], validator: Mapping[str, Any], models: Mapping[str, Check], refusal: str
+    ) -> Self:
         """Of a method, its validator and the API's models, as the control plane describes them."""
         required = [name for name, demanded in (method.get("requestParameters") or {}).items() if demanded]
         return cls(
@@ -66,4 +68,5 @@ class Validation:
 
 
 def compiled(schema: str) -> Check:
-    return fastjsonschema.compile(json.loads(schema))
+    check: Check = fastjsonschema.compile(json.loads(schema))
+    return check

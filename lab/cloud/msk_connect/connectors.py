@@ -103,7 +103,7 @@ class Connectors:
 
     async def apply(self, connector: Resource) -> None:
         """Give the worker the connector's configuration, and wait until it runs, or fails, with it."""
-        wanted = connector.get("wantedConfiguration", connector["connectorConfiguration"])
+        wanted: dict[str, str] = connector.get("wantedConfiguration") or connector["connectorConfiguration"]
         try:
             async with self.changing_worker:
                 if connector["connectorState"] not in UNDER_WAY:

@@ -148,7 +148,7 @@ def arn_of(request: web.Request) -> str:
 
 async def read_object(request: web.Request, *required: str) -> dict[str, Any]:
     try:
-        given = await request.json()
+        given: dict[str, Any] = await request.json()
     except ValueError as error:
         raise bad_request(f"The request is not JSON: {error}") from error
     missing = [name for name in required if not isinstance(given, dict) or name not in given]

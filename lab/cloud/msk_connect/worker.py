@@ -103,7 +103,7 @@ class Worker:
         if answer.status in (404, 409) or answer.status >= 500:
             raise NotReadyError(f"{answer.status} {content}")
         if answer.status >= 400:
-            raise RefusedError(content["message"] if is_own_error else str(content))
+            raise RefusedError(content["message"] if isinstance(content, dict) and is_own_error else str(content))
         return content
 
 
