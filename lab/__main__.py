@@ -17,17 +17,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab", description="The cloud on one machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("up", "install what is missing, start what does not run, wait until all of it answers"),
+        ("up", "install what is missing, start what is down, wait until every service answers"),
         ("down", "stop everything, keep the data"),
         ("status", "a table of the services"),
         ("reset", "stop everything, forget all data, ports and secrets"),
         ("setup", "install what is missing, start nothing"),
         ("doctor", "list what is missing or wrong, each with its fix"),
         ("ui", "start the lab and the Airflow UI; Ctrl-C stops the UI"),
-        ("demo", "start the lab, run the pipeline, show its ledger"),
+        ("demo", "start the lab, run the pipeline, print its ledger"),
         ("test", "run every test"),
         ("check", "lint and types"),
-        ("bench", "benchmarks of posting and of the lake"),
+        ("bench", "benchmarks of posting, the lake and the stream"),
         ("bench-demo", "what the demo costs in a fresh clone"),
     ):
         commands.add_parser(name, help=text, description=text)

@@ -1,8 +1,8 @@
-"""What exists in an AWS account before the pipeline first runs, made in the lab's: ``python -m lab.account``.
+"""Creates in the lab what an AWS account holds before the pipeline first runs: ``python -m lab.account``.
 
 A key pair with its private key in Parameter Store, the Kafka client instance, the MSK cluster, the bucket and the
-role. Everything is found by name or tag first, so a second call changes nothing; after the client machine's key was
-made anew (its folder was wiped), the parameter follows it.
+role. Everything is looked up by name or tag first, so a second call changes nothing. If the client machine has a new
+key because its folder was wiped, the parameter is updated.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ ACCESS = {
 
 
 def prepare(state: State) -> None:
-    """Make what is missing. ministack must be answering."""
+    """Create what is missing. ministack must be running."""
     for name in SECRETS:
         state.secret(name)
     bucket(aws(state, "s3"))
@@ -84,7 +84,7 @@ def role(iam: Any) -> None:
 
 
 def key_pair(ec2: Any, ssm: Any, state: State) -> None:
-    """The key of the client machine, as a pair that EC2 made keeps it: the private half in Parameter Store."""
+    """The client machine's key, stored as EC2 stores a pair it created: the private half in Parameter Store."""
     key = client_key(state)
     private_key = state.path(FOLDER, "client_key").read_text()
     found = ec2.describe_key_pairs(Filters=[{"Name": "key-name", "Values": [KEY_PAIR]}])["KeyPairs"]

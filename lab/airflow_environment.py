@@ -1,7 +1,7 @@
 """Airflow wired to the lab: ``state/airflow.env``, for ``bin/airflow`` and for a shell (``set -a; . airflow.env``).
 
-Everything the pipeline knows of the lab is in here: three connections and one Variable. It holds secrets, so only its
-owner can read it.
+Everything the pipeline knows about the lab is in this file: three connections and one Variable. It holds secrets, so
+only its owner can read it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ARCHIVES = {
 
 
 def write(state: State) -> Path:
-    """Write the file and return its path. The mirror's archives must have been built: their digests go in."""
+    """Write the file and return its path. It holds the digests of the mirror's archives, which must have been built."""
     write_private(state.path(AWS_PROFILES), f"[default]\nregion = {REGION}\n")
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment(state).items()]
     path = state.path("airflow.env")
@@ -98,7 +98,7 @@ def airflow(state: State) -> dict[str, str]:
 
 
 def no_real_account(state: State) -> dict[str, str]:
-    """A call that misses the lab's connection finds no keys, whatever profile the shell has chosen, and fails."""
+    """A call that bypasses the lab's connection finds no credentials, whatever the shell's profile, and fails."""
     return {
         "AWS_CONFIG_FILE": str(state.path(AWS_PROFILES)),
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -111,7 +111,7 @@ def no_real_account(state: State) -> dict[str, str]:
 
 
 def aws_connection(state: State) -> dict[str, Any]:
-    """``sts`` is named because the provider never applies the general address to it."""
+    """``sts`` is listed because the provider never applies the general endpoint to it."""
     aws = f"http://{HOST}:{state.port('aws')}"
     return {
         "conn_type": "aws",
@@ -150,7 +150,7 @@ def source_connection(state: State) -> dict[str, Any]:
 
 
 def settings(state: State) -> dict[str, Any]:
-    """The Variable: where the lab differs from an AWS account."""
+    """The Variable: the settings in which the lab differs from an AWS account."""
     rest_proxy = state.port("rest_proxy")
     return {
         "user_id": USER_ID,
@@ -185,7 +185,7 @@ def settings(state: State) -> dict[str, Any]:
 
 
 def downloads(state: State) -> dict[str, dict[str, str]]:
-    """Every archive at the mirror, with the digest it had when it was built."""
+    """Every archive's URL on the mirror, with the digest recorded when it was built."""
     path = state.install / "mirror" / "digests.json"
     try:
         digests = json.loads(path.read_text())
@@ -199,7 +199,7 @@ def downloads(state: State) -> dict[str, dict[str, str]]:
 
 
 class MirrorIncompleteError(RuntimeError):
-    """An archive that the client machine fetches was not built."""
+    """An archive that the client machine downloads has not been built."""
 
 
 def fernet_key(secret: str) -> str:

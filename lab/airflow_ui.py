@@ -13,9 +13,9 @@ from lab.readiness import get_json
 from lab.state import State, choose_ports
 from lab.supervision import Program, Supervisor
 
-DAG = "pinterest_pipeline"  # the one that only runs when it is asked to: a run triggered in the UI must start
+DAG = "pinterest_pipeline"  # has no schedule and starts paused; a run triggered in the UI must start
 API_SERVER = "airflow-api-server"
-COMPONENTS = {  # the log servers would listen on every interface; the UI reads the files itself
+COMPONENTS = {  # log servers would listen on every interface, and the UI reads the log files itself
     API_SERVER: ("api-server",),
     "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
     "airflow-dag-processor": ("dag-processor",),
@@ -49,7 +49,7 @@ def serve(state: State, reporter: Reporter) -> None:
     try:
         run_steps(steps, state.log, reporter)
         reporter.say(
-            f"Airflow: http://127.0.0.1:{state.port('airflow')} (no log-in; Ctrl-C stops it, the lab stays up)"
+            f"Airflow: http://127.0.0.1:{state.port('airflow')} (no login; Ctrl-C stops it and leaves the lab up)"
         )
         while supervisor.is_alive():
             time.sleep(2)
@@ -61,7 +61,7 @@ def serve(state: State, reporter: Reporter) -> None:
 
 
 def choose_port(state: State) -> None:
-    """Keep the port of last time if it is free, else take the next free one: nothing but Airflow knows it."""
+    """Keep the last port if it is free, else choose another: only Airflow depends on it."""
     if processes.holder_of(state.port("airflow")):
         state.ports |= choose_ports(["airflow"], taken=set(state.ports.values()))
         state.save()
@@ -70,14 +70,14 @@ def choose_port(state: State) -> None:
 
 def start(state: State, supervisor: Supervisor, work: Work) -> None:
     supervisor.start(work.name)
-    work.note = "waiting for its answer"
+    work.note = "waiting for it to answer"
     work.until(lambda: is_ready(state, supervisor, work.name), 120, f"an answer of {work.name}", pause=0.5)
 
 
 def is_ready(state: State, supervisor: Supervisor, name: str) -> bool:
-    """What Airflow's own monitor says: a component is healthy once its heartbeat is in the database."""
+    """Airflow's own monitor decides: a component is healthy once its heartbeat is in the database."""
     if supervisor.process(name).state == "FATAL":
-        raise StepError("it ended again and again as soon as it was started")
+        raise StepError("it keeps exiting right after it starts")
     try:
         health = get_json(f"{address(state)}/api/v2/monitor/health")
     except (OSError, ValueError):
@@ -91,9 +91,9 @@ def address(state: State) -> str:
 
 
 def unpause(state: State, work: Work) -> None:
-    """A paused DAG would take a run and never start it. Waits until the DAG has been read."""
-    work.note = "waiting for the DAG to be read"
-    work.until(lambda: is_unpaused(state), 120, f"Airflow's reading of {DAG}", pause=1)
+    """Wait until Airflow has parsed the DAG, then unpause it: a run of a paused DAG would stay queued."""
+    work.note = "waiting for Airflow to parse the DAG"
+    work.until(lambda: is_unpaused(state), 120, f"parsing of {DAG}", pause=1)
 
 
 def is_unpaused(state: State) -> bool:

@@ -1,4 +1,4 @@
-"""``make demo``: the pipeline, once, on the lab; then its ledger as a table, and its report on this machine."""
+"""``make demo``: run the pipeline once on the lab, print its ledger as a table, download its report."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lab.account import BUCKET
 from lab.aws.client import aws
 from lab.progress import Reporter, StepError, end_group, tail
 from lab.state import CHECKOUT, State, read_object
+from lab.status import layout
 
 DAG = "pinterest_pipeline"
 REPORTS = f"reports/{DAG}/"
@@ -23,15 +24,15 @@ TASK_STARTS = re.compile(r"\[DAG TEST\] starting task_id=(\S+)")
 TASK_FAILS = "Task failed with exception"
 EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Failed\w*): ")
 SILENCE = 15
-TRY_NEXT = f"""
-Try next:
-  bin/query 'select * from popular_category_by_year'                  # SQL on the lake
-  bin/aws s3 ls s3://{BUCKET} --recursive --human-readable  # what is in the bucket
-  make ui                                                             # this DAG in Airflow's UI, on this lab"""
+TRY_NEXT = [
+    ("", "bin/query 'select * from popular_category_by_year'", "# SQL on the lake"),
+    ("", f"bin/aws s3 ls --recursive s3://{BUCKET}/topics/", "# the records that Kafka Connect wrote"),
+    ("", "make ui", "# the DAG and its tasks in Airflow's UI"),
+]
 
 
 def run(state: State, reporter: Reporter) -> int:
-    """0 only when the run succeeded and its verdict is ``reconciled``."""
+    """Exit code 0 only if the run succeeded and its verdict is ``reconciled``."""
     lifecycle.up(state, reporter)
     before = run_ids(state)
     reporter.say(f"running {DAG}; its log: {state.log('demo')}")
@@ -41,7 +42,7 @@ def run(state: State, reporter: Reporter) -> int:
         reason = told(failures) or tail(state.log("demo"))
         raise StepError(
             f"{DAG} ended with exit code {exit_code} before it wrote a report\n{reason}",
-            f"Read {state.log('demo')}; then run `make demo` again: what is done is kept, posting goes on.",
+            f"Read {state.log('demo')}; then run `make demo` again: finished work is kept, and posting resumes.",
         )
     ledger = fetch_report(state, max(new))
     report = TARGET.relative_to(CHECKOUT)
@@ -51,14 +52,14 @@ def run(state: State, reporter: Reporter) -> int:
         print(f"\nThe run failed; its log: {state.log('demo')}\n{told(failures)}")
     if exit_code or ledger["verdict"]["status"] != "reconciled":
         return 1
-    print(TRY_NEXT)
+    print(f"\nTry next:\n{layout(TRY_NEXT)}")
     return 0
 
 
 def run_dag(state: State, reporter: Reporter) -> tuple[int, dict[str, str]]:
-    """Run the DAG in a process of its own, which ends when we end, and name each task as it starts.
+    """Run the DAG in its own process, which ends when this one does, and name each task as it starts.
 
-    Returns the exit code, and by task the error of those whose last try failed.
+    Returns the exit code, and the error of each task whose last try failed.
     """
     log = state.log("demo")
     with log.open("w") as file:
@@ -82,7 +83,7 @@ def told(failures: dict[str, str]) -> str:
 
 
 def follow(process: subprocess.Popen[bytes], log: Path, reporter: Reporter) -> dict[str, str]:
-    """Say which task runs, and from time to time that it still does. Returns the errors of the failed tasks."""
+    """Report which task is running, and regularly that it still is. Returns the errors of the failed tasks."""
     task, since, said = "starting Airflow", time.monotonic(), time.monotonic()
     failures: dict[str, str] = {}
     with log.open() as lines:
@@ -103,19 +104,19 @@ def follow(process: subprocess.Popen[bytes], log: Path, reporter: Reporter) -> d
                 return failures
             if time.monotonic() - said > SILENCE:
                 said = time.monotonic()
-                reporter.say(f"{task}: working ({said - since:.0f} s)")
+                reporter.say(f"{task}: still running ({said - since:.0f} s)")
             time.sleep(0.2)
 
 
 def run_ids(state: State) -> set[str]:
-    """Runs that have a report in the bucket."""
+    """The runs that have a report in the bucket."""
     pages = aws(state, "s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=REPORTS)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     return {key.removeprefix(REPORTS).split("/")[0] for key in keys if key.endswith("/ledger.json")}
 
 
 def fetch_report(state: State, run_id: str) -> dict[str, Any]:
-    """Bring both files to ``build/report`` and return the ledger."""
+    """Download both files to ``build/report`` and return the ledger."""
     TARGET.mkdir(parents=True, exist_ok=True)
     for name in ("index.html", "ledger.json"):
         aws(state, "s3").download_file(BUCKET, f"{REPORTS}{run_id}/{name}", str(TARGET / name))
@@ -123,7 +124,7 @@ def fetch_report(state: State, run_id: str) -> dict[str, Any]:
 
 
 def ledger_table() -> str:
-    """The fetched ledger as text, by the program that prints it in the run's log too."""
+    """The downloaded ledger as the same table that is in the run's log."""
     command = [sys.executable, "-m", "include.ledger.table", str(TARGET / "ledger.json")]
     printed = subprocess.run(
         command, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True

@@ -18,7 +18,7 @@ from lab.state import CHECKOUT, State
 from lab.supervision import Supervisor
 
 DISK_NEEDED = 4 * 2**30
-MEMORY_NEEDED = 7 * 2**30
+MEMORY_NEEDED = 5 * 2**30
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def findings(state: State) -> Iterator[Finding]:
 
 def of_the_machine(state: State) -> Iterator[Finding]:
     if sentence := why_unsupported():
-        yield Finding(sentence, "Use a supported machine, or a virtual one.")
+        yield Finding(sentence, "Use a supported machine or a virtual machine.")
     if sys.version_info[:2] != (3, 12):
         yield Finding(
             f"Python is {sys.version.split()[0]}, not 3.12", "Install Python 3.12, delete .venv, run `make lab`."
@@ -54,14 +54,16 @@ def of_the_machine(state: State) -> Iterator[Finding]:
         if not shutil.which(program):
             yield Finding(f"{program} is not on PATH", f"Install the package {program}.")
     if not mariadb.can_be_had():
-        yield Finding("no MariaDB server can be had here", mariadb.INSTALL_IT)
+        yield Finding("no MariaDB server is available here", mariadb.INSTALL_IT)
     free = shutil.disk_usage(CHECKOUT).free
     if free < DISK_NEEDED:
-        yield Finding(f"{free / 2**30:.1f} GB of disk are free; the lab wants {DISK_NEEDED / 2**30:.0f}", "Make room.")
+        yield Finding(
+            f"{free / 2**30:.1f} GB of disk space is free; the lab needs {DISK_NEEDED / 2**30:.0f}", "Free some space."
+        )
     memory = psutil.virtual_memory().total
     if memory < MEMORY_NEEDED:
         yield Finding(
-            f"the machine has {memory / 2**30:.1f} GB of memory; the demo peaks near 7", "Close other programs."
+            f"the machine has {memory / 2**30:.1f} GB of memory; the demo peaks at 3.6", "Close other programs."
         )
     for folder in (state.root, state.install):
         if folder.exists() and not os.access(folder, os.W_OK):
@@ -81,7 +83,7 @@ def of_the_services(state: State) -> Iterator[Finding]:
     if not supervisor.is_alive():
         if leftovers := processes.of_lab(state):
             pids = " ".join(str(process.pid) for process in leftovers)
-            yield Finding(f"processes of this lab run without a supervisor: {pids}", "Run `make lab-down`.")
+            yield Finding(f"processes of this lab are running without a supervisor: {pids}", "Run `make lab-down`.")
         else:
             for service in services(state) if mariadb.description(state).exists() else []:
                 for name in service.ports:
@@ -99,6 +101,6 @@ def of_the_services(state: State) -> Iterator[Finding]:
             )
         elif not service.answers(state, process.pid):
             yield Finding(
-                f"{service.name} runs (pid {process.pid}) but does not answer",
-                f"Read {state.log(service.name)}; then `kill {process.pid}`: it is started again.",
+                f"{service.name} is running (pid {process.pid}) but does not answer",
+                f"Read {state.log(service.name)}; then run `kill {process.pid}`; the supervisor restarts it.",
             )

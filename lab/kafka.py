@@ -80,7 +80,7 @@ consumer.heartbeat.interval.ms=3000
 
 
 def java(state: State, folder: Path, heap: str, *arguments: str) -> list[str]:
-    """A Java command line on Kafka's jars. The heap grows when needed and is given back."""
+    """A Java command line with Kafka's jars. The heap grows on demand and shrinks again."""
     return [
         str(state.install / "java" / "bin" / "java"),
         "-Xms64m",
@@ -127,7 +127,7 @@ def prepare_broker(state: State, work: Work) -> None:
 
 
 def new_cluster_id() -> str:
-    """As Kafka makes them: 22 URL-safe characters, no leading dash."""
+    """In Kafka's format: 22 URL-safe characters, no leading dash."""
     while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
     return text
@@ -139,7 +139,7 @@ def cluster_id(state: State) -> str:
 
 
 def broker_answers(state: State) -> bool:
-    """The broker lists its topics, and it is the broker of our storage."""
+    """The broker lists its topics, and its cluster ID is that of our storage."""
     client = AdminClient(
         {"bootstrap.servers": f"127.0.0.1:{state.port('kafka')}", "socket.timeout.ms": 2000, "log_level": 0}
     )
@@ -160,11 +160,11 @@ def prepare_connect(state: State, work: Work) -> None:
 
 
 def connect_answers(state: State) -> bool:
-    """The worker's REST API answers, says it works with our cluster, and has joined its group."""
+    """The worker's REST API answers, it is connected to our cluster, and it has joined its group."""
     base = f"http://127.0.0.1:{state.port('connect')}"
     try:
         root = get_json(f"{base}/")
-        get_json(f"{base}/connectors")  # answered only by a worker that is in its group
+        get_json(f"{base}/connectors")  # only a worker that has joined its group answers this
     except (OSError, ValueError):
         return False
     return isinstance(root, dict) and root["kafka_cluster_id"] == cluster_id(state)

@@ -1,4 +1,4 @@
-"""Start, stop and wipe a lab. Starting is done when every service has answered; stopping, when no process is left."""
+"""Start, stop and wipe a lab. A start ends when every service has answered, a stop when no process is left."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MOST_STARTS = 4
 
 
 def up(state: State, reporter: Reporter) -> None:
-    """Install what is missing, start what does not run, and wait until all of it answers and is of use.
+    """Install what is missing, start what is down, and wait until every service is ready for use.
 
-    If it fails or is interrupted, what this call started is stopped again.
+    If this fails or is interrupted, whatever this call started is stopped again.
     """
     steps.install(state, reporter)
     with steps.turn(state.path("lab.lock"), reporter):
@@ -58,10 +58,10 @@ def start_steps(state: State, supervisor: Supervisor, table: list[Service]) -> l
 
 
 def start_service(state: State, supervisor: Supervisor, service: Service, work: Work) -> None:
-    """Returns when the service's own process has answered and everything it must hold is in it."""
+    """Return once the service's own process has answered and holds the data it needs."""
     service.prepare(state, work)
     supervisor.start(service.name)
-    work.note = "waiting for its answer"
+    work.note = "waiting for it to answer"
     pids: set[int] = set()
     work.until(
         lambda: is_ready(state, supervisor, service, pids),
@@ -72,17 +72,17 @@ def start_service(state: State, supervisor: Supervisor, service: Service, work: 
 
 
 def is_ready(state: State, supervisor: Supervisor, service: Service, pids: set[int]) -> bool:
-    """``pids`` collects the processes seen so far: a service that is restarted again and again will never answer."""
+    """``pids`` collects the processes seen so far: a service that keeps restarting will never answer."""
     process = supervisor.process(service.name)
     pids.add(process.pid)
     if process.state == "FATAL" or len(pids) > MOST_STARTS:
         supervisor.stop(service.name)
-        raise StepError("it ends again and again soon after it is started")
+        raise StepError("it keeps exiting soon after it starts")
     return process.pid != 0 and service.answers(state, process.pid)
 
 
 def check_ports(state: State, table: list[Service]) -> None:
-    """A port of ours in somebody else's hands is an error before anything starts, with all such ports in it."""
+    """Fail before anything starts if other programs hold ports of ours, and name all of them."""
     taken = [
         f"{service.name}: port {holder.port} is taken by {holder.program} (pid {holder.pid or 'unknown'})"
         for service in table
@@ -92,20 +92,20 @@ def check_ports(state: State, table: list[Service]) -> None:
     if taken:
         raise StepError(
             "\n".join(taken),
-            f"Stop that program; or delete the port's line in {state.path('ports.json')}, and another one is chosen.",
+            f"Stop that program; or delete the port's line in {state.path('ports.json')}, and the lab chooses another.",
         )
 
 
 def end_leftovers(state: State, reporter: Reporter) -> None:
-    """A supervisor that was killed leaves its services running: nobody would restart them, and they hold the ports."""
+    """Services outlive a supervisor that was killed: nothing would restart them, and they hold the ports."""
     if leftovers := processes.of_lab(state):
-        reporter.say(f"stopping {len(leftovers)} processes that an earlier lab left behind")
+        reporter.say(f"stopping {len(leftovers)} processes left behind by an earlier lab")
         processes.end(leftovers)
 
 
 @contextmanager
 def undo(state: State, supervisor: Supervisor, keep: set[str] | None) -> Iterator[None]:
-    """On failure stop what was started: everything, or all but the services in ``keep``."""
+    """On failure, stop what was started: everything, or all but the services in ``keep``."""
     try:
         yield
     except BaseException:
@@ -118,7 +118,7 @@ def undo(state: State, supervisor: Supervisor, keep: set[str] | None) -> Iterato
 
 
 def down(state: State, reporter: Reporter) -> None:
-    """Stop everything of this lab, its data kept; also what runs on its client machine, and what was left behind."""
+    """Stop every process of this lab, including those on its client machine and leftovers. The data stays."""
     with steps.turn(state.path("lab.lock"), reporter):
         stop_everything(state, Supervisor(state))
 
@@ -133,7 +133,7 @@ def stop_everything(state: State, supervisor: Supervisor) -> None:
 
 
 def reset(state: State, reporter: Reporter) -> None:
-    """Stop the lab and forget all its data, ports and secrets. What is installed stays."""
+    """Stop the lab and delete all its data, ports and secrets. The installation stays."""
     down(state, reporter)
     shutil.rmtree(state.root)
     socket_folder = state.socket("supervisor").parent

@@ -1,4 +1,4 @@
-"""The processes of one lab, found by what is in their environment: also those that nobody supervises any more."""
+"""The processes of one lab, recognized by their environment, including those no longer supervised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARK = "LAB_SUPERVISED"
 
 @dataclass(frozen=True)
 class Holder:
-    """Who listens at a port. Other users' processes cannot be seen: then ``pid`` is None."""
+    """Who listens on a port. ``pid`` is None for another user's process, which cannot be inspected."""
 
     port: int
     pid: int | None
@@ -23,7 +23,7 @@ class Holder:
 
 
 def of_lab(state: State) -> list[psutil.Process]:
-    """Everything a supervisor of this lab started, children included, and everything started on its client machine."""
+    """Everything that a supervisor of this lab or its client machine started, child processes included."""
     root, home = str(state.root), str(state.path("client_machine", "home"))
     return [
         process
@@ -49,7 +49,7 @@ def children(pid: int) -> list[psutil.Process]:
 
 
 def end(processes: Iterable[psutil.Process], seconds: float = 10) -> None:
-    """Ask them to stop; after ``seconds`` make them."""
+    """Terminate the processes; kill those still alive after ``seconds``."""
     processes = list(processes)
     for process in processes:
         try:
@@ -66,9 +66,9 @@ def end(processes: Iterable[psutil.Process], seconds: float = 10) -> None:
 
 
 def holder_of(port: int) -> Holder | None:
-    """Who has the port on the loopback address, if anybody."""
+    """Who holds the port on the loopback address, if anyone."""
     with socket.socket() as candidate:
-        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a server that restarts would do
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a restarting server would
         try:
             candidate.bind(("127.0.0.1", port))
         except OSError:
@@ -88,7 +88,7 @@ def listener_at(port: int) -> tuple[int | None, str]:
 
 
 def memory(pid: int) -> int:
-    """Bytes held by a process and its children; shared pages count once where the system can tell (Linux)."""
+    """Bytes used by a process and its children. On Linux, shared pages count once."""
     total = 0
     for process in [psutil.Process(pid), *children(pid)] if psutil.pid_exists(pid) else []:
         try:
@@ -100,7 +100,7 @@ def memory(pid: int) -> int:
 
 
 def started(pid: int) -> float | None:
-    """When a process was started, or None if there is no such process."""
+    """When a process started (seconds since the epoch), or None if there is no such process."""
     try:
         return float(psutil.Process(pid).create_time())
     except psutil.Error:

@@ -1,7 +1,7 @@
-"""Steps with names: those that do not wait for each other run at the same time, and the terminal says how far they are.
+"""Named steps: independent ones run in parallel, and the terminal shows their progress.
 
-Every step has a log file. A step that fails is reported with the end of its log, where the log is and what to do; the
-others are stopped. Nothing here knows what the steps are: set-up and the start of the services both run on it.
+Every step has a log file. When a step fails, the report shows the end of its log, the log's path and what to do; the
+other steps are stopped. Nothing here knows what the steps do: set-up and the start of the services both use it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TAIL = 20
 
 
 class StepError(Exception):
-    """A step could not do its work. ``advice`` is the sentence that says what to do about it."""
+    """A step failed. ``advice`` is a sentence that says what to do about it."""
 
     def __init__(self, problem: str, advice: str = "") -> None:
         super().__init__(problem)
@@ -30,12 +30,12 @@ class StepError(Exception):
 
 
 class Cancelled(Exception):
-    """Another step failed, or Ctrl-C: this one need not go on."""
+    """Another step failed or the user pressed Ctrl-C, so this step stops."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """``run`` does the work; ``after`` names the steps that must have succeeded before it."""
+    """``run`` does the work; ``after`` names the steps that must succeed first."""
 
     name: str
     run: Callable[[Work], None]
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass
 class Work:
-    """What a running step has in hand: its log, a word about how far it is, and commands that end when it ends."""
+    """A running step's context: its log, a note on its progress, and commands that end when the step ends."""
 
     name: str
     log: Path
@@ -67,7 +67,7 @@ class Work:
         folder: Path | None = None,
         advice: str = "",
     ) -> None:
-        """Run a program with its output in the log. It dies with the step; failure is a StepError."""
+        """Run a program with its output in the log. It is stopped with the step; failure raises StepError."""
         self.check_cancelled()
         self.write("$ " + " ".join(map(str, argv)))
         with self.log.open("a") as file:
@@ -89,7 +89,7 @@ class Work:
             raise StepError(f"`{Path(argv[0]).name}` ended with exit code {exit_code}", advice)
 
     def until(self, condition: Callable[[], bool], seconds: float, what: str, pause: float = 0.1) -> None:
-        """Wait for a condition; after ``seconds`` it is a StepError that names ``what``."""
+        """Wait for a condition; after ``seconds``, raise a StepError that names ``what``."""
         deadline = time.monotonic() + seconds
         while not condition():
             self.check_cancelled()
@@ -106,7 +106,7 @@ def poll(process: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process that runs in a session of its own, and what it started."""
+    """End a process that leads its own session, and everything it started."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
         if poll(process, 5) is None:
@@ -115,7 +115,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 class Reporter:
-    """One line per event on standard error, from any thread, with the seconds since the start in front."""
+    """Writes one line per event to standard error, from any thread, prefixed with the seconds since the start."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.started = time.monotonic()
@@ -127,7 +127,7 @@ class Reporter:
 
 
 def run_steps(steps: Iterable[Step], log_of: Callable[[str], Path], reporter: Reporter) -> None:
-    """Run all steps, each as soon as those it comes after are done. Raises the first failure as a StepError."""
+    """Run every step as soon as the steps it depends on are done. Raises the first failure as a StepError."""
     waiting = {step.name: step for step in steps}
     total = len(waiting)
     cancelled = threading.Event()
@@ -161,13 +161,13 @@ def elapsed(work: Work) -> str:
 
 
 def report_end(future: Future[None], work: Work) -> None:
-    """Re-raise a failed step's exception with everything that helps: the log's end, its path, the advice."""
+    """Re-raise a failed step's exception with the end of its log, the log's path and the advice."""
     try:
         future.result()
     except Cancelled:
         raise
     except Exception as error:
-        advice = getattr(error, "advice", "") or "Read the log; then run the same command again: what is done is kept."
+        advice = getattr(error, "advice", "") or "Read the log; then run the same command again: finished work is kept."
         text = str(error) if isinstance(error, StepError) else f"{type(error).__name__}: {error}"
         raise StepError(
             f"{work.name} failed: {text}\n{tail(work.log)}\n  log:  {work.log}\n  do:   {advice}"

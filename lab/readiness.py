@@ -1,4 +1,4 @@
-"""Proof that a service is ready: its own answer, from the process that we started. An open port proves nothing."""
+"""Readiness checks: a service is ready when the very process we started answers. An open port proves nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Answers = Callable[[State, int], bool]
 
 
 def health(name: str) -> Answers:
-    """Ready when ``/_lab/health`` at the port of that name answers with the pid we started."""
+    """Ready when ``/_lab/health`` on the port of that name answers with the pid we started."""
 
     def answers(state: State, pid: int) -> bool:
         try:
@@ -27,14 +27,14 @@ def health(name: str) -> Answers:
 
 
 def get_json(url: str) -> object:
-    """An answer from this machine: never through a proxy."""
+    """GET a URL on this machine, never through a proxy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=2) as reply:
         return json.load(reply)
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether that very process, and not a stranger, holds the port."""
+    """Whether that very process, and no other, holds the port."""
     try:
         connections = psutil.Process(pid).net_connections("tcp")
     except psutil.Error:

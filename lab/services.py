@@ -1,4 +1,4 @@
-"""The services of the lab: what each is started with, what must be running before it, and what proves it ready."""
+"""The lab's services: how each is started, what must run before it, and what proves it ready."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from lab.state import CHECKOUT, REGION, State
 
 
 def nothing_to_prepare(state: State, work: Work) -> None:
-    """The service makes its own folders."""
+    """The service creates its own folders."""
 
 
 def nothing_to_add(state: State, work: Work) -> None:
-    """The service is of use as soon as it answers."""
+    """The service is usable as soon as it answers."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """``answers(state, pid)`` is true once the process with that pid itself answers as this lab's service.
+    """``answers(state, pid)`` is true once the very process with that pid answers as this lab's service.
 
-    ``prepare`` runs before a start, ``complete`` once it answers; both change nothing the second time.
+    ``prepare`` runs before a start, ``complete`` once the service answers. Running either again changes nothing.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Service:
 
 
 def worker_role(state: State) -> dict[str, str]:
-    """What the connector's role gives it on AWS: the SDK's default chain finds these, no configuration holds them."""
+    """Stands for the connector's role on AWS: the SDK's default chain finds these; no configuration contains them."""
     return {
         "AWS_ACCESS_KEY_ID": state.secret("aws_access_key_id"),
         "AWS_SECRET_ACCESS_KEY": state.secret("aws_secret_access_key"),

@@ -1,7 +1,7 @@
-"""Where the lab keeps things: its folders, the ports it chose, the secrets it made.
+"""Where the lab keeps things: its folders, the ports it chose, the secrets it generated.
 
-Two folders. ``install`` holds what is downloaded and built (environments, jars, archives); several labs share it.
-The state's ``root`` holds what one lab knows: data, logs, keys, ports. Both come from the environment:
+There are two folders. ``install`` holds what is downloaded and built (environments, jars, archives); several labs can
+share it. The state's ``root`` holds everything of one lab: data, logs, keys, ports. Both come from the environment:
 ``LAB_INSTALL`` (default ``<checkout>/.lab/install``) and ``LAB_STATE`` (default ``<checkout>/.lab/state``).
 """
 
@@ -51,7 +51,7 @@ def folder_from_environment(variable: str, default: str) -> Path:
 
 @dataclass
 class State:
-    """One lab. Ports and secrets come into being when first asked for, and stay: a restart finds the same ones."""
+    """One lab. Ports and secrets are created on first use and kept, so a restart finds the same ones."""
 
     root: Path
     install: Path
@@ -60,7 +60,7 @@ class State:
 
     @classmethod
     def open(cls, root: Path | None = None, install: Path | None = None) -> State:
-        """The lab that the environment names, with all ports chosen."""
+        """Open the lab that the environment names, and choose any ports it lacks."""
         state = cls(
             root.resolve() if root else folder_from_environment("LAB_STATE", ".lab/state"),
             install.resolve() if install else folder_from_environment("LAB_INSTALL", ".lab/install"),
@@ -89,7 +89,7 @@ class State:
             raise KeyError(f"the lab has no port named {name!r}; it has {', '.join(PORTS)}") from None
 
     def secret(self, name: str) -> str:
-        """A random secret of that name, the same every time, whichever thread or process asks first."""
+        """A random secret of that name: the same every time, whichever thread or process asks first."""
         if name not in self.secrets:
             with self.alone():
                 self.secrets |= read_object(self.root / "secrets.json")
@@ -99,7 +99,7 @@ class State:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Nobody else changes ports or secrets meanwhile."""
+        """Keep other threads and processes from changing ports or secrets."""
         with (self.root / "state.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -110,7 +110,7 @@ class State:
         return folder / f"{service}.log"
 
     def socket(self, name: str) -> Path:
-        """A Unix socket's path. The system takes about a hundred characters: a longer one moves to the temporary
+        """A Unix socket's path. The system allows about a hundred characters; a longer path moves into the temporary
         folder, into a directory that only its owner can enter."""
         path = self.path(f"{name}.sock")
         if len(os.fsencode(path)) > MAX_SOCKET_PATH:
@@ -118,12 +118,12 @@ class State:
             folder = Path(tempfile.gettempdir()) / f"lab-{os.getuid()}-{digest}"
             folder.mkdir(mode=0o700, exist_ok=True)
             if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-                raise PermissionError(f"{folder} belongs to somebody else or is open to others; remove it")
+                raise PermissionError(f"{folder} belongs to another user or is open to others; remove it")
             path = folder / path.name
         return path
 
     def environment(self) -> dict[str, str]:
-        """What a child process needs in order to open the same state."""
+        """The variables with which a child process opens the same state."""
         return {"LAB_STATE": str(self.root), "LAB_INSTALL": str(self.install)}
 
 
@@ -133,12 +133,12 @@ def read_object(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); `make lab-reset` makes a new lab") from error
+        raise ValueError(f"{path} is not JSON ({error}); run `make lab-reset` to start over") from error
     return content
 
 
 def write_private(path: Path, text: str) -> None:
-    """Written beside, then renamed: a reader sees the old file or the new one. Readable by its owner only."""
+    """Write a file that only its owner can read, and replace it atomically: readers see the old file or the new one."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -147,7 +147,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def choose_ports(names: list[str], taken: set[int]) -> dict[str, int]:
-    """A free port for each name, all held open until the last is chosen, so that none comes up twice."""
+    """A free port for each name. All are held open until the last is chosen, so none is chosen twice."""
     held: list[socket.socket] = []
     chosen: dict[str, int] = {}
     try:

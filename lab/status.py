@@ -1,8 +1,9 @@
-"""What runs in the lab, as a table."""
+"""The lab's services as a table."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from lab import airflow_ui, processes
 from lab.services import services
@@ -35,7 +36,7 @@ def row(state: State, name: str, process: Process | None, ports: list[int]) -> t
 
 
 def rest_proxy(state: State) -> tuple[str, ...] | None:
-    """The DAG's own process on the client machine: shown while it runs, supervised by nobody here."""
+    """The process that the DAG started on the client machine: shown while it runs, but not supervised by the lab."""
     folder = state.path("client_machine", "home", "kafka-rest")
     try:
         pid = int((folder / "kafka-rest.pid").read_text())
@@ -63,7 +64,7 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}"
 
 
-def layout(rows: list[tuple[str, ...]]) -> str:
+def layout(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -1,6 +1,7 @@
-"""The services under ``supervisor``: its configuration, and a client that speaks to it through its Unix socket.
+"""The services under ``supervisor``: its configuration, and a client for its Unix socket.
 
-supervisord restarts what dies. It knows neither order nor readiness: ``lifecycle`` starts the programs one by one.
+supervisord restarts a program that dies. It knows nothing of order or readiness: ``lifecycle`` starts the programs one
+by one.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ stdout_logfile_backups=1
 
 @dataclass(frozen=True)
 class Program:
-    """What supervisord must know about a service."""
+    """What supervisord needs to know about a service."""
 
     name: str
     command: Sequence[str]
@@ -77,7 +78,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Process:
-    """What supervisord says about a program. ``state`` is its word: RUNNING, STARTING, BACKOFF, FATAL, STOPPED…"""
+    """What supervisord reports about a program. ``state`` is its term: RUNNING, STARTING, BACKOFF, FATAL, STOPPED…"""
 
     name: str
     state: str
@@ -106,7 +107,7 @@ class Supervisor:
             return False
 
     def configure(self, programs: Sequence[Program]) -> None:
-        """Write the configuration; a running supervisord takes over what changed, which stops those programs."""
+        """Write the configuration. A running supervisord adopts the changes, which stops the changed programs."""
         text = configuration(self.state, self.socket, programs)
         if self.configuration.exists() and self.configuration.read_text() == text:
             return
@@ -120,7 +121,7 @@ class Supervisor:
                 self.rpc.addProcessGroup(name)
 
     def start_daemon(self) -> None:
-        """Start supervisord so that it outlives this process and does not see the terminal's Ctrl-C."""
+        """Start supervisord so that it outlives this process and never receives the terminal's Ctrl-C."""
         with self.state.log("supervisord-start").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(self.configuration)],
@@ -146,10 +147,10 @@ class Supervisor:
             self.rpc.startProcess(name, False)
 
     def stop(self, *names: str) -> None:
-        """Stop programs, all at the same time, and wait for their end."""
+        """Stop the programs in parallel and wait until they have ended."""
         for process in self.processes():
             if process.name in names and process.state in ALIVE:
-                with suppress(Fault):  # it ended by itself in between
+                with suppress(Fault):  # it exited on its own in the meantime
                     self.rpc.stopProcess(process.name, False)
         while any(process.name in names and process.state in ALIVE for process in self.processes()):
             time.sleep(0.1)
@@ -164,7 +165,7 @@ class Supervisor:
         return int(self.rpc.getPID())
 
     def stop_daemon(self) -> None:
-        """Stop every program and then supervisord itself."""
+        """Stop every program, then supervisord itself."""
         pid = self.pid()
         self.stop(*(process.name for process in self.processes()))
         os.kill(pid, signal.SIGTERM)
@@ -198,6 +199,6 @@ def escape(value: object) -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """What the services see of the terminal they were started from: nothing that could steer them elsewhere."""
+    """The part of the caller's environment that services inherit: nothing that could redirect them."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return kept | {"LANG": "C.UTF-8", "TZ": "UTC"}

@@ -1,4 +1,4 @@
-"""boto3 clients of the lab's account, for the lab's own use."""
+"""boto3 clients for the lab's account, for the lab's own use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_PROFILES = {
 
 
 def aws(state: State, service: str) -> Any:
-    """A boto3 client of the lab's account. It takes nothing from this machine's AWS profiles."""
+    """A boto3 client for the lab's account. It ignores this machine's AWS profiles."""
     session = boto3.Session(botocore_session=botocore.session.Session(session_vars=NO_PROFILES))
     return session.client(
         service,

@@ -1,18 +1,18 @@
-"""ministack, as the lab's AWS: ``python -m lab.aws.server`` in ministack's own environment.
+"""ministack as the lab's AWS: ``python -m lab.aws.server``, in ministack's own environment.
 
 Covers what ministack 1.5.33 covers (S3, IAM, STS, EC2 metadata, Parameter Store, MSK, API Gateway's control plane,
-Kinesis and more). What is added here:
+Kinesis and more), with these additions:
 
-- It answers programs on this machine only: 127.0.0.1, no call that a web page made, no administration calls
-  (ministack's own reset would wipe the lab without asking for a key).
-- State on disk lags a change by less than a second, or ten times what writing it takes, where that is longer.
-  (ministack by itself saves on a clean stop only; objects of S3 it writes through.) Buckets do not lag at all, nor
-  does Kinesis, see ``lab.aws.kinesis``. Files are readable by their owner alone.
-- Kinesis keeps every record that it acknowledged, for as long as its stream says, and reads it fast.
-- ``state/ministack/apigateway.revision`` grows by a byte with every change of API Gateway, before the caller has its
-  answer: the gateway stand-in knows by its size when to read the control plane again.
+- It answers only programs on this machine: it listens on 127.0.0.1, and refuses calls made by web pages as well as
+  administrative calls (ministack's own reset would wipe the lab without any key).
+- State on disk lags a change by less than a second, or by ten times the time it takes to write, if that is longer.
+  (ministack on its own saves only on a clean stop; it writes S3 objects through.) Buckets and Kinesis (see
+  ``lab.aws.kinesis``) do not lag at all. Only their owner can read the files.
+- Kinesis keeps every acknowledged record for as long as its stream's retention says, and reads fast.
+- ``state/ministack/apigateway.revision`` grows by a byte on every change to API Gateway, before the caller gets its
+  answer. From its size the gateway stand-in knows when to reread the control plane.
 
-Known differences from AWS: resources are there at once, nothing is throttled, any key is let in.
+Known differences from AWS: resources are ready at once, nothing is throttled, and any access key is accepted.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def environment(state: State) -> dict[str, str]:
 
 
 class StateKeeper:
-    """Writes the state of ``services`` soon after it changed, each one's file only when its content did."""
+    """Writes the state of ``services`` soon after a change, and a service's file only if its content changed."""
 
     def __init__(self, services: Services, persistence: ModuleType) -> None:
         self.services = services
@@ -95,7 +95,7 @@ class StateKeeper:
             await asyncio.sleep(max(SAVE_DELAY, 10 * (time.monotonic() - started)))
 
     def save(self) -> None:
-        """A service whose state cannot be read keeps its last file, and is tried again; the others are saved."""
+        """Save every service. One whose state cannot be read keeps its last file and is tried again later."""
         for service in self.services():
             self.save_service(service)
 
@@ -104,7 +104,7 @@ class StateKeeper:
             content = self.services()[service]()
             if content is not None:
                 self.write(service, content)
-        except RuntimeError:  # a worker thread of ministack changed the state while it was read
+        except RuntimeError:  # a ministack worker thread changed the state during the read
             self.changed.set()
         except Exception:
             log.exception("the state of %s was not saved", service)
@@ -119,7 +119,7 @@ class StateKeeper:
 
 @dataclass(frozen=True)
 class Changes:
-    """What follows a call that changed something, before its caller has the answer. Kinesis sees to itself."""
+    """What happens after a call that changed something, before its caller gets the answer. Kinesis does its own."""
 
     keeper: StateKeeper
     revision: Path
@@ -134,7 +134,7 @@ class Changes:
 
 
 def guarded(application: Application, changes: Changes, kinesis: Kinesis) -> Application:
-    """``application`` behind our checks, with its changes noted."""
+    """Wrap ``application`` in our checks, and note its changes."""
 
     async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -161,7 +161,7 @@ def guarded(application: Application, changes: Changes, kinesis: Kinesis) -> App
 
 
 def refused(path: str, fields: dict[bytes, bytes]) -> bool:
-    """A web page is known by its ``Origin``, or, where it got our address into its own name, by its ``Host``."""
+    """Whether to refuse the call. A web page is recognized by ``Origin``, or by a ``Host`` that resolves to us."""
     if path.startswith("/_ministack/") and path not in PUBLIC_ADMIN_PATHS:
         return True
     host = fields.get(b"host", b"").decode("latin-1").rpartition(":")[0]
@@ -178,7 +178,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 def expire(kinesis: Kinesis, body: bytes) -> tuple[int, dict[str, Any]]:
-    """``{"stream": name, "records": n}``, and ``"shard"`` where not all of them: the oldest n of each expire now."""
+    """``{"stream": name, "records": n}``, optionally with ``"shard"``: expire the oldest n records of each shard."""
     try:
         asked = json.loads(body)
         arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{asked['stream']}"
@@ -230,7 +230,7 @@ async def run(state: State) -> None:
 def main() -> None:
     if version("ministack") != MINISTACK:
         sys.exit(
-            f"ministack {version('ministack')} is installed, {MINISTACK} is wanted (its inner workings are used here); "
+            f"ministack {version('ministack')} is installed, {MINISTACK} is required (the lab uses its internals); "
             "run: .venv/bin/python -m lab setup"
         )
     state = State.open()

@@ -1,17 +1,18 @@
-"""Faults on demand: every HTTP stand-in misbehaves when a test or a drill asks it to.
+"""Faults on demand: any HTTP stand-in misbehaves when a test or a drill asks it to.
 
 ``POST /_lab/faults`` adds one fault, ``GET /_lab/faults`` lists them with their counts, ``DELETE /_lab/faults``
-removes all. A fault's fields:
+removes all of them. A fault's fields:
 
 - ``path``: regular expression searched in the raw path (percent-encoded, without the query); required.
-- ``method``: only this method; any where it is not given.
-- ``skip``: so many matching calls pass first. ``times``: so many calls are hit then (default 1; null: no end).
-- ``latency``: seconds to wait. Alone it only delays the true answer.
-- ``status``, ``body`` (text, or JSON), ``headers``: the answer in place of the true one.
-- ``reset``: no answer, the TCP connection is reset.
+- ``method``: only this method; any method by default.
+- ``skip``: how many matching calls pass first. ``times``: how many calls are hit after that (default 1; null: no
+  limit).
+- ``latency``: seconds to wait. On its own it only delays the real answer.
+- ``status``, ``body`` (text, or JSON), ``headers``: the answer that replaces the real one.
+- ``reset``: no answer; the TCP connection is reset.
 - ``effect``: ``before`` (default): the call is not carried out. ``after``: it is, and its answer is lost.
 
-The first fault in the list that is due hits; a fault that is still skipping counts the call and lets it go on.
+The first fault in the list that is due takes effect; a fault that is still skipping counts the call and lets it pass.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Fault(BaseModel):
 
 
 class ActiveFault:
-    """A fault and how often it was met."""
+    """A fault, and how often it matched and took effect."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -53,7 +54,7 @@ class ActiveFault:
         self.injected = 0
 
     def hits(self, method: str, path: str) -> bool:
-        """Count a call. True when this fault is to hit it."""
+        """Count a call. True if this fault hits it."""
         fault = self.fault
         if (fault.method and fault.method.upper() != method) or not fault.path.search(path):
             return False
@@ -76,7 +77,7 @@ class ActiveFault:
 
 
 def install_faults(app: web.Application) -> None:
-    """Give ``app`` the ``/_lab/faults`` calls, and put the faults in front of all its handlers."""
+    """Add the ``/_lab/faults`` calls to ``app``, and put the faults in front of all its handlers."""
     active: list[ActiveFault] = []
 
     @web.middleware
@@ -112,7 +113,7 @@ def install_faults(app: web.Application) -> None:
 
 
 async def _refuse_browsers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Loopback alone does not keep a web page in this machine's browser from calling us."""
+    """Listening on loopback alone does not stop a web page in this machine's browser from calling us."""
     if "Origin" in request.headers:
         return web.json_response({"message": "not for browsers"}, status=403)
     return await handler(request)

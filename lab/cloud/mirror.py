@@ -1,4 +1,4 @@
-"""The download mirror: what the client machine fetches, at ``/<name>``.
+"""The download mirror: what the client machine downloads, at ``/<name>``.
 
 Covered: GET and HEAD of the archives that set-up built (``lab/setup/archives.py`` lists them) and of their
 ``digests.json``; ranges and conditional requests; 404 for anything else.
@@ -22,7 +22,7 @@ async def start(state: State) -> list[Any]:
 
 
 def application(folder: Path) -> web.Application:
-    """Looks into the folder at each request: an archive that set-up makes anew is served without a restart."""
+    """Reads the folder on each request, so an archive that set-up rebuilds is served without a restart."""
 
     async def archive(request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]

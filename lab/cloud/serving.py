@@ -1,4 +1,4 @@
-"""How a stand-in opens its port: loopback only, a health answer, faults on demand."""
+"""How a stand-in serves its port: loopback only, with a health check and faults on demand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ HOST = "127.0.0.1"
 
 
 async def serve(state: State, name: str, app: web.Application, *, auto_decompress: bool = True) -> web.AppRunner:
-    """Serve ``app`` at the port that the state keeps for ``name``.
+    """Serve ``app`` on the port that the state keeps for ``name``.
 
-    ``GET /_lab/health`` answers with the name and this process's id, so that a starter can tell our answer from a
-    stranger's. ``/_lab/faults`` is described in ``faults``.
+    ``GET /_lab/health`` answers with the name and this process's id, so a starter can tell our answer from another
+    program's. ``faults`` describes ``/_lab/faults``.
     """
 
     async def health(_: web.Request) -> web.Response:
@@ -49,5 +49,5 @@ class PortTakenError(RuntimeError):
     def __init__(self, state: State, name: str) -> None:
         super().__init__(
             f"{name}: port {state.port(name)} on {HOST} is taken by another program. Stop it; or delete the port's "
-            f"line in {state.path('ports.json')} and start the lab again: another one is chosen"
+            f"line in {state.path('ports.json')} and start the lab again: it chooses another"
         )

@@ -1,13 +1,13 @@
 """The EC2 instance that runs the Kafka client: an SSH server whose commands run on this machine.
 
-Covered: commands and login shells for user ``ec2-user`` with HOME and working directory in
-``state/client_machine/home``; stdin, stdout and stderr to their end; exit codes and signals both ways; SFTP and scp
-inside HOME. One ed25519 key opens it; passwords, agents and forwarding of any kind are refused.
+Covered: commands and login shells for the user ``ec2-user``, with HOME and working directory in
+``state/client_machine/home``; stdin, stdout and stderr until they close; exit codes, and signals in both directions;
+SFTP and scp inside HOME. A single ed25519 key is accepted; passwords, agents and any kind of forwarding are refused.
 
-Known differences: ``whoami`` is the user who started the lab, and a command can read what that user can (the key is as
-good as a login to this machine; it is kept readable by its owner only); a requested terminal is not a real one. A
-command sees a fixed environment, never the lab's own, and of what the client sends only LC_*. No command is logged.
-As with OpenSSH, a client that goes away leaves its command running unless it had asked for a terminal.
+Known differences: ``whoami`` is the user who started the lab, and a command can read whatever that user can (so the key
+is as good as a login to this machine; only its owner can read it); a requested terminal is not a real one. A command
+sees a fixed environment, never the lab's own, and only LC_* of what the client sends. Commands are not logged. As with
+OpenSSH, a command keeps running when its client disconnects, unless the client had requested a terminal.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ CLIENT_GONE = (OSError, asyncssh.Error)
 
 
 def host_key(state: State) -> asyncssh.SSHKey:
-    """The key by which the server proves itself; made once."""
+    """The key that identifies the server; created once."""
     return kept_key(state, "host_key")
 
 
 def client_key(state: State) -> asyncssh.SSHKey:
-    """The only key the server lets in; made once."""
+    """The only key that the server accepts; created once."""
     return kept_key(state, "client_key")
 
 
@@ -61,7 +61,7 @@ def home(state: State) -> Path:
 
 
 def environment(state: State) -> dict[str, str]:
-    """What a command sees: a login's variables, and what an instance profile gives on EC2."""
+    """What a command sees: a login's variables, and what an instance profile provides on EC2."""
     return {
         "HOME": str(home(state)),
         "USER": LOGIN,
@@ -79,7 +79,7 @@ def environment(state: State) -> dict[str, str]:
 
 
 class Server(asyncssh.SSHServer):
-    """Lets in the holder of one key under one name. No other method of authentication is configured."""
+    """Accepts one user name with one key. No other authentication method is configured."""
 
     def __init__(self, authorized: asyncssh.SSHAuthorizedKeys) -> None:
         self.authorized = authorized
@@ -131,7 +131,7 @@ class Machine:
 
 
 class Files(asyncssh.SFTPServer):
-    """HOME over SFTP. asyncssh ends such a session without a status, which OpenSSH's ``scp`` takes for a failure."""
+    """HOME over SFTP. asyncssh would end the session without an exit status, which ``scp`` takes for a failure."""
 
     def exit(self) -> None:
         if self.channel.get_subsystem() == "sftp":
@@ -139,7 +139,7 @@ class Files(asyncssh.SFTPServer):
 
 
 async def feed(session: asyncssh.SSHServerProcess[bytes], process: Process) -> None:
-    """The client's input, and its signals, to the command."""
+    """Pass the client's input and its signals to the command."""
     assert process.stdin is not None
     try:
         while True:
@@ -162,7 +162,7 @@ async def feed(session: asyncssh.SSHServerProcess[bytes], process: Process) -> N
 
 
 async def copy(source: asyncio.StreamReader | None, target: asyncssh.SSHWriter[bytes]) -> None:
-    """To the end of the source, even where the client is gone: a command must not block on a full pipe."""
+    """Copy to the end of the source, even if the client is gone: a command must not block on a full pipe."""
     assert source is not None
     listening = True
     while data := await source.read(CHUNK):
@@ -181,7 +181,7 @@ def signal_group(process: Process, number: signal.Signals) -> None:
 
 
 async def start(state: State) -> list[Any]:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # else a command would inherit that the lab runs under nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, commands would inherit the ignored signal
     home(state).mkdir(parents=True, exist_ok=True, mode=0o700)
     machine = Machine(state)
     authorized = asyncssh.import_authorized_keys(client_key(state).export_public_key("openssh").decode())

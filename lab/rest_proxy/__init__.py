@@ -11,7 +11,7 @@ Known differences:
 
 - There is no consumer API: ``/consumers/…`` is 404, and ``consumer.*`` properties are ignored. No task of the pipeline
   reads Kafka through the proxy.
-- An embedded JSON value is written to Kafka byte for byte as it was sent; Confluent's removes whitespace between tokens.
+- An embedded JSON value is written to Kafka byte for byte as it was sent; Confluent's strips whitespace between tokens.
 - A record that Kafka has not accepted after 20 s (``producer.delivery.timeout.ms``) is answered with 50003. API Gateway
   gives up on the request only after that, so the caller learns the fate of each record.
 - It listens on 127.0.0.1:8082 unless ``listeners`` is set, over plain HTTP only. A request is limited to 64 MiB (413).

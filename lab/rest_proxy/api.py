@@ -1,4 +1,4 @@
-"""The proxy's paths."""
+"""The proxy's routes."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Api:
         return web.Response(text=text, content_type=V2)
 
     async def topics(self) -> list[str]:
-        """Asks the broker. Kafka's own topics are left out."""
+        """Ask the broker for its topics. Kafka's internal topics are left out."""
         metadata = await asyncio.to_thread(self.admin.list_topics, timeout=METADATA_SECONDS)
         self.known_topics = set(metadata.topics)
         return sorted(name for name in metadata.topics if not name.startswith("__"))

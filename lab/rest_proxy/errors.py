@@ -1,4 +1,4 @@
-"""Errors in Confluent's shape: ``{"error_code": …, "message": …}``, and the codes of what Kafka's clients report."""
+"""Errors in Confluent's format, ``{"error_code": …, "message": …}``, and the codes for errors of Kafka's clients."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ UNAUTHORIZED = {
 
 
 class ApiError(Exception):
-    """An answer that is not the one the caller hoped for."""
+    """An error to answer the request with."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)

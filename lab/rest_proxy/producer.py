@@ -1,4 +1,4 @@
-"""One Kafka producer for all requests. A thread of its own serves its delivery reports."""
+"""One Kafka producer for all requests, with its own thread for delivery reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from .properties import connect
 from .records import Record
 
-# confluent-kafka waits for a poll's whole time, whatever happens, where that is more than 0.2 s.
+# With a timeout above 0.2 s, confluent-kafka's poll waits it out even if reports arrive.
 POLL_SECONDS = 0.2
 FLUSH_SECONDS = 20
 
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 
 class Batch:
-    """What becomes of the records of one request: each one's partition and offset, or its error, in their order."""
+    """The outcome of one request's records, in order: each one's partition and offset, or its error."""
 
     def __init__(self, size: int) -> None:
         self.outcomes: list[Outcome | None] = [None] * size
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._size = size
-        self._count = itertools.count(1)  # counts in one step, from any thread
+        self._count = itertools.count(1)  # next() is atomic, so any thread may count
 
     def delivered(self, index: int, error: KafkaError | None, message: Message) -> None:
         self.settle(index, error or (message.partition(), message.offset()))
@@ -56,7 +56,7 @@ class RecordProducer:
         self._reports.start()
 
     async def send(self, topic: str, records: Sequence[Record]) -> list[Outcome]:
-        """Returns when Kafka has answered for each record, or given up on it."""
+        """Return once Kafka has accepted or rejected each record, or the producer has given up on it."""
         batch = Batch(len(records))
         produce = self._producer.produce
         for index, (key, value, partition) in enumerate(records):
@@ -67,10 +67,10 @@ class RecordProducer:
             except BufferError:
                 batch.settle(index, KafkaError(KafkaError._QUEUE_FULL))
         await batch.settled
-        return batch.outcomes  # type: ignore[return-value]  # settled: none is None any more
+        return batch.outcomes  # type: ignore[return-value]  # once settled, none is None
 
     def close(self) -> None:
-        """What was accepted is still sent, within limits."""
+        """Send what was accepted, within the time limit."""
         self._producer.flush(FLUSH_SECONDS)
         self._closing.set()
         self._reports.join()
@@ -87,7 +87,7 @@ class RecordProducer:
             self._broken.set()
 
     def _replace(self) -> None:
-        """A producer with a fatal error takes nothing more; its records are answered with that error."""
+        """A producer with a fatal error accepts nothing more; its records are answered with that error."""
         log.error("The producer is broken and is replaced")
         broken, self._producer = self._producer, connect(Producer, self._properties)
         self._broken.clear()

@@ -1,4 +1,4 @@
-"""``kafka-rest.properties``, read as Java reads it, and what the proxy and its Kafka clients take from it."""
+"""``kafka-rest.properties``, parsed as in Java: the settings of the proxy and of its Kafka clients."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ log = logging.getLogger(__name__)
 
 
 class PropertiesError(ValueError):
-    """The file cannot be used. The message names the property, its value and what to do."""
+    """The file is unusable. The message names the property, its value and what to do."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Kafka properties are named and valued as librdkafka wants them."""
+    """Kafka properties use librdkafka's names and values."""
 
     host: str
     port: int
@@ -61,7 +61,7 @@ class Configuration:
 
 
 def listener(listeners: str) -> tuple[str, int]:
-    """The first listener's host and port; one is enough."""
+    """The first listener's host and port; further listeners are ignored."""
     url = urlsplit(listeners.split(",")[0].strip())
     try:
         port = url.port
@@ -73,7 +73,7 @@ def listener(listeners: str) -> tuple[str, int]:
 
 
 def kafka(given: dict[str, str], prefix: str) -> dict[str, str]:
-    """What is set for all Kafka clients (``client.``), then what is set for this kind."""
+    """The properties for all Kafka clients (``client.``), overridden by those for this kind."""
     found = {"bootstrap.servers": given["bootstrap.servers"]}
     for part in ("client.", prefix):
         for name, value in given.items():
@@ -89,7 +89,7 @@ def kafka(given: dict[str, str], prefix: str) -> dict[str, str]:
 
 
 def connect[Client](kind: Callable[[dict[str, Any]], Client], properties: dict[str, Any]) -> Client:
-    """A Kafka client of that kind, without the properties that it does not know."""
+    """Create a Kafka client of that kind, dropping the properties that it does not know."""
     while True:
         try:
             return kind(properties)
@@ -111,7 +111,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def logical_lines(text: str) -> Iterator[str]:
-    """Without comments and blank lines; a line that ends in an odd number of backslashes goes on in the next."""
+    """Skip comments and blank lines; a line that ends in an odd number of backslashes continues on the next."""
     pending = ""
     for natural in re.split(r"\r\n|\r|\n", text):
         line = natural.lstrip(" \t\f")

@@ -1,6 +1,6 @@
-"""The body of a produce request, read in one pass: a JSON value goes to Kafka as the very bytes that were sent.
+"""Parses a produce request's body in one pass; a JSON value goes to Kafka as the very bytes that were sent.
 
-Decoding and encoding again would cost as much as everything else together, and would change numbers.
+Decoding and encoding it again would cost as much as everything else together, and would alter numbers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Record(NamedTuple):
 
 ANY_PARTITION = -1
 
-# What an embedded value becomes in Kafka: from the text of its JSON, and from its JSON decoded.
+# Turns an embedded value, given as JSON text and decoded, into Kafka's bytes.
 Embedding = Callable[[str, Any], bytes | None]
 
 
@@ -51,7 +51,7 @@ def embedded_binary(text: str, decoded: Any) -> bytes | None:
 
 
 def parse_records(body: bytes, embedding: Embedding) -> list[Record]:
-    """Raises ApiError: 400 where the body is not JSON, 422 where it is not a produce request."""
+    """Parse a request. Raises ApiError: 400 if the body is not JSON, 422 if it is not a produce request."""
     try:
         return Reader(body.decode(), embedding).read()
     except UnicodeDecodeError as error:

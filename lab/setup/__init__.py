@@ -1,1 +1,1 @@
-"""What the lab installs once: Python environments, a Java runtime, jars, MariaDB, the archives of the mirror."""
+"""What the lab installs once: Python environments, a Java runtime, jars, MariaDB, the mirror's archives."""

@@ -1,4 +1,4 @@
-"""The archives of the download mirror, in the shape that their publishers give them, made from what is installed.
+"""The download mirror's archives, in the format of their publishers, built from what is installed.
 
 ==============================  ====================================================================================
 ``kafka_2.13-4.3.1.tgz``        ``bin/*.sh`` (the tools the pipeline and its users call), ``libs``, ``config``
@@ -8,7 +8,8 @@
 ``kafka-rest-1.0.tar.gz``       our REST proxy behind ``bin/kafka-rest-start FILE``
 ==============================  ====================================================================================
 
-Same input, same bytes: names in order, no times, no owners. ``digests.json`` holds each archive's SHA-256.
+The same input gives the same bytes: names are sorted, times and owners left out. ``digests.json`` holds each archive's
+SHA-256.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def build(state: State) -> None:
-    """Make all archives beside, then put them in place; ``digests.json`` comes last. Java and jars must be there."""
+    """Build all archives aside, then move them into place, ``digests.json`` last. Needs Java and the jars."""
     mirror = state.install / "mirror"
     mirror.mkdir(parents=True, exist_ok=True)
     builders = {
@@ -94,7 +95,7 @@ def rest_proxy(state: State, target: Path) -> None:
 
 
 def iam_auth(state: State, target: Path) -> None:
-    """Service files of one name are joined; signatures, which hold for the single jars only, are left out."""
+    """Service files of the same name are merged; signatures are left out, since they hold for the single jars only."""
     entries: dict[str, bytes] = {"META-INF/MANIFEST.MF": manifest("Multi-Release: true")}
     for jar in sorted((state.install / "jars" / "iam").glob("*.jar")):
         with zipfile.ZipFile(jar) as archive:
@@ -118,7 +119,7 @@ def sink(state: State, target: Path) -> None:
 
 
 def sink_jar(state: State) -> bytes:
-    """The compiled classes, with the entry by which a worker finds a connector (``plugin.discovery=service_load``)."""
+    """The compiled classes, with the entry that lets a worker find a connector (``plugin.discovery=service_load``)."""
     entries = {
         "META-INF/MANIFEST.MF": manifest(),
         "META-INF/services/org.apache.kafka.connect.sink.SinkConnector": f"{SINK_CONNECTOR}\n".encode(),
@@ -132,7 +133,7 @@ def sink_jar(state: State) -> bytes:
 
 
 def compile_sink(state: State, target: Path) -> None:
-    """With Eclipse's compiler: a runtime has no ``javac``, and no platform signatures, which ``--release`` needs."""
+    """Compile with Eclipse's compiler: a runtime has no ``javac``, nor the signatures that ``--release`` needs."""
     jars = state.install / "jars"
     [compiler] = (jars / "sink").glob("ecj-*.jar")
     class_path = ":".join(str(jar) for name in ("kafka", "sink") for jar in sorted((jars / name).glob("*.jar")))
@@ -153,7 +154,7 @@ def compile_sink(state: State, target: Path) -> None:
 
 
 def tree(folder: Path) -> dict[str, Path]:
-    """Files by their path inside the folder; no byte code."""
+    """The folder's files by relative path, without bytecode."""
     return {
         path.relative_to(folder).as_posix(): path
         for path in folder.rglob("*")
@@ -183,7 +184,7 @@ def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def write_zip(target: Path | io.BytesIO, entries: dict[str, bytes]) -> None:
-    """The manifest first, as jars have it. Jars inside are not compressed again."""
+    """Write the manifest first, as in a jar. Jars inside are not compressed again."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(entries, key=lambda name: (name != "META-INF/MANIFEST.MF", name)):
             entry = zipfile.ZipInfo(name, EPOCH)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv hold exactly what the lock files say. Needs Python 3.12 and nothing else; does nothing the second time.
+# Makes .venv match the lock files exactly. Needs only Python 3.12. A second run does nothing.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -15,10 +15,10 @@ fail() {
 
 case "$(uname -s) $(uname -m)" in
 "Linux x86_64" | "Linux aarch64" | "Darwin arm64") ;;
-*) fail "This does not run on $(uname -s) $(uname -m): it needs Linux (x86-64, arm64) or macOS (Apple silicon)." ;;
+*) fail "This does not run on $(uname -s) $(uname -m); it needs Linux (x86-64, arm64) or macOS (Apple silicon)." ;;
 esac
 case "$PWD" in
-*[[:space:]\"%\;:]*) fail "This does not run in a folder whose path holds a blank or one of \" % ; : ($PWD); move the checkout." ;;
+*[[:space:]\"%\;:]*) fail "This does not run in a folder whose path contains a blank or one of \" % ; : ($PWD); move the checkout." ;;
 esac
 
 is_python_3_12() {
@@ -35,7 +35,7 @@ if ! is_python_3_12 .venv/bin/python; then
     done
     [ -n "$python" ] || fail "Python 3.12 is not on PATH; install it (a package python3.12, or pyenv), then run this again."
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-        fail "This Python 3.12 cannot make environments; install the package python3.12-venv, then run this again."
+        fail "This Python 3.12 cannot create virtual environments; install the package python3.12-venv, then run this again."
     echo "set-up: making .venv with $("$python" --version)" >&2
     rm -rf .venv
     "$python" -m venv .venv
@@ -57,7 +57,7 @@ if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$version" ]; th
 fi
 
 # shellcheck disable=SC2086
-echo "set-up: installing $(cat $locks | grep -c '==') packages into .venv, half a minute" >&2
+echo "set-up: installing $(cat $locks | grep -c '==') packages into .venv, about half a minute" >&2
 # shellcheck disable=SC2086
 .venv/bin/uv pip sync --require-hashes --compile-bytecode --python .venv/bin/python $locks >"$log" 2>&1 || stop
 echo "$wanted" >.venv/.installed

@@ -1,4 +1,4 @@
-"""The Python environments beside ``.venv``, each from its lock file: hashes checked, byte code compiled once."""
+"""The Python environments beside ``.venv``, each from its lock file: hashes checked, bytecode compiled once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lock_file(name: str) -> Path:
 
 
 def install(state: State, name: str, work: Work) -> None:
-    """Make the environment hold what the lock says, no more and no less."""
+    """Make the environment match its lock file exactly."""
     folder = state.install / "envs" / name
     work.note = f"installing {lock_file(name).read_text().count('==')} packages"
     if not (folder / "bin" / "python").exists():

@@ -1,4 +1,4 @@
-"""The jars of ``jars.lock``: fetched by Maven where it is installed, else by the Ivy inside Spark, then checked."""
+"""The jars in ``jars.lock``: downloaded by Maven if it is installed, else by the Ivy inside Spark, then verified."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Jar:
 
 
 def read_lock() -> dict[str, list[Jar]]:
-    """Jars by set, which is also the name of their folder."""
+    """Jars by set. A set's name is also its folder's."""
     sets: dict[str, list[Jar]] = defaultdict(list)
     for line in LOCK.read_text().splitlines():
         if line and not line.startswith("#"):
@@ -55,7 +55,7 @@ def install(state: State, work: Work) -> None:
 
 
 def fetch(state: State, names: tuple[str, ...], target: Path, work: Work) -> None:
-    """Fetch sets into a folder beside, check every file against the lock, then put them in place in one move."""
+    """Download sets into a staging folder, verify every file against the lock, then move them into place at once."""
     locked = read_lock()
     sets = {name: locked[name] for name in names}
     staging = target.with_name(f"{target.name}.new")
@@ -66,37 +66,37 @@ def fetch(state: State, names: tuple[str, ...], target: Path, work: Work) -> Non
             raise StepError("Maven is not installed")
         fetch_with_maven(sets, staging, work)
     except StepError as reason:
-        work.write(f"{reason}: going on with Ivy")
+        work.write(f"{reason}: using Ivy instead")
         fetch_with_ivy(state, sets, staging, work)
     work.note = "checking SHA-256"
     problems = [problem for name, jars in sets.items() for problem in differences(staging / name, jars)]
     if problems:
         work.write("\n".join(problems))
         raise StepError(
-            f"{len(problems)} jars are not the ones of {LOCK.name}: {problems[0]}",
-            "Nothing was installed. If a proxy or a mirror changes files in between, go round it; then run this again.",
+            f"{len(problems)} jars differ from {LOCK.name}: {problems[0]}",
+            "Nothing was installed. If a proxy or a mirror alters files on the way, bypass it; then run this again.",
         )
     shutil.rmtree(target, ignore_errors=True)
     staging.rename(target)
 
 
 def differences(folder: Path, jars: list[Jar]) -> list[str]:
-    """What is missing, different or there without being listed."""
+    """Jars that are missing, different, or present without being listed."""
     problems = []
     for jar in jars:
         path = folder / jar.file
         if not path.exists():
             problems.append(f"{folder.name}/{jar.file} is missing")
         elif (found := hashlib.sha256(path.read_bytes()).hexdigest()) != jar.sha256:
-            problems.append(f"{folder.name}/{jar.file} has SHA-256 {found}, listed is {jar.sha256}")
+            problems.append(f"{folder.name}/{jar.file} has SHA-256 {found}, not the listed {jar.sha256}")
     listed = {jar.file for jar in jars}
     problems += [f"{folder.name}/{path.name} is not listed" for path in folder.glob("*") if path.name not in listed]
     return problems
 
 
 def fetch_with_maven(sets: dict[str, list[Jar]], target: Path, work: Work) -> None:
-    """One reactor build, a module per set: sets may hold different versions of one artifact."""
-    work.note = "fetching with Maven"
+    """One reactor build with a module per set, because sets may hold different versions of an artifact."""
+    work.note = "downloading with Maven"
     build = target.with_name("jars.maven")
     shutil.rmtree(build, ignore_errors=True)
     parent = project("all", packaging="pom")
@@ -112,7 +112,7 @@ def fetch_with_maven(sets: dict[str, list[Jar]], target: Path, work: Work) -> No
     write_xml(build / "pom.xml", parent)
     work.command(
         "mvn",
-        *shlex.split(os.environ.get("MAVEN_ARGS", "")),  # Maven reads it itself only from 3.9 on
+        *shlex.split(os.environ.get("MAVEN_ARGS", "")),  # only Maven 3.9 and later read it themselves
         *("-q", "-B", "-C", "-T4", "-f", build / "pom.xml", "dependency:copy-dependencies"),
         "-DincludeScope=runtime",
         "-DoutputDirectory=jars",
@@ -145,7 +145,7 @@ def write_xml(path: Path, root: Element) -> None:
 
 
 def fetch_with_ivy(state: State, sets: dict[str, list[Jar]], target: Path, work: Work) -> None:
-    """An Ivy process per set: each resolves one module after the other, and waits mostly for the network."""
+    """One Ivy process per set: each resolves its modules one by one and mostly waits for the network."""
     build = target.with_name("jars.ivy")
     shutil.rmtree(build, ignore_errors=True)
     build.mkdir()
@@ -163,9 +163,9 @@ def fetch_with_ivy(state: State, sets: dict[str, list[Jar]], target: Path, work:
             *("-types", "jar", "bundle", "maven-plugin", "orbit", "-confs", "runtime"),
             *("-retrieve", f"{target}/{name}/[artifact]-[revision].[ext]", "-warn"),
         )
-        work.note = f"fetching with Ivy, {sum(1 for _ in target.glob('*/*.jar'))} jars in place"
+        work.note = f"downloading with Ivy, {sum(1 for _ in target.glob('*/*.jar'))} jars in place"
 
-    work.note = "fetching with Ivy, which takes two minutes or so"
+    work.note = "downloading with Ivy, which takes about two minutes"
     with ThreadPoolExecutor(len(sets)) as pool:
         list(pool.map(fetch, sets))
     shutil.rmtree(build)

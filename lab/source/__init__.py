@@ -1,1 +1,1 @@
-"""The source tables' rows: 449 real ones at their own keys, all others made by a seeded generator."""
+"""The source: a MariaDB server with three tables. 449 of their rows are real; a seeded generator makes all others."""

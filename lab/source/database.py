@@ -1,4 +1,4 @@
-"""The source database: a MariaDB server of the lab's own, its two users, and the pipeline's source rows."""
+"""The source database: the lab's own MariaDB server, its two users, and the rows of the source tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def command(state: State) -> list[str]:
     folder = state.path("mariadb")
     return [
         server.server,
-        "--no-defaults",  # counts only as the first argument
+        "--no-defaults",  # works only as the first argument
         f"--basedir={server.base}",
         f"--datadir={folder}/data",
         f"--lc-messages-dir={server.messages}",
@@ -33,7 +33,7 @@ def command(state: State) -> list[str]:
         f"--init-file={folder}/users.sql",
         "--bind-address=127.0.0.1",
         f"--port={state.port('mariadb')}",
-        "--user=root",  # without effect unless we are root, and then needed
+        "--user=root",  # ignored unless we are root, and then required
         "--character-set-server=utf8mb4",
         "--collation-server=utf8mb4_unicode_ci",
         "--skip-name-resolve",
@@ -51,7 +51,7 @@ def environment(state: State) -> dict[str, str]:
 
 
 def prepare(state: State, work: Work) -> None:
-    """Make the data folder, all or nothing, and the statements that the server runs at every start."""
+    """Create the data folder (all or nothing), and write the statements that the server runs at every start."""
     folder = state.path("mariadb")
     folder.mkdir(exist_ok=True)
     write_private(folder / "users.sql", users(state))
@@ -60,19 +60,19 @@ def prepare(state: State, work: Work) -> None:
     server = installed(state)
     fresh = folder / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    work.note = "making the database"
+    work.note = "creating the database"
     work.command(
         *(server.install_db, "--no-defaults", f"--basedir={server.base}", f"--datadir={fresh}"),
         f"--lc-messages-dir={server.messages}",
         *("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"),
-        *(["--user=root"] if os.geteuid() == 0 else []),  # only root may name a user, and root must
+        *(["--user=root"] if os.geteuid() == 0 else []),  # root must name a user, and nobody else may
         environment=server.environment,
     )
     fresh.rename(folder / "data")
 
 
 def users(state: State) -> str:
-    """One who may do everything, for the lab; one who may only read the source tables, for the pipeline."""
+    """Two users: the lab's may do everything, the pipeline's may only read the source tables."""
     return f"""CREATE DATABASE IF NOT EXISTS {SCHEMA};
 CREATE USER IF NOT EXISTS '{ADMIN}'@'%';
 ALTER USER '{ADMIN}'@'%' IDENTIFIED BY '{state.secret(ADMIN_SECRET)}';
@@ -86,7 +86,7 @@ FLUSH PRIVILEGES;
 
 
 def connect(state: State) -> pymysql.Connection:
-    """As the lab's own user."""
+    """Connect as the lab's own user."""
     return pymysql.connect(
         host="127.0.0.1",
         port=state.port("mariadb"),
@@ -100,7 +100,7 @@ def connect(state: State) -> pymysql.Connection:
 
 
 def answers(state: State, pid: int) -> bool:
-    """The server lets us in, serves our data folder, and wrote the pid that we started into its pid file."""
+    """Whether the server accepts our login, serves our data folder, and is the process that we started."""
     try:
         with connect(state) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT @@datadir")

@@ -1,4 +1,4 @@
-"""The dirty values of the pins, each as often as it was counted in the real ones."""
+"""The dirty values of the pins, each as frequent as in the real ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOSTED_AT = "https://i.pinimg.com"
 
 @dataclass(frozen=True)
 class Dirt:
-    """A dirty value: how often it was seen (``seen`` of ``among``), which pins have it, and how a clean one gets it."""
+    """A dirty value: its frequency (``seen`` of ``among``), which pins have it, and how to give it to a clean one."""
 
     name: str
     seen: int
@@ -43,7 +43,7 @@ class Dirt:
 
 
 def is_plain(pin: Row) -> bool:
-    """The description is still the one it was made with."""
+    """Whether the description is still the generated one."""
     return not (
         pin["description"] in (NO_DESCRIPTION, NO_STORY_DESCRIPTION, *ODD_DESCRIPTIONS)
         or pin["description"].endswith(NBSP_ENDING)
@@ -72,7 +72,7 @@ def two_lines(pin: Row) -> None:
 
 
 def cut(pin: Row) -> None:
-    """What the source does to a long text; a short one is made long first."""
+    """Cut the text as the source does with a long one; a short text is lengthened first."""
     text = pin["description"]
     while len(text) < 178:
         text = f"{text} {pin['description']}"
@@ -80,7 +80,7 @@ def cut(pin: Row) -> None:
 
 
 def is_odd(name: str) -> bool:
-    """Blanks around it, a telephone number in it, or characters that no Western keyboard has."""
+    """Whether it has surrounding blanks, a phone number, or characters on no Western keyboard."""
     return name != name.strip() or "555-01" in name or any(ord(character) > 0x2FF for character in name)
 
 
@@ -123,7 +123,7 @@ KINDS = (
 
 
 def spread(rng: random.Random, pins: list[Row], fixed: set[int]) -> None:
-    """Give made pins dirty values until all pins together have each in its share. Those in ``fixed`` are left alone."""
+    """Give generated pins dirty values until each value has its share of all pins. Pins in ``fixed`` stay unchanged."""
     for kind in KINDS:
         wanted = round(len(pins) * kind.seen / kind.among) - sum(map(kind.has, pins))
         clean = [pin for pin in pins if pin["index"] not in fixed and not kind.has(pin) and kind.may(pin)]

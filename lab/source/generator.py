@@ -1,8 +1,8 @@
-"""Makes the source rows: the same ones every time, on every machine.
+"""Generates the source rows: the same on every run and every machine.
 
-What is known of the full tables holds here too: 11,154 keys from 0 without a gap, thirteen categories in blocks of
-keys, persons who post again and again, dates, lengths and formats, and every dirty value in the share it has in the
-1,372 pins that the shares were counted in. The real rows stand at their own keys; the made ones borrow their words.
+They keep what is known of the full tables: 11,154 keys from 0 without a gap, thirteen categories in blocks of keys,
+people who post repeatedly, dates, lengths and formats, and every dirty value with its share among the 1,372 pins in
+which it was counted. The real rows stay at their own keys; the generated ones borrow their words.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lab.source.vocabulary import (
 
 SEED = 20231019
 KEYS = range(11_154)
-BLOCKS = {  # category: its first key
+BLOCKS = {  # the first key of each category
     "art": 0,
     "beauty": 894,
     "christmas": 1638,
@@ -57,7 +57,7 @@ Place = tuple[float, float]
 
 
 def source_rows() -> Rows:
-    """All rows of the three tables, by table, in the order of their keys."""
+    """All rows of the three tables, by table, in key order."""
     real = real_rows()
     rng = random.Random(SEED)
     words = Words(real)
@@ -96,12 +96,12 @@ def category_of(key: int) -> str:
 
 
 def skewed(rng: random.Random, count: int, power: float) -> int:
-    """A number below ``count``; small ones come up more often, the more so the greater ``power``."""
+    """A number below ``count``, more often a small one; ``power`` sets how much more often."""
     return int(count * rng.random() ** power)
 
 
 class Words:
-    """Tags of the real posts by category, and posters with the followers they have."""
+    """The real posts' tags by category, and the names from which posters are made."""
 
     def __init__(self, real: Rows) -> None:
         self.tags: dict[str, list[str]] = defaultdict(list)
@@ -135,9 +135,9 @@ def make_pin(rng: random.Random, key: int, words: Words) -> Row:
 
 
 def make_poster(rng: random.Random, names: list[str]) -> tuple[str, str]:
-    """A name out of some four thousand, many of them seen again, and the followers that this poster has.
+    """One of about four thousand posters, many of whom recur, and this poster's follower count.
 
-    Both follow from the poster's number alone, but for the few whose count went up between two of their posts.
+    Both depend on the poster's number alone, except for the few whose count rose between two of their posts.
     """
     number = skewed(rng, 4_000, 1.6)
     own = random.Random(f"poster {number}")
@@ -162,7 +162,7 @@ def title(rng: random.Random, tags: list[str]) -> str:
 
 
 def description(rng: random.Random, tags: list[str]) -> str:
-    """Up to three sentences; a text that is too long was cut by the source, which marks it with an ellipsis."""
+    """Up to three sentences. The source cut texts that were too long, and marks the cut with an ellipsis."""
     sentences = [
         rng.choice(SENTENCES).format(tag=rng.choice(tags), other=rng.choice(tags), count=rng.randrange(3, 30))
         for _ in range(rng.choice((1, 1, 2)))
@@ -177,7 +177,7 @@ def tag_list(rng: random.Random, tags: list[str]) -> str:
 
 
 def make_geo(rng: random.Random, key: int, places: list[Place]) -> Row:
-    """Country and coordinates have nothing to do with each other, and places near one corner are shared by many."""
+    """Country and coordinates are unrelated, and many rows share places near one corner."""
     latitude, longitude = places[skewed(rng, len(places), 2)] if rng.random() < 0.35 else place(rng, 1)
     seconds = int((LAST_POST - FIRST_POST).total_seconds())
     return {
@@ -197,7 +197,7 @@ def place(rng: random.Random, power: float) -> Place:
 
 
 def significant(value: float) -> float:
-    """Six digits, all that the column type keeps."""
+    """Round to six digits, all that the column type keeps."""
     return float(f"{value:.6g}")
 
 

@@ -1,4 +1,4 @@
-"""Puts the source rows into the database, once: a second call finds them and does nothing."""
+"""Loads the source rows into the database once; a second call finds them and does nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARK = "lab_source_version"
 
 
 def version() -> str:
-    """Changes when the rows could: with any file of this package."""
+    """A digest of this package's files, so that it changes whenever the rows could."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.suffix in (".py", ".jsonl"):
@@ -24,7 +24,7 @@ def version() -> str:
 
 
 def load(connection: pymysql.Connection, work: Work) -> None:
-    """Replace the rows of all tables in one transaction, unless this very version is there.
+    """Replace the rows of all tables in one transaction, unless this version is already loaded.
 
     The version is kept in a schema of its own: the pipeline's schema holds the three tables and nothing else.
     """

@@ -1,4 +1,4 @@
-"""The three source tables. One row of each, at the same key, describes one post."""
+"""The three source tables. The rows with the same key, one per table, describe one post."""
 
 from __future__ import annotations
 

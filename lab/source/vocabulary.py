@@ -1,4 +1,4 @@
-"""Words for made-up posts: what the real rows do not offer themselves."""
+"""Words for generated posts that the real rows do not provide."""
 
 from __future__ import annotations
 

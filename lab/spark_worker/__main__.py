@@ -1,4 +1,4 @@
-"""``python -m lab.spark_worker``: start Spark, answer on the lab's Spark port, serve until SIGTERM."""
+"""``python -m lab.spark_worker``: start Spark, serve on the lab's Spark port until SIGTERM."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = logging.getLogger("lab.spark_worker")
 
 def main() -> None:
     began = time.monotonic()
-    sys.dont_write_bytecode = True  # an uploaded module's bytecode would appear in its workspace folder
+    sys.dont_write_bytecode = True  # bytecode would show up in the workspace folders of uploaded modules
     route_output()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     for name in ("py4j", "SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # a notebook's error reaches its caller
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # a notebook's error reaches its caller anyway
     state = State.open()
     session = open_session(state)
     route_batches(session)

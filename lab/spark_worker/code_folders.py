@@ -1,4 +1,4 @@
-"""Every task imports from its own workspace folder, though all share one process and one ``sys.modules``."""
+"""Every task imports from its own workspace folder, although all share one process and one ``sys.modules``."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class CodeFolders:
     """Keeps the modules of each workspace folder apart.
 
     Whatever a task imports, at its start or later, in its own thread or in one it started, comes from its folder:
-    before an import statement of a task runs, the modules of its folder take the place of another's. The first task to
-    enter a folder finds none of them loaded, so that what was uploaded last is what runs. ``importlib.import_module``
-    inside a function is not covered when tasks of two folders run at the same time.
+    before each import statement of a task, the modules of its folder replace those of another. The first task to enter
+    a folder finds none of them loaded, so the latest upload is what runs. ``importlib.import_module`` inside a function
+    is not covered when tasks of two folders run at the same time.
     """
 
     def __init__(self, workspace: Path) -> None:
@@ -34,7 +34,7 @@ class CodeFolders:
         self._lock = threading.RLock()
 
     def install(self) -> None:
-        """Put ourselves in front of every import statement of this process."""
+        """Intercept every import statement of this process."""
         plain_import = builtins.__import__
 
         def import_from_folder(*arguments: Any, **named: Any) -> Any:
@@ -64,7 +64,7 @@ class CodeFolders:
                 self._inside[folder] -= 1
 
     def _activate(self, folder: Path | None) -> None:
-        """Make ``sys`` show the modules and the path of that folder; interrupted half-way, it shows none of any."""
+        """Switch ``sys`` to the modules and the path of that folder. If interrupted, it shows no folder's modules."""
         if folder == self._active:
             return
         left, self._active = self._active, None

@@ -1,4 +1,4 @@
-"""``dbutils`` as a notebook of a job sees it: widgets, secrets, exit; of ``fs`` only mounts, and there are none."""
+"""``dbutils`` as a job's notebook sees it: widgets, secrets, exit, and of ``fs`` only the (empty) list of mounts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NoReturn
 
 
 class NotebookExit(BaseException):
-    """``dbutils.notebook.exit``: not an Exception, so that the notebook's own handlers cannot stop it."""
+    """``dbutils.notebook.exit``. Not an Exception, so that the notebook's own handlers cannot catch it."""
 
     def __init__(self, value: str) -> None:
         self.value = value
 
 
 class Widgets:
-    """A widget's value is the run's parameter of its name, else its default. A parameter needs no widget."""
+    """A widget's value is the run's parameter of that name, else its default. A parameter needs no widget."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self._parameters = parameters

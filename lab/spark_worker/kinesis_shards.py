@@ -1,4 +1,4 @@
-"""One shard of a data stream: which record is its newest, and the records between two sequence numbers."""
+"""One shard of a data stream: its newest record, and the records between two sequence numbers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Any
 
 PAGE = 10_000
 GLIMPSE = 100
-CLOSE = 0.002  # seconds; arrival times have milliseconds
+CLOSE = 0.002  # seconds; arrival times are in milliseconds
 
 Record = dict[str, Any]
 
 
 @cache
 def connect(region: str, access_key: str | None, secret_key: str | None) -> Any:
-    """A client; one for each process, which may live as long as the query. Times are seconds, as Kinesis sends them:
-    making them datetimes would cost more than all else."""
+    """One client per process, which may live as long as the query.
+
+    Times stay in seconds, as Kinesis sends them: parsing them into datetimes would cost more than everything else.
+    """
     import boto3
     import botocore.session
 
@@ -31,7 +33,7 @@ def connect(region: str, access_key: str | None, secret_key: str | None) -> Any:
 
 
 def shards_of(client: Any, stream: str) -> list[str]:
-    """All that hold records, closed ones included; parents come before their children."""
+    """All shards that hold records, closed ones included; parents come before their children."""
     answer = client.list_shards(StreamName=stream)
     shards = answer["Shards"]
     while "NextToken" in answer:
@@ -54,10 +56,10 @@ class ShardReader:
     shard: str
 
     def newest(self, known: str | None) -> str | None:
-        """The sequence number of the last record: ``known``, unless there is a newer one; None if there is none.
+        """The sequence number of the last record: ``known`` unless there is a newer one, None if there is none.
 
-        A glimpse after ``known`` is enough where little has come. Else the newest record is near the last moment at
-        which looking from there finds a record, and that moment is found by halving.
+        If little has arrived, one short read after ``known`` is enough. Otherwise the newest record is near the latest
+        moment from which a read still finds a record, and a binary search finds that moment.
         """
         page = self._page(self._after(known), GLIMPSE)
         if not page.records:
@@ -81,7 +83,7 @@ class ShardReader:
     def between(self, after: str | None, last: str, lost: Callable[[str], None]) -> Iterator[list[Record]]:
         """The records after ``after`` (None: from the oldest) up to ``last``, in pages.
 
-        ``lost`` is told when records may have expired before they were read; the oldest there is comes next.
+        ``lost`` is called if records may have expired before they were read; reading continues with the oldest left.
         """
         read, is_first = after, True
         iterator: str | None
@@ -93,7 +95,7 @@ class ShardReader:
                 if records[0]["SequenceNumber"] == after:
                     records = records[1:]
                 else:
-                    lost(f"the record last read, {after}, has expired, and maybe others before {_first(page)}")
+                    lost(f"the record last read, {after}, has expired, and perhaps others before {_first(page)}")
             is_first = is_first and not page.records
             wanted = [record for record in records if int(record["SequenceNumber"]) <= int(last)]
             if wanted:

@@ -1,12 +1,13 @@
-"""Spark's ``kinesis`` source as Databricks has it, for the lab's emulated Kinesis: same name, options and columns.
+"""Databricks' ``kinesis`` source for Spark, on the lab's emulated Kinesis: same name, options and columns.
 
-Options: ``streamName`` (may name several, with commas), ``region``, ``initialPosition`` (``latest``, ``trim_horizon``
-or its other name ``earliest``), ``awsAccessKey`` and ``awsSecretKey``, ``shardsPerTask``. Where Kinesis answers is
-boto3's matter (``AWS_ENDPOINT_URL_KINESIS``).
+Options: ``streamName`` (one or more, separated by commas), ``region``, ``initialPosition`` (``latest``,
+``trim_horizon`` or its alias ``earliest``), ``awsAccessKey`` and ``awsSecretKey``, ``shardsPerTask``. boto3 determines
+the Kinesis endpoint (``AWS_ENDPOINT_URL_KINESIS``).
 
 An offset is the last sequence number of every shard. Spark 4.1 asks for the newest offset without saying where the
-query stands, so the newest record of a shard is looked for, not read up to: see ``ShardReader.newest``. A batch ends
-there; its records leave as Arrow batches of one Kinesis call each, so that memory holds as many, however much waits.
+query stands, so a shard's newest record is searched for, not reached by reading: see ``ShardReader.newest``. A batch
+ends there. Its records are passed on as Arrow batches of one Kinesis call each, so memory use does not depend on the
+backlog.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Span:
 
 @dataclass
 class Spans(InputPartition):
-    """What one task reads, one after the other."""
+    """The ranges that one task reads, one after the other."""
 
     spans: list[Span]
 
@@ -83,8 +84,8 @@ class KinesisReader(DataSourceStreamReader):
         self.newest: Offset = {}
 
     def initialOffset(self) -> Offset:
-        """From the start: no shard has been read. Latest: every shard has, as far as it goes."""
-        self._shards()  # a stream that is missing fails the query now, not when it gets records
+        """Trim horizon: no shard has been read. Latest: every shard has been read to its end."""
+        self._shards()  # a missing stream fails the query now, not when it gets records
         return {stream: {} for stream in self.streams} if self.position in FROM_THE_START else self.latestOffset()
 
     def latestOffset(self) -> Offset:
@@ -97,7 +98,7 @@ class KinesisReader(DataSourceStreamReader):
         return newest
 
     def partitions(self, start: Offset, end: Offset) -> list[Spans]:
-        """Tasks of a few shards each: a task costs more than a read from a shard with little in it."""
+        """Tasks of a few shards each: a task costs more than reading a shard with few records."""
         spans = []
         for stream, shards in end.items():
             read = start.get(stream, {})
@@ -118,7 +119,7 @@ class KinesisReader(DataSourceStreamReader):
                 yield arrow(records, span)
 
     def commit(self, end: Offset) -> None:
-        """Kinesis keeps no positions: the checkpoint does."""
+        """Nothing to commit: the checkpoint, not Kinesis, keeps the position."""
 
     def _shards(self) -> dict[str, list[str]]:
         return {stream: shards_of(self._client(), stream) for stream in self.streams}

@@ -16,12 +16,12 @@ MAGIC = re.compile(r"^# MAGIC ?", re.MULTILINE)
 
 
 class NotebookNotFound(Exception):
-    """No notebook at that path of the workspace."""
+    """There is no notebook at that path of the workspace."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """``language`` is python, sql, md, run, …; ``line`` is where the cell starts in the notebook, from 0."""
+    """``language`` is python, sql, md, run, …; ``line`` is the notebook line where the cell starts, counted from 0."""
 
     language: str
     text: str
@@ -60,7 +60,7 @@ def _cell(text: str, line: int) -> Cell:
 
 
 class NotebookRun:
-    """One run of a notebook. ``run()`` returns what it gave to ``dbutils.notebook.exit``, or None."""
+    """One run of a notebook. ``run()`` returns the value passed to ``dbutils.notebook.exit``, or None."""
 
     def __init__(self, workspace: Path, path: str, spark: Any, dbutils: DBUtils) -> None:
         self._workspace = workspace
@@ -101,7 +101,7 @@ class NotebookRun:
 
 
 def _relative(path: str, target: str) -> str:
-    """``./setup`` seen from ``/Shared/jobs/load`` is ``/Shared/jobs/setup``."""
+    """``./setup``, relative to ``/Shared/jobs/load``, is ``/Shared/jobs/setup``."""
     parts: list[str] = []
     for part in (PurePosixPath(path).parent / target.strip("\"' ")).parts[1:]:
         if part == "..":

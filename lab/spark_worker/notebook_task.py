@@ -102,7 +102,7 @@ def scope(state: State) -> dict[str, str]:
 
 
 def describe(error: BaseException) -> tuple[str, str]:
-    """The error in one line or a few, and its traceback without our own frames and without Java's."""
+    """The error in a few lines, and its traceback without our own frames and Java's."""
     reason = str(error)
     if isinstance(error, Py4JJavaError):
         reason = str(error.java_exception.toString())

@@ -1,4 +1,4 @@
-"""What a notebook prints goes to the log of its task, secrets hidden, whichever of its threads prints it."""
+"""Sends what a notebook prints, from any of its threads, to its task's log, with secrets redacted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _current: contextvars.ContextVar[TaskLog | None] = contextvars.ContextVar("task_
 
 
 class Redactor:
-    """Replaces secret values by ``[REDACTED]``. Empty values hide nothing."""
+    """Replaces secret values with ``[REDACTED]``. Empty values are not secrets."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
@@ -26,7 +26,7 @@ class Redactor:
 
 
 class TaskLog:
-    """A task's log file. Text is held back to the end of its line, so that a secret printed in pieces is found."""
+    """A task's log file. Text is buffered up to the end of its line, so a secret printed in pieces is found too."""
 
     def __init__(self, path: Path, redact: Redactor) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,12 +49,12 @@ class TaskLog:
             self._file.close()
 
     def capture(self) -> None:
-        """From now on, what this thread and the threads it starts print goes here."""
+        """From now on, output of this thread and the threads it starts goes to this log."""
         _current.set(self)
 
 
 class _Routed:
-    """Stands in for a standard stream: a task's threads write to the task's log, all others to the stream itself."""
+    """Replaces a standard stream: a task's threads write to the task's log, all others to the original stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -72,7 +72,7 @@ class _Routed:
 
 
 def route_output() -> None:
-    """Install the routing, once, at start: both streams, and threads that inherit the task of who starts them."""
+    """Install the routing once at start-up: both streams, and threads that inherit the task of their creator."""
     sys.stdout, sys.stderr = _Routed(sys.stdout), _Routed(sys.stderr)
     start = threading.Thread.start
 

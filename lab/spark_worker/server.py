@@ -1,9 +1,9 @@
-"""The worker's API, for the Databricks stand-in. Loopback, and with the stand-in's own token: it runs any code.
+"""The worker's API, for the Databricks stand-in. It runs any code, so it listens on loopback and demands a token.
 
 - ``POST /notebooks {id, path, parameters, log}``, ``POST /statements {id, statement, catalog, schema, row_limit}``:
-  start; the same id again is the same work.
-- ``GET /executions/{id}?wait=seconds&beyond=state``: the result, after ``wait`` seconds at the latest, earlier once the
-  state is no longer ``beyond``. ``POST /executions/{id}/cancel``: returns at once.
+  start work; the same id again is the same work.
+- ``GET /executions/{id}?wait=seconds&beyond=state``: the result, as soon as the state is no longer ``beyond`` and after
+  ``wait`` seconds at the latest. ``POST /executions/{id}/cancel``: returns at once.
 - ``GET /_lab/health`` needs no token.
 """
 
@@ -29,7 +29,7 @@ KEPT = 200
 
 
 class Desk:
-    """The work there is, running and ended. Of what has ended, the last ``KEPT`` results can still be asked for."""
+    """All work, running and finished. The results of the last ``KEPT`` finished pieces remain available."""
 
     def __init__(self, state: State, session: SparkSession) -> None:
         self._state = state
@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         given = self.headers.get("Authorization", "")
         if hmac.compare_digest(given.encode(), f"Bearer {self.server.token}".encode()):
             return True
-        self._answer(403, {"error": "Authorization: the stand-in's token is needed"})
+        self._answer(403, {"error": "Authorization: the stand-in's token is required"})
         return False
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:

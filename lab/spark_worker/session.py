@@ -20,7 +20,7 @@ NOT_OURS = ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "PYSPARK_DRIV
 
 
 def open_session(state: State) -> SparkSession:
-    """Start the JVM and return its session. A JVM that a killed worker left behind is ended first: it holds Derby."""
+    """Start the JVM and return its session. First ends a JVM left by a killed worker, since it still holds Derby."""
     lake = state.path("lake")
     lake.mkdir(parents=True, exist_ok=True)
     end_leftover_jvm(lake)
@@ -44,7 +44,7 @@ def open_session(state: State) -> SparkSession:
 def configuration(state: State, lake: Path, scratch: Path) -> dict[str, bool | float | int | str | None]:
     jars = state.install / "jars" / "spark"
     if not any(jars.glob("delta-spark*.jar")):
-        raise SystemExit(f"{jars} has no Delta jar: run `make lab`, it installs what is missing")
+        raise SystemExit(f"{jars} has no Delta jar: run `make lab`, which installs what is missing")
     s3a = "spark.hadoop.fs.s3a"
     return {
         "spark.driver.extraClassPath": f"{jars}/*",
@@ -55,18 +55,18 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, bool | f
                 f"-Dderby.system.home={lake}",
                 f"-Dderby.stream.error.file={state.log('derby')}",
                 f"-Djava.io.tmpdir={scratch}",
-                "-Xss16m",  # Spark runs a recursive pattern over the error of a batch that is stopped, however long
-                "-XX:ReservedCodeCacheSize=512m",  # Spark compiles code for every query, and the worker lives for days
-                "-Duser.timezone=UTC",  # as on Databricks; on another zone Delta reads a table back after every commit
-                "-XX:+UseParallelGC -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",  # on two cores G1 costs a fifth
+                "-Xss16m",  # Spark applies a recursive pattern to the error of a stopped batch, however long it is
+                "-XX:ReservedCodeCacheSize=512m",  # Spark compiles code for every query, and the worker runs for days
+                "-Duser.timezone=UTC",  # as on Databricks; in another zone Delta rereads a table after every commit
+                "-XX:+UseParallelGC -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",  # on two cores, G1 costs a fifth
             ]
         ),
-        "spark.cleaner.periodicGC.interval": "1min",  # the heap shrinks when all of it is collected, and only then
+        "spark.cleaner.periodicGC.interval": "1min",  # the heap shrinks only after a full collection
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(scratch),
         "spark.ui.enabled": "false",
-        "spark.sql.ui.explainMode": "simple",  # every query is described to a UI, even if there is none
+        "spark.sql.ui.explainMode": "simple",  # else every query is described for a UI, even without one
         "spark.ui.showConsoleProgress": "false",
         "spark.default.parallelism": "2",
         "spark.sql.shuffle.partitions": "4",
@@ -86,7 +86,7 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, bool | f
 
 
 def close_session(session: SparkSession, grace: float = 5) -> None:
-    """End the JVM: first by its own shutdown, after ``grace`` seconds by force."""
+    """End the JVM: by its own shutdown, or by force after ``grace`` seconds."""
     jvm = jvm_process(session)
     assert jvm.stdin is not None, "PySpark holds the JVM by its stdin"
     jvm.stdin.close()
@@ -115,7 +115,7 @@ def jvm_pid_file(lake: Path) -> Path:
 
 
 def end_leftover_jvm(lake: Path, timeout: float = 10) -> None:
-    """Kill the JVM of an earlier worker, if it still runs. Its own exit, on a closed stdin, may take seconds."""
+    """Kill an earlier worker's JVM if it is still running. Its own exit, on a closed stdin, may take seconds."""
     try:
         pid = int(jvm_pid_file(lake).read_text())
     except (FileNotFoundError, ValueError):
@@ -123,7 +123,7 @@ def end_leftover_jvm(lake: Path, timeout: float = 10) -> None:
     deadline = time.monotonic() + timeout
     while str(lake) in command_line(pid):
         if time.monotonic() > deadline:
-            raise SystemExit(f"An earlier Spark JVM (pid {pid}) holds {lake} and cannot be ended: end it by hand")
+            raise SystemExit(f"An earlier Spark JVM (pid {pid}) holds {lake} and cannot be stopped: stop it by hand")
         os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
 

@@ -1,6 +1,6 @@
-"""A SQL statement as a unit of work. Values come back as the SQL Statement Execution API writes them: text or null.
+"""A SQL statement as a unit of work. Values are returned as in the SQL Statement Execution API: text or null.
 
-A result is cut at a million rows, or fails at 25 MiB, whichever comes first.
+A result is truncated at a million rows or fails at 25 MiB, whichever comes first.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ NAMES = {
 
 
 class StatementError(Exception):
-    """What the service itself refuses; the message is the caller's."""
+    """The service itself rejects the statement; the message is for the caller."""
 
 
 class Statement(Work):
-    """``schema`` is where names without one are found; ``row_limit`` cuts the result."""
+    """``schema`` resolves names without one; ``row_limit`` truncates the result."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Statement(Work):
         self._collect(frame)
 
     def _collect(self, frame: DataFrame) -> None:
-        """All rows at once: an iterator's job runs in a thread that the session cannot interrupt."""
+        """All rows at once: an iterator's job would run in a thread that the session cannot interrupt."""
         size = 0
         most = MOST_ROWS if self._row_limit is None else self._row_limit
         for row in _as_text(frame).limit(most + 1).collect():
@@ -107,7 +107,7 @@ def _column(position: int, field: T.StructField) -> dict[str, Any]:
 
 
 def _as_text(frame: DataFrame) -> DataFrame:
-    """The same rows, every value as text. Columns by position: two may have one name."""
+    """The same rows, with every value as text. Columns by position, because two may share a name."""
     places = frame.toDF(*(f"c{position}" for position in range(len(frame.columns))))
     return places.select(*(_text(places[field.name], field.dataType) for field in places.schema))
 

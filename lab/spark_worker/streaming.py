@@ -1,4 +1,4 @@
-"""What streaming notebooks need of the worker: the ``kinesis`` source, batches in the notebook's context, an end."""
+"""What streaming notebooks need from the worker: the ``kinesis`` source, batches in the notebook's context, an end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from lab.spark_worker.kinesis_source import KinesisSource
 
 
 def route_batches(session: SparkSession) -> None:
-    """Once, at start: what a ``foreachBatch`` function prints and imports is its notebook's, though the JVM calls it.
+    """Run each ``foreachBatch`` function, which the JVM calls, in its notebook's context: its log, its imports.
 
-    The thread that takes the JVM's calls must not start inside a notebook: it would keep that one's log for ever.
+    Called once at start-up: the thread that receives the JVM's calls must not be started by a notebook, since it would
+    keep that notebook's log forever.
     """
     ensure_callback_server_started(session.sparkContext._gateway)  # type: ignore[no-untyped-call]  # PySpark's own
     foreach_batch = DataStreamWriter.foreachBatch
@@ -33,6 +34,6 @@ def add_sources(session: SparkSession) -> None:
 
 
 def stop_queries(session: SparkSession) -> None:
-    """On Databricks they end with the job's cluster."""
+    """Stop a notebook's queries; on Databricks they end with the job's cluster."""
     for query in session.streams.active:
         query.stop()

@@ -1,4 +1,4 @@
-"""Makes the first notebook fast: loads the classes of the metastore, Delta and JSON before anybody waits for them."""
+"""Speeds up the first notebook: loads the classes of the metastore, Delta and JSON in advance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger("lab.spark_worker")
 
 
 def warm_up(base: SparkSession, scratch: Path) -> None:
-    """Write, merge and read a small Delta table that nobody else sees. A failure is logged and harms nobody."""
+    """Write, merge and read a small private Delta table. A failure is only logged."""
     began = time.monotonic()
     folder = scratch / "warm_up"
     try:

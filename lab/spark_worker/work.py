@@ -1,4 +1,4 @@
-"""One piece of work, a notebook or a statement, in a thread and a Spark session of its own, that can be cancelled."""
+"""One piece of work (a notebook or a statement) in its own thread and Spark session, which can be canceled."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ INTERRUPT_EVERY = 0.5
 
 
 class Canceled(BaseException):
-    """Raised inside the work's thread. Not an Exception: the work's own handlers shall not swallow it."""
+    """Raised inside the work's thread. Not an Exception, so that the work's own handlers cannot swallow it."""
 
 
 class Work(ABC):
-    """``state`` goes from PENDING over RUNNING to SUCCESS, FAILED or CANCELED and stays there."""
+    """``state`` goes from PENDING through RUNNING to SUCCESS, FAILED or CANCELED, and stays there."""
 
     def __init__(self, id: str, base: SparkSession) -> None:
         self.id = id
@@ -45,15 +45,15 @@ class Work(ABC):
         return self.state not in (PENDING, RUNNING)
 
     def wait(self, seconds: float, beyond: str) -> None:
-        """Return when the work has ended, when its state is another than ``beyond``, or after ``seconds``."""
+        """Return when the work has ended, when its state differs from ``beyond``, or after ``seconds``."""
         with self._changed:
             self._changed.wait_for(lambda: self.terminal or self.state != beyond, seconds)
 
     def cancel(self) -> None:
-        """Ask the thread to stop and keep interrupting its Spark jobs until it has. Returns at once.
+        """Ask the thread to stop, and keep interrupting its Spark jobs until it has. Returns at once.
 
-        A job that the thread has asked for and Spark not yet begun would outlive both, with a core to itself: the
-        group of the work's jobs is cancelled for the future, too.
+        A job that the thread has requested but Spark has not started would outlive both and occupy a core, so future
+        jobs of the work's group are canceled too.
         """
         with self._changed:
             if self._cancel or self.terminal:
@@ -98,7 +98,7 @@ class Work(ABC):
             self.execute(self._session)
 
     def _forget_storage_without_keys(self, error: BaseException) -> None:
-        """Hadoop keeps one client per bucket: opened by work that had no keys, it would fail all that comes after."""
+        """Hadoop keeps one client per bucket: one opened by work without keys would make all later work fail."""
         if "NoAwsCredentialsException" in str(error):
             java(self._base).org.apache.hadoop.fs.FileSystem.closeAll()
 
@@ -113,11 +113,11 @@ class Work(ABC):
             self._changed.notify_all()
 
     def surroundings(self) -> AbstractContextManager[None]:
-        """What the work needs around it; entering may wait, while the work is PENDING."""
+        """The context that the work needs; entering it may wait while the work is PENDING."""
         return nullcontext()
 
     def interrupt(self, session: SparkSession) -> None:
-        """Stop what the work does in Spark. Called again and again until it has ended."""
+        """Stop what the work does in Spark. Called repeatedly until the work has ended."""
         session.interruptAll()
 
     @abstractmethod
@@ -130,10 +130,10 @@ class Work(ABC):
 
     @abstractmethod
     def view(self) -> dict[str, Any]:
-        """The result, as the API shows it."""
+        """The result as the API returns it."""
 
 
 def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:
-    """Make ``thread`` raise ``error`` at its next bytecode; None takes back what it has not raised yet."""
+    """Make ``thread`` raise ``error`` at its next bytecode; None withdraws an error not raised yet."""
     raised = ctypes.py_object(error) if error else None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), raised)

@@ -1,4 +1,4 @@
-"""Append-only files that hold what is done to the records of each stream."""
+"""Append-only files that record what happens to the records of each stream."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SEGMENT_SIZE = 64 * 2**20
 
 
 class Journal:
-    """A folder for each stream, in it segments of lines: ``[what, by shard]``, in the order it was done.
+    """One folder per stream, which holds segments of lines ``[what, by shard]`` in the order things happened.
 
-    A line that a kill cut short was never acknowledged; it is left where it is, and a new process begins a new segment.
-    A segment goes as a whole, once its last line is older than the stream keeps records.
+    A line cut short by a kill was never acknowledged; it stays where it is, and a new process starts a new segment. A
+    segment is deleted as a whole once its last line is older than the stream's retention.
     """
 
     def __init__(self, folder: Path, segment_size: int = SEGMENT_SIZE) -> None:
@@ -27,7 +27,7 @@ class Journal:
         self.open_segments: dict[str, int] = {}
 
     def append(self, stream_arn: str, what: str, by_shard: dict[str, Any], *, kept_seconds: float) -> None:
-        """Written when this returns. Raises OSError, and leaves no trace, where it cannot be."""
+        """Append a line, which is written when this returns. Raises OSError and leaves no trace if that fails."""
         line = json.dumps([what, by_shard], separators=(",", ":")).encode() + b"\n"
         segment = self._segment(stream_arn, kept_seconds)
         before = os.fstat(segment).st_size

@@ -1,4 +1,4 @@
-"""Records in and out of shards: what is checked, which shard takes one, where a reader goes on."""
+"""Records in and out of shards: validation, the choice of a shard, and a reader's position."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ITERATOR_LIFE = 300
 
 
 class RefusedError(Exception):
-    """A call that Kinesis refuses, with its own name for the reason."""
+    """A call that Kinesis rejects, with Kinesis' own error type."""
 
     def __init__(self, error_type: str, message: str) -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ class RefusedError(Exception):
 
 
 def decoded(entry: dict[str, Any]) -> bytes:
-    """The data of one record of a request. Raises RefusedError where Kinesis would refuse the request."""
+    """The data of one record of a request. Raises RefusedError if Kinesis would reject the request."""
     key = entry.get("PartitionKey")
     if not isinstance(key, str) or not 1 <= len(key) <= LONGEST_PARTITION_KEY:
         raise constraint("partitionKey", f"Member must have length between 1 and {LONGEST_PARTITION_KEY}")
@@ -55,7 +55,7 @@ def constraint(member: str, wanted: str) -> RefusedError:
 
 
 class Placing:
-    """Gives each record of a request its shard and its sequence number."""
+    """Assigns each record of a request its shard and its sequence number."""
 
     def __init__(self, stream: Stream, sequence: Sequence) -> None:
         by_range = sorted((hash_range(shard)[1], shard_id) for shard_id, shard in open_shards(stream).items())
@@ -89,7 +89,7 @@ def arrival_of(record: Record) -> float:
 
 @dataclass(frozen=True)
 class ShardIterator:
-    """Where a reader goes on: at the first record whose sequence number is not below ``at``."""
+    """A reader's position: the first record whose sequence number is not below ``at``."""
 
     stream_arn: str
     shard_id: str
@@ -103,7 +103,7 @@ class ShardIterator:
         except (TypeError, ValueError):
             raise RefusedError("InvalidArgumentException", "Invalid ShardIterator.") from None
         if time.time() - iterator.issued > ITERATOR_LIFE:
-            raise RefusedError("ExpiredIteratorException", f"Iterator expired: one is good for {ITERATOR_LIFE} seconds")
+            raise RefusedError("ExpiredIteratorException", f"Iterator expired: it is valid for {ITERATOR_LIFE} seconds")
         return iterator
 
     def __str__(self) -> str:
@@ -112,7 +112,7 @@ class ShardIterator:
 
 
 def start(shard: Shard, request: dict[str, Any], sequence: Sequence) -> str:
-    """The sequence number at which the iterator of a request begins."""
+    """The sequence number at which a requested iterator starts."""
     match request.get("ShardIteratorType"):
         case "TRIM_HORIZON":
             return FIRST
@@ -140,7 +140,7 @@ def number_in(request: dict[str, Any]) -> str:
 
 
 def page(shard: Shard, at: str, limit: int) -> tuple[list[Record], float | None]:
-    """The records of one call, and when the first one after them arrived, where there is one."""
+    """The records of one call, and the arrival time of the first record after them, if any."""
     records = shard["records"]
     first = end = bisect_left(records, at, key=number_of)
     size = 0

@@ -1,4 +1,4 @@
-"""Shards are never changed: one is closed, and others are opened in its place."""
+"""Resharding: shards never change; one is closed, and others are opened in its place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HASH_KEYS = 2**128
 
 
 class ReshardingError(ValueError):
-    """A request that cannot be carried out; the stream is as it was."""
+    """The request cannot be carried out; the stream is unchanged."""
 
 
 def open_shards(stream: Stream) -> dict[str, Shard]:
@@ -35,7 +35,7 @@ def parents(shard: Shard) -> list[str]:
 
 
 def split(stream: Stream, shard_id: str, at: int, sequence: Sequence) -> None:
-    """Two shards in the place of one; the second begins with the hash key ``at``."""
+    """Replace one shard with two; the second starts at the hash key ``at``."""
     first, last = hash_range(open_shard(stream, shard_id))
     if not first < at <= last:
         raise ReshardingError(f"NewStartingHashKey {at} is not inside shard {shard_id} ({first} to {last})")
@@ -54,7 +54,7 @@ def merge(stream: Stream, shard_id: str, adjacent_id: str, sequence: Sequence) -
 
 
 def scale(stream: Stream, count: int, sequence: Sequence) -> None:
-    """``count`` open shards of equal ranges, made of splits and merges."""
+    """Split and merge until ``count`` shards of equal ranges are open."""
     starts = {HASH_KEYS * number // count for number in range(count)}
     for at in sorted(starts):
         for shard_id, shard in open_shards(stream).items():
@@ -78,7 +78,7 @@ def open_shard(stream: Stream, shard_id: str) -> Shard:
     if shard is None:
         raise LookupError(f"Shard {shard_id} not found")
     if is_closed(shard):
-        raise ReshardingError(f"Shard {shard_id} is closed already")
+        raise ReshardingError(f"Shard {shard_id} is already closed")
     return shard
 
 

@@ -1,4 +1,4 @@
-"""Sequence numbers: 56 digits, each greater than every one before."""
+"""Sequence numbers: 56 digits, each greater than all before it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TIME = slice(2, 17)
 
 
 class Sequence:
-    """Milliseconds, then a count. The milliseconds never go back, whatever the clock does."""
+    """Milliseconds, then a counter. The milliseconds never go back, whatever the clock does."""
 
     def __init__(self) -> None:
         self.milliseconds = 0
@@ -22,17 +22,17 @@ class Sequence:
         return f"49{self.milliseconds:015d}{self.count:039d}"
 
     def go_on_after(self, number: str) -> None:
-        """Numbers of an earlier process: those to come are greater."""
+        """Take note of a number from an earlier process: later ones will be greater."""
         self.milliseconds = max(self.milliseconds, int(number[TIME]) + 1)
 
 
 def arrival(number: str) -> float:
-    """When a record came, in seconds since 1970. Within a shard it never goes back either."""
+    """When a record arrived, in seconds since the epoch. Within a shard it never goes back either."""
     return int(number[TIME]) / 1000
 
 
 def padded(number: str) -> str:
-    """A caller's number in the form in which ours are compared."""
+    """A caller's number in the format used for comparison."""
     return number.zfill(DIGITS)
 
 

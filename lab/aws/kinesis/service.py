@@ -1,4 +1,4 @@
-"""The calls of Kinesis that are answered here instead of in ministack."""
+"""The Kinesis calls that are answered here instead of in ministack."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Kinesis:
         }
 
     def install(self) -> None:
-        """Take the place of ministack's functions; it looks each up at every call."""
+        """Replace ministack's functions; ministack looks each one up on every call."""
         self.service.handle_request = self.handle_request
         self.service.get_state = self.get_state
         self.service.load_persisted_state = self.load_persisted_state
@@ -109,7 +109,7 @@ class Kinesis:
     # --- state -------------------------------------------------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
-        """What ministack keeps, without the records."""
+        """What ministack stores, without the records."""
         streams = type(self.service._streams)()
         for key, stream in self.service._streams._data.items():
             shards = {shard_id: {**shard, "records": []} for shard_id, shard in stream["shards"].items()}
@@ -128,7 +128,7 @@ class Kinesis:
         self.store.journal.keep_only([stream["StreamARN"] for stream in streams])
 
     def expire_now(self, stream_arn: str, records: int, shard_id: str | None = None) -> dict[str, int]:
-        """Let the oldest ``records`` of one shard, or of each, expire before their time. Returns how many did."""
+        """Expire the oldest ``records`` of one shard, or of every shard, early. Returns how many expired, by shard."""
         _, _, _, region, account, resource = stream_arn.split(":", 5)
         stream = self.service._streams.get_scoped(account, region, resource.removeprefix("stream/"))
         if stream is None:

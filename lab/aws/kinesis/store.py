@@ -1,4 +1,4 @@
-"""What streams hold: in memory, where it is read, and in the journal, where it outlives the process."""
+"""The records of streams: in memory for reading, and in the journal, which outlives the process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Store:
         self.sequence = sequence
 
     def put(self, stream: Stream, entries: list[dict[str, Any]]) -> list[tuple[str, Record]]:
-        """All of the records, or none. They are on disk when this returns."""
+        """Store all of the records or none. They are on disk when this returns."""
         self.expire(stream)
         contents = [decoded(entry) for entry in entries]
         if sum(len(data) + len(e["PartitionKey"]) for e, data in zip(entries, contents, strict=True)) > LARGEST_REQUEST:
@@ -37,7 +37,7 @@ class Store:
         return placed
 
     def load(self, stream: Stream) -> None:
-        """What the journal has of a stream whose shards are known and empty."""
+        """Load a stream's records from the journal; its shards are known and empty."""
         self.journal.drop_expired(stream["StreamARN"], kept_seconds(stream))
         for shard in stream["shards"].values():
             self.sequence.go_on_after(shard.get("ending_sequence_number", shard["starting_sequence_number"]))
@@ -57,7 +57,7 @@ class Store:
         self.expire(stream)
 
     def expire(self, stream: Stream) -> None:
-        """Drop what is older than the stream keeps it: records from the heads of shards, and closed shards."""
+        """Drop what has exceeded the stream's retention: records from the heads of shards, and closed shards."""
         oldest = time.time() - kept_seconds(stream)
         for shard in stream["shards"].values():
             records = shard["records"]

@@ -1,4 +1,4 @@
-"""How Databricks' REST API speaks: arguments from query or body, bearer token, errors with a code."""
+"""The conventions of Databricks' REST API: arguments in the query or body, a bearer token, errors with a code."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _match(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
 
 
 async def _arguments(request: web.Request) -> Arguments:
-    """The query, then the body over it. Some clients send a GET's arguments as a JSON body."""
+    """The query's arguments, overridden by the body's. Some clients send a GET's arguments as a JSON body."""
     arguments: Arguments = dict(request.query)
     if request.content_type == "multipart/form-data":
         form = await request.post()
@@ -113,7 +113,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 def require_token(token: str) -> Any:
-    """A call of the API without a token is 401, with another than ours 403."""
+    """An API call without a token is 401, with a wrong one 403."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:

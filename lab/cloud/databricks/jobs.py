@@ -1,4 +1,4 @@
-"""Jobs API 2.2: jobs, their runs, and what a run gave back."""
+"""Jobs API 2.2: jobs, their runs, and the output of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TERMINATION = {
 
 
 class JobsApi:
-    """``address`` is where run pages are found."""
+    """``address`` is the base URL of the run pages."""
 
     def __init__(self, store: RunStore, runner: Runner, address: str) -> None:
         self._store = store
@@ -95,7 +95,7 @@ class JobsApi:
         return self._job(arguments)
 
     def list(self, arguments: Arguments) -> dict[str, Any]:
-        """Newest first. ``name`` is exact but for case. Tasks only with ``expand_tasks``."""
+        """Newest first. ``name`` matches exactly, ignoring case. Tasks are listed only with ``expand_tasks``."""
         name = str(arguments.get("name") or "").lower()
         jobs = [job for job in reversed(self._store.jobs.values()) if name in ("", job["settings"]["name"].lower())]
         page = self._page(jobs, arguments, most=100)
@@ -125,7 +125,7 @@ class JobsApi:
     def _begin(
         self, job_id: int, run_type: str, settings: dict[str, Any], parameters: dict[str, str], arguments: Arguments
     ) -> Run:
-        """The run of this request. A request with the idempotency token of an earlier one gets that one's run."""
+        """The run for this request. A repeated idempotency token returns the earlier request's run."""
         token = arguments.get("idempotency_token") or ""
         if len(token) > 64:
             raise invalid(f"idempotency_token: {len(token)} characters, at most 64 are allowed")
@@ -210,7 +210,7 @@ class JobsApi:
         return {}
 
     def repair(self, arguments: Arguments) -> dict[str, Any]:
-        """Run tasks of an ended run again: those named, or all that failed or were held up by one that did."""
+        """Rerun tasks of an ended run: the named ones, or all that failed or were skipped because of a failure."""
         run, task = self._find(arguments)
         if task is not None or not run.terminal:
             raise invalid(f"run_id: {arguments['run_id']} cannot be repaired: it is a task, or still active")
@@ -311,7 +311,7 @@ class JobsApi:
 
 
 def state_view(state: str, result: str, message: str, status: bool = False) -> dict[str, Any]:
-    """``state`` as all versions have it and, with ``status``, the newer ``status`` beside it."""
+    """The ``state`` that all versions return and, with ``status``, the newer ``status`` beside it."""
     view: dict[str, Any] = {"life_cycle_state": state, "state_message": message, "user_cancelled_or_timedout": False}
     if state in ("TERMINATED", "INTERNAL_ERROR", "SKIPPED"):
         view |= {"result_state": result, "user_cancelled_or_timedout": result in ("CANCELED", "TIMEDOUT")}
@@ -337,7 +337,7 @@ def checked_parameters(arguments: Arguments, name: str) -> dict[str, str]:
 
 
 def checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a job whose tasks can run here; everything wrong with them in one error."""
+    """The settings of a job whose tasks can run here. Raises one error that lists everything wrong with them."""
     settings = {"name": "Untitled", "max_concurrent_runs": 1, **settings}
     settings["tasks"] = tasks = settings.get("tasks") or []
     keys = [task.get("task_key") for task in tasks]

@@ -1,4 +1,4 @@
-"""Pages to look at in a browser: all runs, and one run with its tasks, their output and their logs."""
+"""Browser pages: all runs, and one run with its tasks, their output and their logs."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _page(title: str, body: str, refresh: bool) -> web.Response:
 
 
 def _title(task: TaskRun) -> str:
-    """A key that a client made by hashing says nothing; the notebook's name does."""
+    """The task's key, or its notebook's name if the key is a client's hash, which tells a reader nothing."""
     name = task.spec["notebook_task"]["notebook_path"].rsplit("/", 1)[-1]
     return name if _short(task.key) != task.key else task.key
 

@@ -1,4 +1,4 @@
-"""Runs the tasks of a run in the order of their dependencies, as parallel as these allow."""
+"""Runs a job run's tasks in dependency order, in parallel where possible."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CANCELS = ("CANCELED", "UPSTREAM_CANCELED")
 
 
 class Canceled(Exception):
-    """The user canceled the task before it had begun."""
+    """The user canceled the task before it started."""
 
 
 class Active:
-    """What a run in progress waits on: the end of each task, and a call to cancel one."""
+    """What a run in progress waits for: the end of each task, or a request to cancel one."""
 
     def __init__(self, run: Run) -> None:
         self.ended = {task.key: asyncio.Event() for task in run.tasks}
@@ -41,7 +41,7 @@ class Runner:
         self._driving: set[asyncio.Task[None]] = set()
 
     def start(self, run: Run) -> None:
-        """Begin, or go on with, a run. One whose job has enough runs already is skipped or queued."""
+        """Start or resume a run. It is skipped or queued if its job already has as many runs as it may have."""
         if run.state == "PENDING" and self._is_full(run):
             if (run.settings.get("queue") or {}).get("enabled"):
                 run.state = "QUEUED"
@@ -56,17 +56,17 @@ class Runner:
         driving.add_done_callback(self._driving.discard)
 
     def resume(self) -> None:
-        """Go on with what an earlier process left unfinished."""
+        """Resume what an earlier process left unfinished."""
         for run in list(self._store.runs.values()):
             if not run.terminal and run.state != "QUEUED":
-                log.info("run %d (%s) goes on", run.run_id, run.name)
+                log.info("resuming run %d (%s)", run.run_id, run.name)
                 self.start(run)
                 if run.canceled:
                     self.cancel(run)
         self._start_queued()
 
     def cancel(self, run: Run, task: TaskRun | None = None) -> None:
-        """Cancel the run, or one task of it. Returns at once; a run that has ended stays as it is."""
+        """Cancel the run, or one of its tasks. Returns at once; a run that has ended does not change."""
         if run.terminal:
             return
         if task is None:
@@ -79,7 +79,7 @@ class Runner:
         self._store.save()
 
     async def close(self) -> None:
-        """Stop watching. The worker goes on with what it has; ``resume`` finds it again."""
+        """Stop watching. The worker continues, and ``resume`` picks its work up again."""
         for driving in list(self._driving):
             driving.cancel()
         await asyncio.gather(*self._driving, return_exceptions=True)
@@ -170,7 +170,7 @@ class Runner:
                 self._end(task, "SUCCESS", "")
 
     async def _stop(self, task: TaskRun, cancel: asyncio.Event) -> None:
-        """Once the user cancels, or the task's time is over, tell the worker."""
+        """Tell the worker once the user cancels or the task's time is up."""
         try:
             await asyncio.wait_for(cancel.wait(), task.spec.get("timeout_seconds") or None)
         except TimeoutError:
@@ -199,7 +199,7 @@ def as_text(parameters: dict[str, Any] | None) -> dict[str, str]:
 
 
 def verdict_of_upstream(task: TaskRun, results: dict[str, str]) -> str | None:
-    """None if the task shall run, else the result it ends with. ``run_if`` as Databricks defines it."""
+    """None if the task is to run, else the result it ends with. ``run_if`` is interpreted as Databricks defines it."""
     upstream = [results[key] for key in task.upstream]
     failed = [result in FAILURES for result in upstream]
     succeeded = [result == "SUCCESS" for result in upstream]
@@ -220,7 +220,7 @@ def verdict_of_upstream(task: TaskRun, results: dict[str, str]) -> str | None:
 
 
 def outcome(run: Run) -> tuple[str, str, str]:
-    """Life cycle state, result and message of a run whose tasks have ended: the leaves decide."""
+    """Life-cycle state, result and message of a run whose tasks have ended. The leaf tasks decide."""
     if run.canceled:
         return "TERMINATED", "CANCELED", "Run cancelled."
     inner = {key for task in run.tasks for key in task.upstream}
@@ -237,7 +237,7 @@ def outcome(run: Run) -> tuple[str, str, str]:
 
 
 async def _unless(cancel: asyncio.Event, work: Awaitable[Any]) -> None:
-    """Wait for ``work``; raise Canceled when ``cancel`` comes first."""
+    """Wait for ``work``; raise Canceled if ``cancel`` comes first."""
     working = asyncio.ensure_future(work)
     canceling = asyncio.create_task(cancel.wait())
     try:

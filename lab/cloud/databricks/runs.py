@@ -1,4 +1,4 @@
-"""Jobs and runs, kept on disk: all of them in ``databricks.json``, what a task gave back in ``databricks_output/``."""
+"""Jobs and runs, kept on disk: all of them in ``databricks.json``, each task's output in ``databricks_output/``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def now() -> int:
 
 @dataclass
 class TaskRun:
-    """One attempt of a task. ``work`` is its id at the worker; ``accepted``: the worker has it."""
+    """One attempt of a task. ``work`` is its id at the worker; ``accepted``: the worker has taken it."""
 
     run_id: int
     spec: dict[str, Any]
@@ -54,7 +54,7 @@ class TaskRun:
 
 @dataclass
 class Run:
-    """``settings`` is the job as it was when the run began; ``attempts`` holds every attempt of every task."""
+    """``settings`` is the job as it was when the run started; ``attempts`` holds every attempt of every task."""
 
     run_id: int
     job_id: int
@@ -91,7 +91,7 @@ class Run:
 
 
 class RunStore:
-    """Every change is on disk when ``save`` returns; a reader of the file sees the one before or the one after."""
+    """Every change is on disk when ``save`` returns; a reader of the file sees the old content or the new."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "databricks.json"
@@ -131,7 +131,7 @@ class RunStore:
                 yield run, attempt
 
     def find(self, run_id: int) -> tuple[Run, TaskRun | None] | None:
-        """The run of that id, or the run that the attempt of that id belongs to, and the attempt."""
+        """The run with that id, or the run and the attempt if the id is an attempt's."""
         if run_id in self.runs:
             return self.runs[run_id], None
         return next(((run, attempt) for run, attempt in self.attempts() if attempt.run_id == run_id), None)

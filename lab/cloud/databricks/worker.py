@@ -1,4 +1,4 @@
-"""The Spark worker, as the stand-in calls it."""
+"""A client for the Spark worker's API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START_TIMEOUT = 180
 
 
 class WorkerGone(Exception):
-    """The worker does not answer, or is not the process that took the work. The message is for the user."""
+    """The worker does not answer, or is no longer the process that took the work. The message is for the user."""
 
 
 class Worker:
@@ -31,10 +31,10 @@ class Worker:
         timeout: float = START_TIMEOUT,
         given_up: asyncio.Event | None = None,
     ) -> bool:
-        """Hand work over; the worker may still be starting. Asking again with the same id does nothing.
+        """Submit work; the worker may still be starting. Submitting the same id again does nothing.
 
-        False: ``given_up`` was set, and the worker could not be reached or did not answer in time. A call that is under
-        way is not cut short: nobody would know whether the work runs.
+        False: ``given_up`` was set, and the worker could not be reached or did not answer in time. A call in progress
+        is not cut short, since it would then be unknown whether the work runs.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
@@ -52,7 +52,7 @@ class Worker:
         return True
 
     async def look(self, id: str, beyond: str, wait: float = POLL_SECONDS) -> dict[str, Any]:
-        """The work's view, once its state is another than ``beyond`` or ``wait`` seconds have passed."""
+        """The work's view, once its state differs from ``beyond`` or after ``wait`` seconds."""
         while True:
             try:
                 view = await self._call("GET", f"/executions/{id}?wait={wait}&beyond={beyond}")

@@ -1,4 +1,4 @@
-"""Workspace API 2.0 on a folder. A notebook is a file whose first line says so, and whose name has no extension."""
+"""Workspace API 2.0 on a folder. A notebook is a file without an extension whose first line marks it as one."""
 
 from __future__ import annotations
 

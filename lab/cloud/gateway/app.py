@@ -1,4 +1,4 @@
-"""The gateway stand-in's server: it finds a call's stage and method, admits it, and hands it to its integration."""
+"""The gateway stand-in's server: it finds a call's stage and method, admits the call, and runs the integration."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ log = logging.getLogger("lab.gateway")
 
 
 class Stages:
-    """The stages that were called, read again only after the control plane changed.
+    """The stages called so far, reread only after the control plane changes.
 
-    ministack's wrapper makes ``revision`` longer with each change; looking at its size costs a call microseconds.
+    Our ministack server appends to ``revision`` on each change; checking its size costs a call only microseconds.
     """
 
     def __init__(self, control_plane: ControlPlane, revision: Path) -> None:
@@ -53,7 +53,7 @@ class Stages:
         except (BotoCoreError, ClientError) as error:
             if at is None:
                 raise misconfigured(f"the control plane does not answer: {error}") from error
-            log.warning("serving API %s as it was, the control plane does not answer: %s", api_id, error)
+            log.warning("serving API %s unchanged, because the control plane does not answer: %s", api_id, error)
             return stage
         self.known[api_id, name] = (now, stage)
         return stage
@@ -102,7 +102,7 @@ class Gateway:
 
 
 def admit(request: web.Request, stage: Stage, method: Method) -> None:
-    """Raises unless the call has a key, where one is required, and neither its plan nor the stage is exhausted."""
+    """Raise unless the call has a key, if one is required, and its usage plan and stage allow another call."""
     buckets = [stage.bucket]
     if method.key_required:
         key = request.headers.get("x-api-key", "")

@@ -1,9 +1,9 @@
-"""Integrations of type AWS: a call becomes an action of Kinesis, made in the name of a role.
+"""Integrations of type AWS: a call becomes a Kinesis action, carried out under a role.
 
-Covered: URIs ``arn:aws:apigateway:{region}:kinesis:action/{action}``, request templates by content type, what happens
-without one (``passthroughBehavior``), headers of the request, integration responses by ``selectionPattern`` with
-constant headers; a body goes back as Kinesis made it. The role must exist and trust API Gateway; what its policies
-allow is not looked at.
+Covered: URIs ``arn:aws:apigateway:{region}:kinesis:action/{action}``; request templates by content type, and what
+happens without one (``passthroughBehavior``); request headers; integration responses by ``selectionPattern`` with
+constant headers. A response body is passed on as Kinesis returned it. The role must exist and trust API Gateway; the
+permissions in its policies are not checked.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ ROLE_KNOWN_FOR = 2.0  # seconds
 
 
 class Roles:
-    """Which roles API Gateway may take on, looked up again every few seconds."""
+    """The roles that API Gateway may assume, checked again every few seconds."""
 
     def __init__(self, iam: Any) -> None:
         self.iam = iam
         self.checked: dict[str, float] = {}
 
-    async def take_on(self, arn: str) -> None:
-        """Raises GatewayError where it is not possible."""
+    async def assume(self, arn: str) -> None:
+        """Raise GatewayError if API Gateway may not assume the role."""
         if time.monotonic() - self.checked.get(arn, -ROLE_KNOWN_FOR) < ROLE_KNOWN_FOR:
             return
         try:
             role = await asyncio.to_thread(self.iam.get_role, RoleName=arn.rpartition("/")[2])
         except (BotoCoreError, ClientError) as error:
-            raise misconfigured(f"the role {arn!r} of an integration cannot be taken on: {error}") from error
+            raise misconfigured(f"the role {arn!r} of an integration cannot be assumed: {error}") from error
         if role["Role"]["Arn"] != arn or not trusts(role["Role"]["AssumeRolePolicyDocument"], API_GATEWAY):
             raise misconfigured(f"the role {arn!r} of an integration does not trust {API_GATEWAY}")
         self.checked[arn] = time.monotonic()
@@ -66,7 +66,7 @@ class KinesisIntegration:
         if action is None:
             raise misconfigured(f"the URI {call.integration.get('uri')!r} of an AWS integration is not covered")
         body = request_body(call)
-        await self.roles.take_on(call.integration.get("credentials") or "")
+        await self.roles.assume(call.integration.get("credentials") or "")
         status, answer = await self.carry_out(call, action["region"], action["action"], body)
         return respond(call, status, answer)
 
@@ -88,7 +88,7 @@ class KinesisIntegration:
 
 
 def authorization(region: str) -> str:
-    """ministack reads service and region out of it; it checks no signature."""
+    """ministack reads the service and region from this header and checks no signature."""
     today = time.strftime("%Y%m%d", time.gmtime())
     scope = f"gateway/{today}/{region}/kinesis/aws4_request"
     return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"

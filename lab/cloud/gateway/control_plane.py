@@ -1,4 +1,4 @@
-"""A deployed REST API as the gateway serves it, read from API Gateway's control plane with boto3."""
+"""A deployed REST API, read with boto3 from API Gateway's control plane."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CAUGHT_PATH = re.compile(r"\{([\w.-]+)(\+?)\}")
 
 
 class TokenBucket:
-    """``rate`` requests a second, ``burst`` at once."""
+    """A token bucket: ``rate`` requests per second, ``burst`` at once."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self.rate = rate
@@ -34,7 +34,7 @@ class TokenBucket:
 
 @dataclass(frozen=True)
 class Method:
-    """What one HTTP method of a resource does. ``integration`` is the control plane's own description."""
+    """One HTTP method of a resource. ``integration`` is the control plane's own description."""
 
     integration: dict[str, Any]
     key_required: bool
@@ -69,20 +69,20 @@ class Route:
 
     @property
     def precedence(self) -> list[int]:
-        """Segment by segment: written out before ``{name}`` before ``{name+}``."""
+        """Sort key, segment by segment: literal text comes before ``{name}``, and that before ``{name+}``."""
         segments = self.path.split("/")
         return [0 if "{" not in s else 2 if s.endswith("+}") else 1 for s in segments]
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The resources of an API as they were deployed: what is changed later is not served before the next one."""
+    """An API's resources as deployed: later changes are not served before the next deployment."""
 
     id: str
     routes: tuple[Route, ...]
 
     def find(self, method: str, path: str) -> tuple[Method, dict[str, str]] | None:
-        """The method that serves a raw path, and the values of the path's parameters."""
+        """The method that serves a raw path, and the values of its path parameters."""
         for route in self.routes:
             match = route.pattern.fullmatch(path)
             if match:
@@ -95,8 +95,8 @@ class Deployment:
 class Stage:
     """A stage: its deployment, its variables, who may call it and how often.
 
-    ``keys``: value of each enabled key of a usage plan that names the stage, with its bucket (None where the plan
-    sets no throttle). ``bucket``: the stage's own throttle, for all callers together.
+    ``keys``: the value of each enabled key in a usage plan for this stage, with its bucket (None if the plan sets no
+    throttle). ``bucket``: the stage's own throttle, shared by all callers.
     """
 
     deployment: Deployment
@@ -106,14 +106,14 @@ class Stage:
 
 
 class ControlPlane:
-    """Reads stages. A bucket keeps its level from one reading to the next, as long as its limits stay the same."""
+    """Reads stages. A bucket keeps its level across readings as long as its limits stay the same."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
         self.buckets: dict[tuple[Any, ...], TokenBucket] = {}
 
     def read_stage(self, api_id: str, name: str, known: Stage | None) -> Stage | None:
-        """The stage as it is now, or None where there is none. ``known``: the stage as it was read before."""
+        """The current stage, or None if it does not exist. ``known``: the stage as read before."""
         try:
             stage = self.client.get_stage(restApiId=api_id, stageName=name)
         except self.client.exceptions.NotFoundException:
@@ -137,7 +137,7 @@ class ControlPlane:
         return Deployment(deployment_id, tuple(routes))
 
     def read_validation(self, api_id: str) -> Callable[[dict[str, Any]], Validation]:
-        """What a method's description says about its validation."""
+        """The validation that a method's description demands."""
         validators = {one["id"]: one for one in self.items("get_request_validators", restApiId=api_id)}
         models = {one["name"]: compiled(one["schema"]) for one in self.items("get_models", restApiId=api_id)}
         refusal = self.client.get_gateway_response(restApiId=api_id, responseType="BAD_REQUEST_BODY")

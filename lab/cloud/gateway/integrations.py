@@ -1,4 +1,4 @@
-"""What a method of a REST API does with a call: one function for each type of integration."""
+"""The integrations of REST API methods: one function per type."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ log = logging.getLogger("lab.gateway")
 
 
 class GatewayError(Exception):
-    """An answer of the gateway itself, in API Gateway's form."""
+    """An answer from the gateway itself, in API Gateway's format."""
 
     def __init__(self, status: int, message: str, error_type: str, body: str | None = None) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class GatewayError(Exception):
 
 
 def misconfigured(reason: str) -> GatewayError:
-    """What the caller of an API that was set up wrongly sees; the reason is for the log."""
+    """What a caller sees of an API that is misconfigured; the reason goes to the log."""
     log.warning("answered 500: %s", reason)
     return GatewayError(500, "Internal server error", "InternalServerErrorException")
 
@@ -63,7 +63,7 @@ class Call:
 
     @cached_property
     def document(self) -> Any:
-        """The body's JSON. Raises ValueError where it is none."""
+        """The body's JSON. Raises ValueError if it is not JSON."""
         return json.loads(self.body, parse_constant=refuse_constant)
 
     @property
@@ -72,7 +72,7 @@ class Call:
 
     @cached_property
     def parameters(self) -> dict[str, Mapping[str, str]]:
-        """By where they came from, decoded."""
+        """The decoded parameters, by where they came from."""
         return {
             "path": {name: unquote(value) for name, value in self.path_parameters.items()},
             "querystring": self.request.query,
@@ -80,7 +80,7 @@ class Call:
         }
 
     def parameter(self, name: str) -> str:
-        """One of them, by a name such as ``querystring.limit``."""
+        """One parameter, by a name such as ``querystring.limit``."""
         place, _, name = name.partition(".")
         return self.parameters[place].get(name, "")
 
@@ -93,7 +93,7 @@ type Integration = Callable[[Call], Awaitable[web.Response]]
 
 
 async def http_proxy(call: Call) -> web.Response:
-    """The call, passed on as it came: raw path and query, headers, body; and so is its answer."""
+    """Pass the call on unchanged (raw path and query, headers, body), and its answer back."""
     uri = call.integration["uri"]
     for name, value in call.variables.items():
         uri = uri.replace(f"${{stageVariables.{name}}}", value)
@@ -137,7 +137,7 @@ def longest_wait(integration: dict[str, Any]) -> float:
 
 
 def mapped(call: Call, source: str) -> str:
-    """The value a mapping names: a constant in quotes, or a path parameter or header of the call."""
+    """The value that a mapping names: a quoted constant, or a path parameter or header of the call."""
     if source.startswith("'"):
         return source.strip("'")
     place, _, name = source.removeprefix("method.request.").partition(".")
@@ -149,7 +149,7 @@ def mapped(call: Call, source: str) -> str:
 
 
 async def mock(call: Call) -> web.Response:
-    """An answer without a backend, such as CORS' preflight: constant headers and body of the chosen status."""
+    """An answer without a backend, such as a CORS preflight: constant headers and the body for the chosen status."""
     template = (call.integration.get("requestTemplates") or {}).get("application/json") or "{}"
     try:
         status = str(json.loads(template).get("statusCode", 200))
@@ -163,7 +163,7 @@ async def mock(call: Call) -> web.Response:
 
 
 def answer_headers(response: dict[str, Any]) -> dict[str, str]:
-    """The constant headers of an integration response."""
+    """An integration response's constant headers."""
     parameters = (response.get("responseParameters") or {}).items()
     return {name.removeprefix("method.response.header."): value.strip("'") for name, value in parameters}
 

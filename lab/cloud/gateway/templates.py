@@ -1,7 +1,7 @@
 """Mapping templates: API Gateway's Velocity, with ``$input``, ``$util``, ``$context`` and ``$stageVariables``.
 
-What a template prints of an object that ``$input.path`` found is what Java prints, ``{key=value}``: no JSON. Of the
-paths, ``$.a.b``, ``$['a']`` and ``$.a[0]`` are covered: no filters, no wildcards.
+An object that ``$input.path`` found prints as Java prints it, ``{key=value}``, not as JSON. Paths like ``$.a.b``,
+``$['a']`` and ``$.a[0]`` are covered; filters and wildcards are not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 
 
 class TemplateError(ValueError):
-    """A template that cannot be rendered, or asks for what is not covered."""
+    """A template that cannot be rendered, or that uses something not covered."""
 
 
 class JavaMap(dict[str, Any]):
@@ -49,7 +49,7 @@ def java(value: Any) -> Any:
 
 @lru_cache(maxsize=8192)
 def steps(path: str) -> tuple[str | int, ...]:
-    """A JSONPath as the names and numbers to follow."""
+    """Split a JSONPath into the names and numbers to follow."""
     found = []
     end = 1
     for step in STEP.finditer(path, 1):
@@ -64,7 +64,7 @@ def steps(path: str) -> tuple[str | int, ...]:
 
 
 class Input:
-    """``$input``: the body and the parameters of a call. ``document`` is the parsed body."""
+    """``$input``: a call's body and parameters. ``document`` is the parsed body."""
 
     def __init__(self, body: str, document: Any, parameters: Mapping[str, Mapping[str, str]]) -> None:
         self.body = body

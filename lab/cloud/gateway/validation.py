@@ -1,4 +1,4 @@
-"""Request validators: what a method demands of a call before its integration sees it."""
+"""Request validators: what a method demands of a call before its integration runs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ type Check = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Validation:
-    """``parameters``: names of those required, as ``querystring.name``. ``models``: checks by content type.
+    """``parameters``: names of the required ones, as in ``querystring.name``. ``models``: checks by content type.
 
-    ``refusal`` is the template of the answer to a body that is refused.
+    ``refusal`` is the template of the answer to a rejected body.
     """
 
     parameters: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Validation:
     def of(
         cls, method: Mapping[str, Any], validator: Mapping[str, Any], models: Mapping[str, Check], refusal: str
     ) -> Self:
-        """Of a method, its validator and the API's models, as the control plane describes them."""
+        """Build from a method, its validator and the API's models, as the control plane describes them."""
         required = [name for name, demanded in (method.get("requestParameters") or {}).items() if demanded]
         return cls(
             tuple(n.removeprefix("method.request.") for n in required if validator["validateRequestParameters"]),
@@ -42,7 +42,7 @@ class Validation:
         )
 
     def admit(self, call: Call) -> None:
-        """Raises GatewayError with status 400 unless the call has what is demanded."""
+        """Raise GatewayError with status 400 unless the call meets every demand."""
         missing = [name for name in self.parameters if not call.parameter(name)]
         if missing:
             names = ", ".join(name.partition(".")[2] for name in missing)

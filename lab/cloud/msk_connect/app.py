@@ -1,4 +1,4 @@
-"""The MSK Connect stand-in's server: its operations by path, and its answers to errors."""
+"""The MSK Connect stand-in's server: its routes, and errors in AWS's format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Custom plugins: an archive in S3 becomes a folder of the worker's plugin path."""
+"""Custom plugins: an archive in S3 becomes a folder in the worker's plugin path."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOADED = ".loaded"
 
 
 class ArchiveError(Exception):
-    """The archive cannot be a plugin. ``code`` is the state description's."""
+    """The archive is not a valid plugin. ``code`` goes into the state description."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class Archive:
         return hashlib.sha256(self.content).hexdigest()
 
     def jars(self) -> dict[str, bytes]:
-        """Jars by their path in the archive."""
+        """The archive's jars, by path."""
         if self.content_type == "JAR":
             return {"plugin.jar": self.content}
         try:
@@ -59,12 +59,12 @@ class Archive:
 def safe_jar_name(name: str) -> bool:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
-        raise ArchiveError("InvalidInput.InvalidArchive", f"The archive holds a path that leads out of it: {name}")
+        raise ArchiveError("InvalidInput.InvalidArchive", f"The archive contains a path that leads outside it: {name}")
     return path.suffix == ".jar"
 
 
 def connector_classes(jars: dict[str, bytes]) -> set[str]:
-    """Classes that the jars' service files name: what a worker with ``plugin.discovery=service_load`` finds."""
+    """The classes named in the jars' service files, which a worker with ``plugin.discovery=service_load`` finds."""
     found: set[str] = set()
     for name, content in jars.items():
         try:
@@ -83,7 +83,7 @@ def connector_classes(jars: dict[str, bytes]) -> set[str]:
 
 
 def fetch(state: State, location: dict[str, Any], content_type: str) -> Archive:
-    """Raises ArchiveError where there is no such object; BotoCoreError where S3 does not answer."""
+    """Download the archive. Raises ArchiveError if there is no such object, BotoCoreError if S3 does not answer."""
     s3 = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{state.port('aws')}",
@@ -105,15 +105,15 @@ def fetch(state: State, location: dict[str, Any], content_type: str) -> Archive:
 
 
 class PluginPath:
-    """The folder in which the worker looks, at its start, for a folder per plugin."""
+    """The folder that the worker scans at start-up for one folder per plugin."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def put(self, name: str, archive: Archive) -> set[str]:
-        """Unpack, unless it is there. Returns the connector classes that the worker will find.
+        """Unpack the plugin unless it is already there. Returns the connector classes that the worker will find.
 
-        A worker takes a class from one place only: an older plugin that has one of these classes gives way.
+        A worker loads a class from one place only: an older plugin with one of these classes is removed.
         """
         target = self.folder / name
         if (target / DIGEST).exists() and (target / DIGEST).read_text() == archive.digest:
@@ -136,7 +136,7 @@ class PluginPath:
         return classes
 
     def is_loaded(self, name: str) -> bool:
-        """Whether a worker was started since the plugin is there."""
+        """Whether a worker has started since the plugin was unpacked."""
         return (self.folder / name / LOADED).exists()
 
     def mark_loaded(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Worker configurations of MSK Connect: kept and shown."""
+"""Worker configurations of MSK Connect: stored and returned, not applied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.cloud.msk_connect.resources import Resource, Resources, arn_of, bad_req
 
 
 class WorkerConfigurations:
-    """``user_of`` names the connector that uses a worker configuration, if one does."""
+    """``user_of`` returns the connector that uses a worker configuration, if any."""
 
     def __init__(self, resources: Resources, user_of: Callable[[str], str | None]) -> None:
         self.resources = resources
@@ -23,7 +23,7 @@ class WorkerConfigurations:
         try:
             base64.b64decode(given["propertiesFileContent"], validate=True).decode()
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise bad_request(f"Invalid parameter propertiesFileContent: not base64 of a text ({error})") from error
+            raise bad_request(f"Invalid parameter propertiesFileContent: not base64-encoded text ({error})") from error
         arn = self.resources.new_arn(given["name"])
         created = now()
         description = {"description": given["description"]} if "description" in given else {}
@@ -61,6 +61,6 @@ class WorkerConfigurations:
 
 
 def summary(configuration: Resource) -> Resource:
-    """Without the properties."""
+    """The configuration without its properties."""
     revision = {k: v for k, v in configuration["latestRevision"].items() if k != "propertiesFileContent"}
     return {**shown(configuration), "latestRevision": revision}

@@ -1,4 +1,4 @@
-"""Connectors of MSK Connect: what the API keeps of them, and what the worker says."""
+"""Connectors of MSK Connect: what the API stores about them, and what the worker reports."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ log = logging.getLogger("lab.msk_connect")
 
 
 class Connectors:
-    """A connector is kept as CREATING, UPDATING, DELETING, FAILED (the worker refused it) or RUNNING.
+    """A connector is stored as CREATING, UPDATING, DELETING, FAILED (the worker rejected it) or RUNNING.
 
-    What is kept as RUNNING is what the worker says it is. ``wantedConfiguration`` is that of an update under way.
+    For one stored as RUNNING, the worker's own report decides. ``wantedConfiguration`` belongs to an ongoing update.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Connectors:
         )
 
     async def apply(self, connector: Resource) -> None:
-        """Give the worker the connector's configuration, and wait until it runs, or fails, with it."""
+        """Send the worker the connector's configuration, and wait until it runs or fails with it."""
         wanted: dict[str, str] = connector.get("wantedConfiguration") or connector["connectorConfiguration"]
         try:
             async with self.changing_worker:
@@ -129,7 +129,7 @@ class Connectors:
             return False
 
     def refuse(self, connector: Resource, message: str) -> None:
-        """A new connector is FAILED, an updated one keeps what it had."""
+        """A new connector becomes FAILED; an updated one keeps its previous configuration."""
         log.warning("connector %s: %s", connector["connectorName"], message)
         if connector.pop("wantedConfiguration", None) is not None:
             self.resources.update(connector["connectorArn"], connectorState="RUNNING")
@@ -200,7 +200,7 @@ def check_version(connector: Resource, version: str) -> None:
 
 
 def view(connector: Resource, statuses: dict[str, Any] | None) -> Resource:
-    """The connector as the API shows it. ``statuses`` are the worker's, None while it is away."""
+    """The connector as the API returns it. ``statuses`` are the worker's, None while it is away."""
     found = {name: value for name, value in shown(connector).items() if name != "wantedConfiguration"}
     if connector["connectorState"] != "RUNNING":
         return found

@@ -30,7 +30,7 @@ log = logging.getLogger("lab.msk_connect")
 
 
 class CustomPlugins:
-    """``user_of`` names the connector that uses a plugin, if one does."""
+    """``user_of`` returns the connector that uses a plugin, if any."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class CustomPlugins:
         )
 
     async def install(self, arn: str) -> None:
-        """From CREATING to ACTIVE or CREATE_FAILED. One at a time: each may restart the worker."""
+        """Move from CREATING to ACTIVE or CREATE_FAILED. One plugin at a time: each may restart the worker."""
         plugin = self.resources.get(arn)
         async with self.installing:
             try:
@@ -93,7 +93,7 @@ class CustomPlugins:
             except TimeoutError:
                 self.fail(plugin, "InternalError", f"The worker did not list the plugin within {PLUGIN_SECONDS} s")
             except OSError as error:
-                self.fail(plugin, "InternalError", f"The worker could not be given the plugin: {error}")
+                self.fail(plugin, "InternalError", f"The plugin could not be passed to the worker: {error}")
             else:
                 self.resources.update(arn, customPluginState="ACTIVE")
 

@@ -1,4 +1,4 @@
-"""What MSK Connect keeps: custom plugins, worker configurations, connectors, by ARN, in one file; and AWS's errors."""
+"""What MSK Connect stores: custom plugins, worker configurations and connectors, by ARN; and AWS's errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger("lab.msk_connect")
 
 
 class AwsError(Exception):
-    """What boto3 raises as ``client.exceptions.<code>``."""
+    """The error that boto3 raises as ``client.exceptions.<code>``."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -51,7 +51,7 @@ def conflict(message: str) -> AwsError:
 
 
 class Resources:
-    """All resources of one kind, as their Describe operation shows them, and beside ``tags``.
+    """All resources of one kind, as their Describe operation returns them, plus ``tags``.
 
     Every change is on disk when the method that made it returns.
     """
@@ -80,7 +80,7 @@ class Resources:
             raise not_found(self.kind, arn) from None
 
     def update(self, arn: str, **changes: Any) -> None:
-        """A resource that was deleted meanwhile stays deleted."""
+        """Update a resource; one that was deleted in the meantime stays deleted."""
         if arn in self._content:
             self._content[arn].update(changes)
             self.save()
@@ -99,7 +99,7 @@ class Resources:
         write_private(self._file, json.dumps(self._content, indent=2) + "\n")
 
     def page(self, query: Mapping[str, str], prefix: str) -> tuple[list[str], dict[str, str]]:
-        """ARNs of one page in order of creation, and the token of the next. A token names the last ARN seen."""
+        """The ARNs of one page in order of creation, and the next page's token, which names the last ARN seen."""
         arns = [arn for arn, resource in self._content.items() if resource[self.name_field].startswith(prefix)]
         token = query.get("nextToken")
         start = 0
@@ -162,7 +162,7 @@ def shown(resource: Resource) -> Resource:
 
 
 class Background:
-    """Work that outlives the request that asked for it. What fails is logged."""
+    """Work that outlives the request that started it. Failures are logged."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

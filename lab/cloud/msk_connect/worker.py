@@ -1,4 +1,4 @@
-"""The Kafka Connect worker behind the MSK Connect API, by its REST API."""
+"""The Kafka Connect worker behind the MSK Connect API: a client for its REST API."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ log = logging.getLogger("lab.msk_connect")
 
 
 class RefusedError(Exception):
-    """The worker will not have it, now or later; the message is the worker's."""
+    """The worker rejects the request for good; the message is the worker's."""
 
 
 class NotReadyError(Exception):
-    """The worker does not answer, or is busy with a rebalance."""
+    """The worker does not answer, or is busy rebalancing."""
 
 
 def restart(state: State) -> None:
-    """Returns when the worker's process is another one, which is not ready yet. OSError if it cannot be done."""
+    """Replace the worker's process; the new one is not ready yet. Raises OSError if that fails."""
     supervisor = Supervisor(state)
     try:
         supervisor.stop("connect")
@@ -54,22 +54,22 @@ class Worker:
         await self._patiently("DELETE", f"/connectors/{quote(name, safe='')}")
 
     async def forgets(self, name: str) -> None:
-        """Until the deleted connector's tasks have stopped too, which the worker does after it has answered."""
+        """Wait until the deleted connector's tasks have stopped too, which happens after the worker has answered."""
         while await self._patiently("GET", f"/connectors/{quote(name, safe='')}/status") is not None:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def plugin_classes(self) -> set[str]:
-        """Empty while the worker starts: it answers 404 before its resources are there."""
+        """The connector classes. Empty while the worker starts: it answers 404 before its resources are loaded."""
         found = await self._patiently("GET", "/connector-plugins")
         return {plugin["class"] for plugin in found or []}
 
     async def statuses(self) -> dict[str, dict[str, Any]]:
-        """Every connector's status by name. Raises NotReadyError."""
+        """Every connector's status, by name. Raises NotReadyError."""
         found = await self._call("GET", "/connectors?expand=status")
         return {name: entry["status"] for name, entry in found.items()}
 
     async def applied(self, name: str, configuration: dict[str, str]) -> bool:
-        """Whether the connector's tasks were given what this configuration says."""
+        """Whether the connector's tasks run with this configuration."""
         tasks = await self._call("GET", f"/connectors/{quote(name, safe='')}/tasks")
         given = [task["config"] for task in tasks or []]
         return bool(given) and all(
@@ -77,7 +77,7 @@ class Worker:
         )
 
     async def _patiently(self, method: str, path: str, body: Any = None) -> Any:
-        """Until the worker has an answer. Raises RefusedError."""
+        """Retry until the worker answers. Raises RefusedError."""
         while True:
             try:
                 return await self._call(method, path, body)
@@ -86,9 +86,9 @@ class Worker:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON; None where there is no content, or no such connector.
+        """The answer's JSON; None if there is no content or no such connector.
 
-        A worker that is starting answers 404 as well, but not in the shape of its errors.
+        A worker that is starting answers 404 as well, but not in the format of its errors.
         """
         if self._session is None:
             self._session = ClientSession(timeout=ClientTimeout(total=CALL_SECONDS), trust_env=False)
@@ -108,7 +108,7 @@ class Worker:
 
 
 def live_state(status: dict[str, Any] | None) -> tuple[str | None, str]:
-    """RUNNING, FAILED, or None for neither yet; and why, in the worker's words."""
+    """RUNNING, FAILED or None (neither yet), and the reason in the worker's words."""
     if status is None:
         return "FAILED", "the worker does not know the connector"
     parts = [status["connector"], *status["tasks"]]

@@ -1,7 +1,7 @@
 #!/bin/bash
-# kafka-run-class.sh CLASS [ARGUMENT ...]: with Kafka's own jars behind those of CLASSPATH.
-# Java is JAVA_HOME's, else the one on PATH. KAFKA_HEAP_OPTS, KAFKA_JVM_PERFORMANCE_OPTS, KAFKA_LOG4J_OPTS and
-# KAFKA_OPTS are passed on to it, as Apache's script does.
+# kafka-run-class.sh CLASS [ARGUMENT ...]: run a class with CLASSPATH's jars, then Kafka's own.
+# Java comes from JAVA_HOME, else from PATH. KAFKA_HEAP_OPTS, KAFKA_JVM_PERFORMANCE_OPTS, KAFKA_LOG4J_OPTS and
+# KAFKA_OPTS are passed to it, as in Apache's script.
 if [ $# -lt 1 ]; then
   echo "USAGE: $0 classname [opts]" >&2
   exit 1

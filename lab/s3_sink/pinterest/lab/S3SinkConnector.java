@@ -14,12 +14,12 @@ import org.apache.kafka.connect.connector.Task;
 import org.apache.kafka.connect.sink.SinkConnector;
 
 /**
- * Kafka topics to S3, as JSON lines, with the properties and the object names of Confluent's S3 sink.
+ * Writes Kafka topics to S3 as JSON lines, with the properties and object names of Confluent's S3 sink.
  *
- * <p>Of Confluent's properties those below count; a choice that this sink does not have is refused, and a property
- * it does not know is ignored, as Connect does. Known differences: JSON, the default partitioner and no compression
- * are all there is; an object ends at {@code s3.part.size} bytes where Confluent's goes on in parts; without keys in
- * the configuration the AWS SDK's own chain finds them.
+ * <p>It supports those of Confluent's properties that are defined below. A value it does not support is rejected; an
+ * unknown property is ignored, as Connect does. Known differences: only JSON, the default partitioner and no
+ * compression; an object ends at {@code s3.part.size} bytes, where Confluent's sink starts another part; without keys
+ * in the configuration, the AWS SDK's default chain provides them.
  */
 public class S3SinkConnector extends SinkConnector {
   static final String VERSION = "1.0";
@@ -39,17 +39,17 @@ public class S3SinkConnector extends SinkConnector {
       new ConfigDef()
           .define(BUCKET, Type.STRING, Importance.HIGH, "The bucket; it must exist.")
           .define(REGION, Type.STRING, "us-west-2", Importance.MEDIUM, "The bucket's region.")
-          .define(ENDPOINT, Type.STRING, null, Importance.LOW, "S3's address, where it is not AWS's own.")
+          .define(ENDPOINT, Type.STRING, null, Importance.LOW, "S3's endpoint, if it is not AWS's own.")
           .define(TOPICS_DIR, Type.STRING, "topics", Importance.HIGH, "First folder of every object's name.")
           .define(FLUSH_SIZE, Type.INT, ConfigDef.NO_DEFAULT_VALUE, Range.atLeast(1), Importance.HIGH,
-              "An object is written when it holds so many records.")
+              "An object is written when it holds this many records.")
           .define(ROTATE_MS, Type.LONG, -1L, Importance.MEDIUM,
-              "An object is written so many milliseconds after its first record, however small. -1: never.")
-          .define(TIMEZONE, Type.STRING, "", Importance.MEDIUM, "Confluent's sink asks for it beside " + ROTATE_MS + ".")
+              "An object is written this many milliseconds after its first record, however small. -1: never.")
+          .define(TIMEZONE, Type.STRING, "", Importance.MEDIUM, "Confluent's sink requires it with " + ROTATE_MS + ".")
           .define(PART_SIZE, Type.INT, 26214400, Range.atLeast(1), Importance.LOW,
-              "An object is written when it holds so many bytes.")
+              "An object is written when it holds this many bytes.")
           .define(NULL_VALUES, Type.STRING, "fail", ValidString.in("fail", "ignore"), Importance.LOW,
-              "What a record without a value does.")
+              "What to do with a record without a value.")
           .define("format.class", Type.STRING, "io.confluent.connect.s3.format.json.JsonFormat",
               ValidString.in("io.confluent.connect.s3.format.json.JsonFormat"), Importance.HIGH, "JSON lines.")
           .define("storage.class", Type.STRING, "io.confluent.connect.s3.storage.S3Storage",
@@ -57,10 +57,10 @@ public class S3SinkConnector extends SinkConnector {
           .define("partitioner.class", Type.STRING,
               "io.confluent.connect.storage.partitioner.DefaultPartitioner",
               ValidString.in("io.confluent.connect.storage.partitioner.DefaultPartitioner"), Importance.HIGH,
-              "A folder for each Kafka partition.")
+              "One folder per Kafka partition.")
           .define("s3.compression.type", Type.STRING, "none", ValidString.in("none"), Importance.LOW, "None.")
-          .define(KEY_ID, Type.STRING, null, Importance.LOW, "Where the SDK's own chain is not wanted.")
-          .define(SECRET_KEY, Type.PASSWORD, null, Importance.LOW, "Where the SDK's own chain is not wanted.");
+          .define(KEY_ID, Type.STRING, null, Importance.LOW, "Replaces the SDK's default chain.")
+          .define(SECRET_KEY, Type.PASSWORD, null, Importance.LOW, "Replaces the SDK's default chain.");
 
   private Map<String, String> properties;
 
@@ -81,7 +81,7 @@ public class S3SinkConnector extends SinkConnector {
     if (rotates && given.getOrDefault(TIMEZONE, "").isBlank()) {
       for (ConfigValue value : config.configValues()) {
         if (value.name().equals(TIMEZONE)) {
-          value.addErrorMessage(TIMEZONE + " must be set (for example UTC) where " + ROTATE_MS + " is");
+          value.addErrorMessage(TIMEZONE + " must be set (for example UTC) if " + ROTATE_MS + " is");
         }
       }
     }

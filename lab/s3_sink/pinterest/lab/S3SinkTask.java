@@ -31,20 +31,20 @@ import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 
 /**
- * Gathers each partition's records in an open object and writes it to the bucket when it is full or old enough.
+ * Collects each partition's records in an open object and writes it to the bucket when it is full or old enough.
  *
- * <p>What is committed to Kafka is the first offset that is not in the bucket. After a crash reading goes on there, and
- * since an object is named after its first offset it is written again under the same name: nothing is lost, and a
- * record can be in two objects only if the worker died between writing an object and committing it (then the second
- * cut may differ). After a failed write Connect hands over the same batch again, from its start; records that
- * were taken are known by their offsets, so none is in an object twice.
+ * <p>The offset committed to Kafka is the first one that is not in the bucket. After a crash, reading resumes there.
+ * Since an object is named after its first offset, it is written again under the same name: nothing is lost, and a
+ * record can be in two objects only if the worker died between writing an object and committing it (the second time,
+ * the object may end elsewhere). After a failed write, Connect delivers the same batch again from its start; records
+ * already taken are recognized by their offsets, so none is in an object twice.
  */
 public class S3SinkTask extends SinkTask {
   private static final Logger log = LoggerFactory.getLogger(S3SinkTask.class);
   private static final long RETRY_MS = 2000;
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(30);
 
-  /** The records since the partition's last written object. */
+  /** The records since the last object written for the partition. */
   private static final class OpenObject {
     final long firstOffset;
     final long openedNanos = System.nanoTime();
@@ -129,7 +129,7 @@ public class S3SinkTask extends SinkTask {
     nextOffsets.keySet().removeAll(partitions);
   }
 
-  /** Connect calls this once every offset.flush.interval.ms at least, with nothing where there is nothing. */
+  /** Connect calls this at least every offset.flush.interval.ms, with an empty collection if nothing arrived. */
   @Override
   public void put(Collection<SinkRecord> records) {
     writeDue();
@@ -196,7 +196,7 @@ public class S3SinkTask extends SinkTask {
     context.requestCommit();
   }
 
-  /** Whether S3 said no. No answer, its own faults and throttling pass. */
+  /** Whether S3 rejected the request for good. No answer, S3's own faults and throttling are temporary. */
   private static boolean isPermanent(SdkException e) {
     return e instanceof AwsServiceException refusal
         && refusal.statusCode() >= 400
@@ -206,7 +206,7 @@ public class S3SinkTask extends SinkTask {
         && !"RequestTimeout".equals(refusal.awsErrorDetails() == null ? null : refusal.awsErrorDetails().errorCode());
   }
 
-  /** The first offset of each partition that is not in the bucket: its open object's, or else what comes next. */
+  /** Each partition's first offset that is not in the bucket: its open object's, or else the next one. */
   @Override
   public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> consumed) {
     Map<TopicPartition, OffsetAndMetadata> written = new HashMap<>(consumed);
