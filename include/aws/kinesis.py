@@ -57,10 +57,10 @@ def _retention(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change |
     found, hours = int(stream["RetentionPeriodHours"]), int(wanted["retention_hours"])
     if found == hours:
         return None
-    direction = "increase" if hours > found else "decrease"
+    longer, shorter = "increase_stream_retention_period", "decrease_stream_retention_period"
     return Change(
         f"retention {found} → {hours} hours",
-        f"{direction}_stream_retention_period",
+        longer if hours > found else shorter,
         {"StreamName": stream["StreamName"], "RetentionPeriodHours": hours},
     )
 

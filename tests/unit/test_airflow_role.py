@@ -1,0 +1,104 @@
+"""The actions that docs/settings.md lists for Airflow's own role are those that the code calls, no more and no less.
+
+A call is found by its name: an attribute, or a text for a paginator, that is an operation of one of the services.
+An operation whose name is put together while it runs is not found, so the code spells them out.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+ROOT = Path(__file__).parents[2]
+CODE = ("dags", "plugins", "include")
+SERVICES = ("apigateway", "ec2", "iam", "kafka", "kafkaconnect", "kinesis", "s3", "ssm")
+
+OF_PROVIDER_METHODS = {"get_parameter_value": "ssm:GetParameter"}
+OTHER_NAMES = {"s3:HeadObject": "s3:GetObject", "s3:ListObjectsV2": "s3:ListBucket"}
+ASKED_ALONG = {
+    "iam:CreateRole": {"iam:TagRole"},
+    "kinesis:CreateStream": {"kinesis:AddTagsToStream"},
+    "kafkaconnect:CreateConnector": {
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+        "ec2:CreateNetworkInterface",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    },
+}
+"""What a service wants its caller to be allowed besides the operation itself, for the requests as they are made here."""
+
+
+@pytest.fixture(scope="module")
+def actions() -> dict[str, str]:
+    """The IAM action for each name that a boto3 client, or the provider's hook, has for an operation."""
+    session = botocore.session.get_session()
+    found = dict(OF_PROVIDER_METHODS)
+    for service in SERVICES:
+        model = session.get_service_model(service)
+        for operation in model.operation_names:
+            verb = model.operation_model(operation).http["method"]  # API Gateway's actions are HTTP verbs
+            action = f"{service}:{verb if service == 'apigateway' else operation}"
+            found[xform_name(operation)] = OTHER_NAMES.get(action, action)
+    return found
+
+
+def names(source: str) -> Iterator[str]:
+    """Attributes, and texts such as a paginator's operation."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def called(actions: dict[str, str]) -> set[str]:
+    sources = [path.read_text() for folder in CODE for path in (ROOT / folder).rglob("*.py")]
+    found = {actions[name] for source in sources for name in names(source) if name in actions}
+    for path in (ROOT / "plugins/pinterest/waiters").glob("*.json"):
+        waiters = json.loads(path.read_text())["waiters"].values()
+        found |= {f"{path.stem}:{waiter['operation']}" for waiter in waiters}
+    return found.union(*(ASKED_ALONG.get(action, set()) for action in found))
+
+
+def documented() -> set[str]:
+    text = (ROOT / "docs/settings.md").read_text()
+    section = text.partition("## What Airflow's own role may do\n")[2].partition("\n## ")[0]
+    return set(re.findall(r"`([a-z0-9]+:[A-Za-z0-9]+)`", section))
+
+
+def test_the_documented_actions_are_those_that_the_code_calls(actions):
+    assert documented() == called(actions)
+
+
+def test_no_two_services_have_an_operation_of_the_same_name_that_is_called(actions):
+    session = botocore.session.get_session()
+    wanted = called(actions)
+    owners: dict[str, list[str]] = {}
+    for service in SERVICES:
+        for operation in session.get_service_model(service).operation_names:
+            owners.setdefault(xform_name(operation), []).append(service)
+
+    assert [name for name, found in owners.items() if len(found) > 1 and actions[name] in wanted] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("hook.conn.put_gateway_response(**which)", "apigateway:PUT"),
+        ("self.conn.get_paginator('list_custom_plugins')", "kafkaconnect:ListCustomPlugins"),
+        ("ssm.get_parameter_value(parameter)", "ssm:GetParameter"),
+        ("Change('', 'stop_stream_encryption', {})", "kinesis:StopStreamEncryption"),
+        ("s3.head_object(Bucket=bucket)", "s3:GetObject"),
+    ],
+)
+def test_a_call_is_found(actions, line, action):
+    assert {actions[name] for name in names(line) if name in actions} == {action}
