@@ -28,7 +28,7 @@ ui: ## Airflow's UI on the lab, until Ctrl-C
 doctor: ## list everything that is missing or wrong, each with its fix
 	@bin/lab doctor
 
-check: ## lint and types
+check: ## lint, format, types, shell scripts
 	@bin/lab check
 
 bench: ## benchmarks of posting, the lake and the stream

@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 
-from lab import demo, doctor, lifecycle, status, suites
+from lab import checks, demo, doctor, lifecycle, status, suites
 from lab.airflow_ui import serve
 from lab.progress import Reporter, StepError
 from lab.setup import steps
@@ -26,16 +26,17 @@ def main() -> int:
         ("ui", "start the lab and the Airflow UI; Ctrl-C stops the UI"),
         ("demo", "start the lab, run the pipeline, print its ledger"),
         ("test", "run every test"),
-        ("check", "lint and types"),
         ("bench", "benchmarks of posting, the lake and the stream"),
         ("bench-demo", "what the demo costs in a fresh clone"),
     ):
         commands.add_parser(name, help=text, description=text)
+    check = commands.add_parser("check", help="lint, format, types and shell scripts, or some of them")
+    check.add_argument("names", nargs="*", metavar="|".join(checks.CHECKS), help="what to check; by default all")
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, signal.default_int_handler)
     try:
-        return run(parser.parse_args().command)
+        return run(parser.parse_args())
     except StepError as error:
         print(f"\n{error}" + (f"\n  do:   {error.advice}" if error.advice else ""), file=sys.stderr)
         return 1
@@ -44,9 +45,9 @@ def main() -> int:
         return 130
 
 
-def run(command: str) -> int:
+def run(arguments: argparse.Namespace) -> int:
     state, reporter = State.open(), Reporter()
-    match command:
+    match arguments.command:
         case "up":
             lifecycle.up(state, reporter)
             print(status.table(state))
@@ -68,7 +69,7 @@ def run(command: str) -> int:
         case "test":
             return suites.test(state, reporter)
         case "check":
-            return suites.check(reporter)
+            return checks.run(arguments.names, state, reporter)
         case "bench":
             return suites.bench(state, reporter)
         case "bench-demo":

@@ -1,4 +1,4 @@
-"""What ``make test``, ``make check`` and ``make bench`` run: each suite in the environment that it needs."""
+"""What ``make test`` and ``make bench`` run: each suite in the environment that it needs."""
 
 from __future__ import annotations
 
@@ -42,18 +42,6 @@ def test(state: State, reporter: Reporter) -> int:
         )
     finally:
         lifecycle.down(State.open(TEST_STATE, state.install), reporter)
-
-
-def check(reporter: Reporter) -> int:
-    programs = Path(sys.executable).parent
-    return run(
-        [
-            Suite("lint", [str(programs / "ruff"), "check"]),
-            Suite("format", [str(programs / "ruff"), "format", "--check"]),
-            Suite("types", [str(programs / "mypy")]),
-        ],
-        reporter,
-    )
 
 
 def bench(state: State, reporter: Reporter) -> int:

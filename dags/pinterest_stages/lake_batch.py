@@ -36,7 +36,7 @@ def lake_batch() -> None:
             execution_timeout=timedelta(hours=1),
         )
 
-    with WorkflowTaskGroup(
+    job = WorkflowTaskGroup(
         group_id="job",
         owner_name="{{ settings().user_id }}",
         databricks_conn_id="databricks_default",
@@ -45,7 +45,8 @@ def lake_batch() -> None:
         notebook_params=notebook_parameters(
             manifest_key=bucket_layout.manifest("{{ dag.dag_id }}", "{{ run_id }}"), run_id="{{ run_id }}"
         ),
-    ) as job:
+    )
+    with job:
         chain(notebook(LOAD), [notebook(name) for name in CLEAN.values()], notebook(ANALYZE))
 
     counts = LakeCountsOperator(task_id="counts", run=job.run, execution_timeout=timedelta(minutes=10))

@@ -9,6 +9,7 @@ without data or partition key is refused by the API itself.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 from airflow.sdk import task, task_group
 
@@ -52,6 +53,7 @@ def rest_api() -> None:
         api=rest_api_request("{{ settings().user_id }}", TAGS),
         adopt_tags=OWNER_TAGS,
     )
+    api_id = cast("str", api.output)  # it is one when the task runs
     kinesis_role = IamCreateRoleOperator(
         task_id="kinesis_role",
         role_name="{{ settings().kinesis_role }}",
@@ -62,7 +64,7 @@ def rest_api() -> None:
     )
     validation = RestApiPutValidationOperator(
         task_id="validation",
-        api_id=api.output,
+        api_id=api_id,
         validator_name=VALIDATOR,
         models=REQUEST_MODELS,
         body_refusal=body_refusal_request(),
@@ -73,16 +75,16 @@ def rest_api() -> None:
             region="{{ settings().region }}", role_arn=kinesis_role.output, validator_id=validation.output
         ),
     }
-    resources = RestApiPutResourcesOperator(task_id="resources", api_id=api.output, paths=content)
+    resources = RestApiPutResourcesOperator(task_id="resources", api_id=api_id, paths=content)
     deployment = RestApiDeployOperator(
         task_id="deployment",
-        api_id=api.output,
+        api_id=api_id,
         stage_name="{{ settings().rest_api.stage }}",
         content={"paths": content, "models": REQUEST_MODELS, "body_refusal": body_refusal_request()},
     )
     usage_plan = RestApiUsagePlanOperator(
         task_id="usage_plan",
-        api_id=api.output,
+        api_id=api_id,
         stage_name="{{ settings().rest_api.stage }}",
         plan_name="{{ settings().user_id }}-usage-plan",
         key_name="{{ settings().user_id }}-api-key",
@@ -96,9 +98,10 @@ def rest_api() -> None:
         stage_name="{{ settings().rest_api.stage }}",
         url_format="{{ settings().rest_api.invoke_url_format }}",
     )
+    url = cast("str", invoke_url.output)
     answers = RestApiTopicsSensor(
         task_id="answers",
-        invoke_url=invoke_url.output,
+        invoke_url=url,
         api_key_parameter="{{ settings().api_key_parameter }}",
         topics=[f"{{{{ settings().topic('{entity}') }}}}" for entity in ENTITIES],
         poke_interval=2,
@@ -107,7 +110,7 @@ def rest_api() -> None:
 
     answers_for_kinesis = RestApiStreamsSensor(
         task_id="answers_for_kinesis",
-        invoke_url=invoke_url.output,
+        invoke_url=url,
         api_key_parameter="{{ settings().api_key_parameter }}",
         poke_interval=2,
         timeout=timedelta(minutes=5),

@@ -6,7 +6,7 @@ import fcntl
 import functools
 import hashlib
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,14 +71,19 @@ def contents(sources: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def install(state: State, reporter: Reporter) -> None:
-    """Make missing and stale parts, independent ones in parallel. Two labs that share a folder take turns."""
-    if sentence := (why_unsupported() or (None if mariadb.can_be_had() else mariadb.INSTALL_IT)):
+def install(state: State, reporter: Reporter, *, only: Collection[str] = ()) -> None:
+    """Make missing and stale parts, independent ones in parallel. Two labs that share a folder take turns.
+
+    :param only: names of the parts to make; all if it is empty
+    """
+    chosen = [part for part in parts() if not only or part.name in only]
+    needs_mariadb = any(part.name == "MariaDB" for part in chosen)
+    if sentence := (why_unsupported() or (mariadb.INSTALL_IT if needs_mariadb and not mariadb.can_be_had() else None)):
         raise StepError(sentence)
     state.install.mkdir(parents=True, exist_ok=True)
     with turn(state.install / "setup.lock", reporter):
         wanted = stamps()
-        stale = [part for part in parts() if not is_current(state, part, wanted)]
+        stale = [part for part in chosen if not is_current(state, part, wanted)]
         if not stale:
             return
         reporter.say(f"set-up: {', '.join(part.name for part in stale)}")

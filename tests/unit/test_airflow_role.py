@@ -34,7 +34,7 @@ ASKED_ALONG = {
         "ec2:DescribeVpcs",
     },
 }
-"""What a service wants its caller to be allowed besides the operation itself, for the requests as they are made here."""
+"""What else a service wants its caller to be allowed, for the requests as they are made here."""
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ do
 done
 
 # Reads until the group has seen all of the topic's interval, or nothing came for IDLE_SECONDS.
+# shellcheck disable=SC2013  # a topic's name holds no blanks
 for topic in $(cut -d, -f1 "$work/interval" | sort -u); do
   left=$(awk -F, -v topic="$topic" '$1 == topic { sum += $4 - $3 } END { print sum + 0 }' "$work/interval")
   while [ "$left" -gt 0 ]; do

@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 offsets() {
   "$HOME/kafka/bin/kafka-get-offsets.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
-    --command-config "$HOME/kafka/bin/client.properties" --time "$1" --topic "$(echo "$TOPIC" | sed 's/\./\\./g')" \
+    --command-config "$HOME/kafka/bin/client.properties" --time "$1" --topic "${TOPIC//./\\.}" \
     2>"$work/error" || grep -qi 'could not match any topic' "$work/error" || {
     cat "$work/error" >&2
     return 1
