@@ -26,6 +26,7 @@ ASKED_ALONG = {
     "iam:CreateRole": {"iam:TagRole"},
     "kinesis:CreateStream": {"kinesis:AddTagsToStream"},
     "kafkaconnect:CreateConnector": {
+        "kafkaconnect:TagResource",
         "iam:PassRole",
         "iam:CreateServiceLinkedRole",
         "ec2:CreateNetworkInterface",
