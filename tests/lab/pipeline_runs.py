@@ -1,4 +1,4 @@
-"""Whole runs of the DAGs on a lab, started as a user starts them, and what can be seen of them from outside."""
+"""Whole runs of the DAGs on a lab, by Airflow's own command line, and what can be seen of them from outside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import os
 import random
 import shlex
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Any
 import boto3
 import pymysql
 import requests
+from airflow_processes import AirflowProcess, AirflowServer
 from lab_parts import wait_until
 
 from lab.state import CHECKOUT, USER_ID, State
@@ -80,30 +80,36 @@ class Pipeline:
         }
         self.s3 = boto3.client("s3", **account)
         self.kinesis = boto3.client("kinesis", **account)
-        self.env_file = lab.path("airflow.env")
+        self.variables: dict[str, str] = {}
+        self._airflow = AirflowServer(self.environment)
 
     @contextmanager
-    def changed_settings(self, folder: Path, **sections: dict[str, Any]) -> Iterator[None]:
+    def changed_settings(self, **sections: dict[str, Any]) -> Iterator[None]:
         """Runs see the Variable with these sections in place of its own."""
-        settings = json.loads(self.environment["AIRFLOW_VAR_PINTEREST_PIPELINE"])
-        changed = {**self.environment, "AIRFLOW_VAR_PINTEREST_PIPELINE": json.dumps(settings | sections)}
-        before, self.env_file = self.env_file, folder / "airflow.env"
-        self.env_file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in changed.items()))
+        name = "AIRFLOW_VAR_PINTEREST_PIPELINE"
+        self.variables[name] = json.dumps(json.loads(self.environment[name]) | sections)
         try:
             yield
         finally:
-            self.env_file = before
+            del self.variables[name]
 
-    def start(self, dag_id: str, **params: Any) -> subprocess.Popen[bytes]:
+    def start(self, dag_id: str, **params: Any) -> AirflowProcess:
         """A run in a process group of its own, logging to the lab's log folder."""
-        log = self.lab.log(f"test-{dag_id}")
-        return subprocess.Popen(
-            [str(CHECKOUT / "bin" / "airflow"), "dags", "test", dag_id, "-c", json.dumps(params)],
-            env={**os.environ, "ENV_FILE": str(self.env_file)},
-            stdout=log.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        arguments = ["dags", "test", dag_id, "-c", json.dumps(params)]
+        return self._airflow.start(arguments, self.lab.log(f"test-{dag_id}"), **self.variables)
+
+    def run_as_a_user(self, dag_id: str, **params: Any) -> Run:
+        """A whole run, started in a shell with ``bin/airflow``."""
+        before = self.reports(dag_id)
+        with self.lab.log(f"test-{dag_id}").open("wb") as log:
+            ended = subprocess.run(
+                [str(CHECKOUT / "bin" / "airflow"), "dags", "test", dag_id, "-c", json.dumps(params)],
+                env={**os.environ, "ENV_FILE": str(self.lab.path("airflow.env"))},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                timeout=RUN_LIMIT_SECONDS,
+            )
+        return self._finished(dag_id, ended.returncode, before)
 
     def run(self, dag_id: str, *, on: tuple[str, Callable[[], None]] | None = None, **params: Any) -> Run:
         """A whole run. ``on`` is a text of its log, and what to do when it stands there."""
@@ -114,15 +120,10 @@ class Pipeline:
                 log = self.lab.log(f"test-{dag_id}")
                 wait_until(lambda: process.poll() is not None or on[0] in log.read_text(), on[0], deadline=300)
                 on[1]()
-            exit_code = process.wait(timeout=RUN_LIMIT_SECONDS)
+            exit_code = process.wait(RUN_LIMIT_SECONDS)
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-        log = self.lab.log(f"test-{dag_id}").read_text(errors="replace")
-        new = self.reports(dag_id) - before
-        run_id = max(new) if new else ""
-        ledger = self.document(f"reports/{dag_id}/{run_id}/ledger.json") if new else {}
-        return Run(exit_code, log, run_id, ledger)
+            process.kill()
+        return self._finished(dag_id, exit_code, before)
 
     def run_and_kill(self, dag_id: str, when: Callable[[], bool], what: str, **params: Any) -> None:
         """Start a run, wait until ``when``, then SIGKILL everything of it."""
@@ -131,8 +132,14 @@ class Pipeline:
             wait_until(lambda: process.poll() is not None or when(), what, deadline=300)
             assert process.poll() is None, self.lab.log(f"test-{dag_id}").read_text(errors="replace")[-4000:]
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.kill()
+
+    def _finished(self, dag_id: str, exit_code: int, before: set[str]) -> Run:
+        log = self.lab.log(f"test-{dag_id}").read_text(errors="replace")
+        new = self.reports(dag_id) - before
+        run_id = max(new) if new else ""
+        ledger = self.document(f"reports/{dag_id}/{run_id}/ledger.json") if new else {}
+        return Run(exit_code, log, run_id, ledger)
 
     @contextmanager
     def slow_api(self, seconds: float) -> Iterator[None]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import NamedTuple
 
 import pytest
 from confluent_kafka import Producer
 from oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
-from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, folder_files, seeds_draws
+from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, Run, folder_files, seeds_draws
 
 from lab.state import USER_ID
 
@@ -137,16 +138,17 @@ POISON = {
 }
 
 
-def test_poison_is_quarantined_and_the_rows_around_it_pass(pipeline, second_run):
+GOOD = {
+    "unknown extra field": ("user", {**USER, "ind": 2_000_000, "first_name": "Good", "last_name": "Row", "new": 1}),
+    "a text of 900 kB": ("pin", {**PIN, "index": 2_000_001, "description": "x" * 900_000}),
+}
+
+
+def produce(pipeline: Pipeline, rows: dict[str, tuple[str, bytes]]) -> dict[str, tuple[str, int, int]]:
+    """Put records (stream, value) on the topics; where they are: topic, partition, offset, by name."""
     producer = Producer({"bootstrap.servers": f"127.0.0.1:{pipeline.lab.port('kafka')}", "acks": "all"})
     positions = {}
-    good = {"ind": 2_000_000, "first_name": "Good", "last_name": "Row", "age": 30}
-    rows = [
-        *((name, stream, value) for name, (stream, value, _) in POISON.items()),
-        ("unknown extra field", "user", json.dumps({**good, "date_joined": "2016-01-01 00:00:00", "new": 1}).encode()),
-        ("a text of 900 kB", "pin", json.dumps({**PIN, "index": 2_000_001, "description": "x" * 900_000}).encode()),
-    ]
-    for name, stream, value in rows:
+    for name, (stream, value) in rows.items():
         producer.produce(
             f"{USER_ID}.{stream}",
             value,
@@ -156,22 +158,22 @@ def test_poison_is_quarantined_and_the_rows_around_it_pass(pipeline, second_run)
             ),
         )
     assert producer.flush(30) == 0
-
-    run = pipeline.run("pinterest_batch", posts=50)
-
-    run.assert_reconciled()
-    for name, (stream, _, reason) in POISON.items():
-        topic, partition, offset = positions[name]
-        found = pipeline.query(
-            f"select stream, reason from quarantine where topic = '{topic}' and partition = {partition}"
-            f" and offset = {offset}"
-        )
-        assert [(row["stream"], row["reason"]) for row in found] == [(stream, reason)], name
-    assert pipeline.query("select user_name from user where ind = 2000000") == [{"user_name": "Good Row"}]
-    assert pipeline.query("select length(description) as n from pin where ind = 2000001") == [{"n": "900000"}]
+    return positions
 
 
-def test_kills_in_mid_posting_and_in_mid_load_lose_nothing(pipeline, second_run):
+class Recovery(NamedTuple):
+    """A run that follows two killed ones, and the poison that lies among their records."""
+
+    run: Run
+    drawn: int
+    stopped_at: int
+    poison: dict[str, tuple[str, int, int]]
+
+
+@pytest.fixture(scope="module")
+def recovery(pipeline, second_run) -> Recovery:
+    """A run is killed in mid-posting, poison is produced, a run is killed in mid-load, and a third one goes on."""
+
     def posted_some() -> bool:
         return any(
             pipeline.document(key)["streams"]["pin"]["acknowledged"] > 0
@@ -188,16 +190,46 @@ def test_kills_in_mid_posting_and_in_mid_load_lose_nothing(pipeline, second_run)
     with pipeline.slow_api(seconds=0.5):
         pipeline.run_and_kill("pinterest_batch", posted_some, "a batch is acknowledged", posts=4000, batch_size=20)
     stopped_at = pipeline.document("posting/seed-100.json")["next_draw"]
+    rows = {name: (stream, value) for name, (stream, value, _) in POISON.items()}
+    rows |= {name: (stream, json.dumps(row).encode()) for name, (stream, row) in GOOD.items()}
+    poison = produce(pipeline, rows)
     pipeline.run_and_kill("pinterest_batch", load_runs, "the load runs", posts=300)
-    run = pipeline.run("pinterest_batch", posts=60)
+    return Recovery(pipeline.run("pinterest_batch", posts=60), drawn, stopped_at, poison)
 
-    run.assert_reconciled()
+
+def test_a_run_after_poison_and_kills_reconciles(recovery):
+    recovery.run.assert_reconciled()
+
+
+@pytest.fixture(scope="module")
+def quarantined(pipeline, recovery) -> list[dict[str, str]]:
+    return pipeline.query("select stream, reason, topic, partition, offset from quarantine where topic is not null")
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_poison_is_quarantined_with_its_reason(quarantined, recovery, name):
+    topic, partition, offset = recovery.poison[name]
+    stream, _, reason = POISON[name]
+    place = {"topic": topic, "partition": str(partition), "offset": str(offset)}
+
+    found = [(row["stream"], row["reason"]) for row in quarantined if row.items() >= place.items()]
+
+    assert found == [(stream, reason)]
+
+
+def test_the_rows_around_poison_pass(pipeline, recovery):
+    assert pipeline.query("select user_name from user where ind = 2000000") == [{"user_name": "Good Row"}]
+    assert pipeline.query("select length(description) as n from pin where ind = 2000001") == [{"n": "900000"}]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_kills_in_mid_posting_and_in_mid_load_lose_nothing(pipeline, recovery, stream):
+    drawn, stopped_at = recovery.drawn, recovery.stopped_at
     assert drawn <= stopped_at < drawn + 4000
-    for stream in STREAMS:
-        found = [int(row["ind"]) for row in pipeline.query(f"select ind from `{stream}` where ind <= 11000")]
-        assert len(found) == len(set(found))
-        assert set(seeds_draws(100, stopped_at + 360)) <= set(found) <= set(seeds_draws(100, drawn + 4000))
-        positions = pipeline.query(
-            f"select count(*) as n, count(distinct topic, partition, offset) as d from bronze_{stream}"
-        )[0]
-        assert positions["n"] == positions["d"]
+    found = [int(row["ind"]) for row in pipeline.query(f"select ind from `{stream}` where ind <= 11000")]
+    assert len(found) == len(set(found))
+    assert set(seeds_draws(100, stopped_at + 360)) <= set(found) <= set(seeds_draws(100, drawn + 4000))
+    positions = pipeline.query(
+        f"select count(*) as n, count(distinct topic, partition, offset) as d from bronze_{stream}"
+    )[0]
+    assert positions["n"] == positions["d"]

@@ -6,10 +6,11 @@ Follows the tests of the batch and goes on with their lake; each run adds to the
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import pytest
 from lab_parts import wait_until
-from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, seeds_draws
+from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, Run, seeds_draws
 
 from lab.state import USER_ID
 
@@ -49,46 +50,79 @@ def test_both_ways_end_in_the_same_rows(pipeline, second_run, stream):
         assert pipeline.query(f"select count(*) as n from ({one} except all {other})") == [{"n": "0"}]
 
 
-def test_poison_and_a_split_shard_between_two_runs(pipeline, second_run):
-    good = {"ind": 3_000_000, "first_name": "Good", "last_name": "Row", "age": 30, "date_joined": "2016-01-01 00:00:00"}
-    poison = {
-        "not_json_object": ("pin", b"not json"),
-        "array_of_rows": ("user", json.dumps([good, good]).encode()),
-        "wrong_stream": ("geo", json.dumps(good).encode()),
-        "no_ind": ("user", json.dumps({**good, "ind": None}).encode()),
+USER = {"ind": 3_000_000, "first_name": "Good", "last_name": "Row", "age": 30, "date_joined": "2016-01-01 00:00:00"}
+
+POISON = {
+    "not_json_object": ("pin", b"not json"),
+    "array_of_rows": ("user", json.dumps([USER, USER]).encode()),
+    "wrong_stream": ("geo", json.dumps(USER).encode()),
+    "no_ind": ("user", json.dumps({**USER, "ind": None}).encode()),
+}
+
+
+def put_poison(pipeline: Pipeline, *streams: str) -> dict[str, str]:
+    """Put the poison of these streams into them; where it is, by its reason."""
+    return {
+        reason: pipeline.put(stream, ("1", data))[0] for reason, (stream, data) in POISON.items() if stream in streams
     }
-    positions = {reason: pipeline.put(stream, ("1", data))[0] for reason, (stream, data) in poison.items()}
-    (passed,) = pipeline.put("user", ("3000000", json.dumps(good).encode()))
-    for stream in STREAMS:
-        pipeline.split_a_shard(stream)
 
-    run = pipeline.run("pinterest_stream", posts=120)
 
-    run.assert_reconciled()
+def assert_quarantined(pipeline: Pipeline, positions: dict[str, str]) -> None:
     for reason, position in positions.items():
         found = pipeline.query(f"select stream, reason from quarantine where object = '{position}'")
-        assert [(row["stream"], row["reason"]) for row in found] == [(poison[reason][0], reason)]
-    told = f"select user_name, {POSITION} as position from {table('user')} where ind = 3000000"
-    assert pipeline.query(told) == [{"user_name": "Good Row", "position": passed}]
+        assert [(row["stream"], row["reason"]) for row in found] == [(POISON[reason][0], reason)]
 
 
-def test_records_that_expire_before_they_are_read_are_called_lost_with_their_range(pipeline, second_run):
+class Loss(NamedTuple):
+    """A run whose records of geo expired before they were read, with poison and a good row before those of the others.
+
+    ``poison`` is where it lies, by reason; ``good`` is where the good row lies.
+    """
+
+    run: Run
+    poison: dict[str, str]
+    good: str
+
+
+@pytest.fixture(scope="module")
+def loss(pipeline, second_run) -> Loss:
+    poison = put_poison(pipeline, "pin", "user")
+    (good,) = pipeline.put("user", ("3000000", json.dumps(USER).encode()))
+
     def expire() -> None:
         pipeline.expire("geo", records=1_000_000)
 
-    with pipeline.slow_start_of_jobs(seconds=10):
+    with pipeline.slow_start_of_jobs(seconds=5):
         run = pipeline.run("pinterest_stream", posts=40, on=("end task task_id=stream.posting_stream.shards", expire))
+    return Loss(run, poison, good)
 
-    assert run.exit_code != 0
-    findings = {(one["stream"], one["hop"]): one for one in run.ledger["verdict"]["findings"]}
+
+def test_records_that_expire_before_they_are_read_are_called_lost_with_their_range(loss):
+    assert loss.run.exit_code != 0
+    findings = {(one["stream"], one["hop"]): one for one in loss.run.ledger["verdict"]["findings"]}
     lost = findings["geo", "table"]
     assert (lost["status"], lost["records"]) == ("lost", 40)
     assert lost["positions"]
     assert all("@" in position for position in lost["positions"])
-    assert findings["pin", "table"]["status"] == findings["user", "table"]["status"] == "reconciled"
 
 
-def test_a_job_that_runs_all_the_time_serves_every_run_and_a_replay_adds_no_row(pipeline, second_run, tmp_path):
+def test_the_other_streams_reconcile_poison_included(loss):
+    findings = [one for one in loss.run.ledger["verdict"]["findings"] if one["stream"] != "geo"]
+
+    assert {one["hop"] for one in findings} == {"source", "api", "kinesis", "table"}
+    assert [one for one in findings if one["status"] != "reconciled"] == []
+    assert loss.run.entry("table", "pin", "stream")["extra"] == 1
+    assert loss.run.entry("table", "user", "stream")["extra"] == 3
+
+
+def test_poison_is_quarantined_and_the_row_beside_it_passes(pipeline, loss):
+    assert len(loss.poison) == 3
+    assert_quarantined(pipeline, loss.poison)
+    told = f"select user_name, {POSITION} as position from {table('user')} where ind = 3000000"
+    assert pipeline.query(told) == [{"user_name": "Good Row", "position": loss.good}]
+
+
+def test_a_job_that_runs_all_the_time_serves_every_run_and_a_replay_adds_no_row(pipeline, loss):
     def active_runs() -> list[dict]:
         answer = pipeline.databricks("GET", "2.2/jobs/runs/list", params={"active_only": "true"})
         return answer.get("runs", [])
@@ -96,10 +130,11 @@ def test_a_job_that_runs_all_the_time_serves_every_run_and_a_replay_adds_no_row(
     checkpoints = {"checkpoints": f"file://{pipeline.lab.path('lake', 'checkpoints')}"}
     settings = {"lake_stream": {**checkpoints, "trigger": "processing_time", "interval_seconds": 1}}
     before = {stream: [row["ind"] for row in rows_of(pipeline, stream)] for stream in STREAMS}
-    with pipeline.changed_settings(tmp_path, **settings):
+    with pipeline.changed_settings(**settings):
         replay = pipeline.run("pinterest_stream", posts=60, start="0", mode="record")
         began = active_runs()
         after = {stream: [row["ind"] for row in rows_of(pipeline, stream)] for stream in STREAMS}
+        poison = put_poison(pipeline, "geo")
         second = pipeline.run("pinterest_stream", posts=50)
 
     assert [run["run_id"] for run in active_runs()] == [run["run_id"] for run in began]
@@ -109,3 +144,4 @@ def test_a_job_that_runs_all_the_time_serves_every_run_and_a_replay_adds_no_row(
     replay.assert_reconciled()
     second.assert_reconciled()
     assert after == before
+    assert_quarantined(pipeline, poison)
