@@ -67,6 +67,7 @@ def start_service(state: State, supervisor: Supervisor, service: Service, work: 
         lambda: is_ready(state, supervisor, service, pids),
         service.seconds_to_start,
         f"an answer of {service.name}",
+        pause=0.3,
     )
     service.complete(state, work)
 

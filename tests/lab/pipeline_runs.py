@@ -26,7 +26,7 @@ from lab.state import CHECKOUT, USER_ID, State
 STREAMS = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
 BUCKET = f"user-{USER_ID}-bucket"
-RUN_LIMIT_SECONDS = 600
+RUN_LIMIT_SECONDS = 1200
 FIRST, SECOND = 400, 150  # posts of the two runs of pinterest_pipeline that the other tests build on
 
 
