@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lab-status lab-down lab-reset ui doctor check bench bench-demo
+.PHONY: help demo test test-fast lab lab-status lab-down lab-reset ui doctor check bench bench-demo bench-tests
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -9,6 +9,9 @@ demo: ## run the whole pipeline on this machine, print its ledger, write build/r
 
 test: ## run every test, those on a lab of their own included
 	@bin/lab test
+
+test-fast: ## run the tests that need no lab and no Java, in about a minute
+	@bin/lab test-fast
 
 lab: ## start the lab, and install what it needs
 	@bin/lab up
@@ -36,3 +39,6 @@ bench: ## benchmarks of posting, the lake and the stream
 
 bench-demo: ## what the demo costs in a fresh clone: time, memory, disk
 	@bin/lab bench-demo
+
+bench-tests: ## run every test, and show what each suite and the slowest tests cost
+	@bin/lab bench-tests

@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 
-from lab import checks, demo, doctor, lifecycle, status, suites
+from lab import checks, demo, doctor, lifecycle, status, suites, tests
 from lab.airflow_ui import serve
 from lab.progress import Reporter, StepError
 from lab.setup import steps
@@ -26,6 +26,8 @@ def main() -> int:
         ("ui", "start the lab and the Airflow UI; Ctrl-C stops the UI"),
         ("demo", "start the lab, run the pipeline, print its ledger"),
         ("test", "run every test"),
+        ("test-fast", "run the tests that need no lab and no Java"),
+        ("bench-tests", "run every test, and show what the suites and the slowest tests cost"),
         ("bench", "benchmarks of posting, the lake and the stream"),
         ("bench-demo", "what the demo costs in a fresh clone"),
     ):
@@ -67,7 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
         case "demo":
             return demo.run(state, reporter)
         case "test":
-            return suites.test(state, reporter)
+            return tests.test(state, reporter)
+        case "test-fast":
+            return tests.test_fast(reporter)
+        case "bench-tests":
+            return tests.bench_tests(state, reporter)
         case "check":
             return checks.run(arguments.names, state, reporter)
         case "bench":

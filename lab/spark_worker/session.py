@@ -58,6 +58,7 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, bool | f
                 "-Xss16m",  # Spark applies a recursive pattern to the error of a stopped batch, however long it is
                 "-XX:ReservedCodeCacheSize=512m",  # Spark compiles code for every query, and the worker runs for days
                 "-Duser.timezone=UTC",  # as on Databricks; in another zone Delta rereads a table after every commit
+                "-XX:TieredStopAtLevel=1",  # the lab's data are small: better code would cost more than it saves
                 "-XX:+UseParallelGC -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30",  # on two cores, G1 costs a fifth
             ]
         ),

@@ -20,9 +20,13 @@ from lab.supervision import Supervisor
 OWN_STATE = Path(__file__).parents[2] / ".lab" / "test-state"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs come last: the Spark tests, which run beside these, have then ended and leave them both cores."""
-    items.sort(key=lambda item: "pipeline" in getattr(item, "fixturenames", ()))
+    """Mark the tests that use the whole lab. Whole runs come after the others, and the lab's own end comes last."""
+    for item in items:
+        if "lab" in getattr(item, "fixturenames", ()):
+            item.add_marker("whole_lab")
+    items.sort(key=lambda item: ("pipeline" in item.fixturenames, "end_of_lab" in item.fixturenames))
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +39,9 @@ def lab() -> Iterator[State]:
     was_up = Supervisor(lab).is_alive()
     lifecycle.up(lab, Reporter())
     yield lab
-    if not was_up:
+    if was_up:
+        lifecycle.up(lab, Reporter(quiet=True))
+    else:
         lifecycle.down(lab, Reporter(quiet=True))
 
 

@@ -559,16 +559,27 @@ def test_runs_go_on_when_the_stand_in_is_killed(databricks, notebooks):
     assert databricks.output(ended["tasks"][0]["run_id"])["notebook_output"]["result"] == "kept"
 
 
-def test_a_killed_worker_fails_its_tasks_and_the_next_run_passes(databricks, notebooks):
+def test_a_killed_worker_fails_its_tasks_and_leaves_its_tables_and_no_jvm(databricks, notebooks):
+    worker = databricks.worker
+    worker.write(
+        "/killed/write",
+        "spark.sql('CREATE SCHEMA IF NOT EXISTS killed')",
+        "spark.range(5).write.mode('overwrite').saveAsTable('killed.numbers')",
+    )
+    worker.write("/killed/read", "dbutils.notebook.exit(spark.table('killed.numbers').count())")
+    assert worker.run("/killed/write")["state"] == "SUCCESS"
+    jvm = worker.jvm
     run_id = databricks.submit(task("slow", "/jobs/endless"))
     wait_until(lambda: databricks.run(run_id)["tasks"][0]["state"]["life_cycle_state"] == "RUNNING", "slow runs")
 
-    databricks.worker.part.kill()
+    worker.part.kill()
     failed = databricks.ended(run_id)
     next_run = databricks.submit(task("next", "/jobs/exit", base_parameters={"key": "x"}))
     assert databricks.run(next_run)["tasks"][0]["state"]["life_cycle_state"] == "PENDING"
-    databricks.worker.start_again()
+    worker.start_again()
 
+    assert not psutil.pid_exists(jvm)
     assert failed["state"]["result_state"] == "FAILED"
     assert "worker ended or was restarted" in databricks.output(failed["tasks"][0]["run_id"])["error"]
     assert results(databricks.ended(next_run)) == {"next": "SUCCESS"}
+    assert worker.run("/killed/read")["result"] == "5"

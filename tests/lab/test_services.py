@@ -13,6 +13,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from kafka_parts import supervised
 
 from lab import lifecycle, processes, status
 from lab.progress import Reporter, StepError
@@ -114,29 +115,6 @@ def test_a_killed_service_comes_back(lab, name):
     wait_until(lambda: pid_of(lab, name) not in (0, killed) and answers(lab, name), 90, f"the return of {name}")
 
 
-def test_a_stop_leaves_no_process_and_a_start_loses_nothing(lab):
-    """A process on the client machine, such as the REST proxy, was started by the pipeline and goes as well."""
-    client_home = lab.path("client_machine", "home")
-    client_home.mkdir(parents=True, exist_ok=True)
-    detached = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(600)"], env={"HOME": str(client_home)}, start_new_session=True
-    )
-    topic = f"kept-{time.time_ns()}"
-    admin = broker(lab)
-    admin.create_topics([NewTopic(topic, 1)])[topic].result(10)
-
-    lifecycle.down(lab, QUIET)
-
-    assert not psutil.pid_exists(detached.pid)
-    assert processes.of_lab(lab) == []
-    assert [port for port in map(lab.port, ("mariadb", "kafka", "aws", "ssh")) if processes.holder_of(port)] == []
-
-    lifecycle.up(lab, QUIET)
-
-    assert topic in broker(lab).list_topics(timeout=10).topics
-    assert source_rows(lab) == 11_154
-
-
 def test_services_whose_supervisor_was_killed_are_replaced(lab):
     supervisor = Supervisor(lab)
     orphans = {pid_of(lab, name) for name in NAMES}
@@ -148,6 +126,34 @@ def test_services_whose_supervisor_was_killed_are_replaced(lab):
 
     assert not any(psutil.pid_exists(pid) for pid in orphans)
     assert [name for name in NAMES if not answers(lab, name)] == []
+
+
+@pytest.fixture
+def end_of_lab(lab) -> State:
+    """The lab, for the last test that uses it (``conftest`` sees to that)."""
+    return lab
+
+
+def test_a_stop_leaves_no_process_and_a_start_loses_nothing(end_of_lab):
+    """A process on the client machine, such as the REST proxy, was started by the pipeline and goes as well."""
+    lab = end_of_lab
+    topic = f"kept-{time.time_ns()}"
+    broker(lab).create_topics([NewTopic(topic, 1)])[topic].result(10)
+    client_home = lab.path("client_machine", "home")
+    client_home.mkdir(parents=True, exist_ok=True)
+    detached = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], env={"HOME": str(client_home)}, start_new_session=True
+    )
+
+    lifecycle.down(lab, QUIET)
+
+    assert not psutil.pid_exists(detached.pid)
+    assert processes.of_lab(lab) == []
+    assert [port for port in map(lab.port, ("mariadb", "kafka", "aws", "ssh")) if processes.holder_of(port)] == []
+
+    with supervised(lab, "mariadb", "kafka"):
+        assert topic in broker(lab).list_topics(timeout=10).topics
+        assert source_rows(lab) == 11_154
 
 
 def test_a_port_in_other_hands_is_an_error_that_names_it(tmp_path, lab):

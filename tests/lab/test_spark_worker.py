@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import psutil
 import pytest
 import requests
 from lab_parts import wait_until
@@ -252,20 +251,3 @@ def test_a_caller_without_the_token_is_refused(spark_worker):
     for token in ("", "Bearer wrong"):
         refused = requests.post(f"{url}/notebooks", json={}, headers={"Authorization": token}, timeout=10)
         assert refused.status_code == 403
-
-
-def test_a_killed_worker_leaves_no_jvm_and_its_tables_come_back(spark_worker):
-    spark_worker.write(
-        "/killed/write",
-        "spark.sql('CREATE SCHEMA IF NOT EXISTS killed')",
-        "spark.range(5).write.mode('overwrite').saveAsTable('killed.numbers')",
-    )
-    spark_worker.write("/killed/read", "dbutils.notebook.exit(spark.table('killed.numbers').count())")
-    assert spark_worker.run("/killed/write")["state"] == "SUCCESS"
-    jvm = spark_worker.jvm
-
-    spark_worker.part.kill()
-    spark_worker.start_again()
-
-    assert not psutil.pid_exists(jvm)
-    assert spark_worker.run("/killed/read")["result"] == "5"
