@@ -10,7 +10,7 @@ import pytest
 from databricks_parts import Databricks, SparkWorker
 from http_backend import Backend, running_backend
 from lab_parts import running, start_aws
-from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, Run
+from pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run
 
 from lab import lifecycle
 from lab.progress import Reporter
@@ -58,8 +58,8 @@ def first_run(pipeline) -> Run:
 @pytest.fixture(scope="session")
 def second_run(pipeline, first_run) -> Run:
     """A shard of every data stream is split before it."""
-    for stream in STREAMS:
-        pipeline.split_a_shard(stream)
+    for entity in ENTITIES:
+        pipeline.split_a_shard(entity)
     return pipeline.run("pinterest_pipeline", posts=SECOND)
 
 

@@ -23,7 +23,7 @@ from lab_parts import wait_until
 
 from lab.state import CHECKOUT, USER_ID, State
 
-STREAMS = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
+ENTITIES = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
 BUCKET = f"user-{USER_ID}-bucket"
 RUN_LIMIT_SECONDS = 1200
@@ -53,8 +53,8 @@ class Run:
     def verdict(self) -> str:
         return self.ledger.get("verdict", {}).get("status", "none")
 
-    def entry(self, hop: str, stream: str, path: str = "batch") -> dict[str, Any]:
-        place = {"path": path, "hop": hop, "stream": stream}
+    def entry(self, hop: str, entity: str, route: str = "batch") -> dict[str, Any]:
+        place = {"route": route, "hop": hop, "entity": entity}
         return next(entry for entry in self.ledger["entries"] if entry.items() >= place.items())
 
     def assert_reconciled(self) -> None:
@@ -162,25 +162,25 @@ class Pipeline:
         finally:
             requests.delete(faults, timeout=10).raise_for_status()
 
-    def put(self, stream: str, *records: tuple[str, bytes]) -> list[str]:
+    def put(self, entity: str, *records: tuple[str, bytes]) -> list[str]:
         """Records (partition key, data) straight into the data stream; where they are: ``shard@sequence number``."""
         answers = [
-            self.kinesis.put_record(StreamName=f"streaming-{USER_ID}-{stream}", PartitionKey=key, Data=data)
+            self.kinesis.put_record(StreamName=f"streaming-{USER_ID}-{entity}", PartitionKey=key, Data=data)
             for key, data in records
         ]
         return [f"{answer['ShardId']}@{answer['SequenceNumber']}" for answer in answers]
 
-    def split_a_shard(self, stream: str) -> None:
-        name = f"streaming-{USER_ID}-{stream}"
+    def split_a_shard(self, entity: str) -> None:
+        name = f"streaming-{USER_ID}-{entity}"
         shards = self.kinesis.list_shards(StreamName=name)["Shards"]
         shard = next(one for one in shards if "EndingSequenceNumber" not in one["SequenceNumberRange"])
         low, high = (int(shard["HashKeyRange"][end]) for end in ("StartingHashKey", "EndingHashKey"))
         middle = str((low + high) // 2)
         self.kinesis.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=middle)
 
-    def expire(self, stream: str, records: int) -> None:
+    def expire(self, entity: str, records: int) -> None:
         """The oldest records of every shard are gone, as if their time was over."""
-        body = {"stream": f"streaming-{USER_ID}-{stream}", "records": records}
+        body = {"stream": f"streaming-{USER_ID}-{entity}", "records": records}
         url = f"http://127.0.0.1:{self.lab.port('aws')}/_lab/kinesis/expire"
         requests.post(url, json=body, timeout=30).raise_for_status()
 
@@ -214,7 +214,7 @@ class Pipeline:
     def count(self, table: str) -> int:
         return int(self.query(f"select count(*) as n from {table}")[0]["n"])
 
-    def source_rows(self, stream: str, keys: set[int]) -> list[dict[str, Any]]:
+    def source_rows(self, entity: str, keys: set[int]) -> list[dict[str, Any]]:
         """Rows of the source as they are posted: times as text."""
         source = json.loads(self.environment["AIRFLOW_CONN_PINTEREST_SOURCE"])
         connection = pymysql.connect(
@@ -226,8 +226,8 @@ class Pipeline:
             cursorclass=pymysql.cursors.DictCursor,
         )
         with connection, connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {STREAMS[stream]}")
-            rows = [row for row in cursor.fetchall() if row[KEYS[stream]] in keys]
+            cursor.execute(f"SELECT * FROM {ENTITIES[entity]}")
+            rows = [row for row in cursor.fetchall() if row[KEYS[entity]] in keys]
         for row in rows:
             for name, value in row.items():
                 if hasattr(value, "isoformat"):

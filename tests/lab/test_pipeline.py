@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka import Producer
 from oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
-from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, Run, folder_files, seeds_draws
+from pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run, folder_files, seeds_draws
 
 from lab.state import USER_ID
 
@@ -25,20 +25,20 @@ SILVER = {
 }
 
 
-def silver(pipeline: Pipeline, stream: str) -> list[tuple[str, ...]]:
-    return [tuple(row.values()) for row in pipeline.query(f"select {SILVER[stream]} from `{stream}` order by ind")]
+def silver(pipeline: Pipeline, entity: str) -> list[tuple[str, ...]]:
+    return [tuple(row.values()) for row in pipeline.query(f"select {SILVER[entity]} from `{entity}` order by ind")]
 
 
 def test_the_first_run_reconciles(first_run):
     first_run.assert_reconciled()
-    for stream in STREAMS:
-        assert first_run.entry("source", stream)["records_out"] == FIRST
-        assert first_run.entry("bronze", stream)["records_out"] == FIRST
+    for entity in ENTITIES:
+        assert first_run.entry("source", entity)["records_out"] == FIRST
+        assert first_run.entry("bronze", entity)["records_out"] == FIRST
 
 
-@pytest.mark.parametrize("stream", STREAMS)
-def test_the_lake_holds_what_the_ledger_says(pipeline, first_run, stream):
-    assert pipeline.count(f"`{stream}`") == first_run.entry("silver", stream)["stored"]
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_the_lake_holds_what_the_ledger_says(pipeline, first_run, entity):
+    assert pipeline.count(f"`{entity}`") == first_run.entry("silver", entity)["stored"]
 
 
 def test_no_secret_is_in_the_log(pipeline, first_run):
@@ -52,10 +52,10 @@ def test_no_secret_is_in_the_log(pipeline, first_run):
 def test_the_second_run_is_incremental(pipeline, first_run, second_run):
     second_run.assert_reconciled()
     distinct = len(set(seeds_draws(100, FIRST + SECOND)))
-    for stream in STREAMS:
-        assert second_run.entry("bronze", stream)["records_out"] == SECOND
-        assert pipeline.count(f"bronze_{stream}") == FIRST + SECOND
-        assert pipeline.count(f"`{stream}`") == distinct
+    for entity in ENTITIES:
+        assert second_run.entry("bronze", entity)["records_out"] == SECOND
+        assert pipeline.count(f"bronze_{entity}") == FIRST + SECOND
+        assert pipeline.count(f"`{entity}`") == distinct
 
 
 def test_the_second_run_changes_nothing_on_the_client(second_run):
@@ -63,18 +63,18 @@ def test_the_second_run_changes_nothing_on_the_client(second_run):
     assert second_run.log.count("unchanged") >= 7
 
 
-@pytest.mark.parametrize("stream", STREAMS)
-def test_silver_holds_the_rows_that_the_seeds_would_have_posted(pipeline, second_run, stream):
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_silver_holds_the_rows_that_the_seeds_would_have_posted(pipeline, second_run, entity):
     drawn = set(seeds_draws(100, FIRST + SECOND))
 
-    assert {int(row["ind"]) for row in pipeline.query(f"select ind from `{stream}`")} == drawn
+    assert {int(row["ind"]) for row in pipeline.query(f"select ind from `{entity}`")} == drawn
 
 
 @pytest.fixture(scope="module")
 def posted(pipeline, second_run) -> list[list[dict]]:
-    """The source rows that both runs posted, by stream."""
+    """The source rows that both runs posted, by entity."""
     drawn = set(seeds_draws(100, FIRST + SECOND))
-    return [pipeline.source_rows(stream, drawn) for stream in STREAMS]
+    return [pipeline.source_rows(entity, drawn) for entity in ENTITIES]
 
 
 def as_text(value: object) -> str:
@@ -86,12 +86,12 @@ def as_text(value: object) -> str:
     return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else str(value)
 
 
-@pytest.mark.parametrize("stream", STREAMS)
-def test_silver_equals_an_independent_cleaning(pipeline, posted, stream):
-    columns = ", ".join(SILVER_COLUMNS[stream])
-    expected = [tuple(map(as_text, row)) for row in expected_silver(*posted)[stream].values()]
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_silver_equals_an_independent_cleaning(pipeline, posted, entity):
+    columns = ", ".join(SILVER_COLUMNS[entity])
+    expected = [tuple(map(as_text, row)) for row in expected_silver(*posted)[entity].values()]
 
-    found = [tuple(row.values()) for row in pipeline.query(f"select {columns} from `{stream}`")]
+    found = [tuple(row.values()) for row in pipeline.query(f"select {columns} from `{entity}`")]
 
     assert sorted(found) == sorted(expected)
 
@@ -107,17 +107,17 @@ def test_gold_equals_an_independent_recount(pipeline, posted, table):
 
 
 def test_a_replay_changes_nothing_in_silver(pipeline, second_run):
-    before = {stream: silver(pipeline, stream) for stream in STREAMS}
+    before = {entity: silver(pipeline, entity) for entity in ENTITIES}
     files = folder_files(pipeline.lab.path("lake"))
 
     run = pipeline.run("pinterest_batch", posts=REPLAYED, start="0")
 
     run.assert_reconciled()
-    for stream in STREAMS:
-        assert run.entry("silver", stream)["duplicates"] == REPLAYED
-        assert silver(pipeline, stream) == before[stream]
+    for entity in ENTITIES:
+        assert run.entry("silver", entity)["duplicates"] == REPLAYED
+        assert silver(pipeline, entity) == before[entity]
         new = folder_files(pipeline.lab.path("lake")) - files
-        assert [name for name in new if f"/{stream}/" in f"/{name}"] == []
+        assert [name for name in new if f"/{entity}/" in f"/{name}"] == []
 
 
 PIN = {"index": 1, "unique_id": "u", "title": "t", "description": "d", "poster_name": "p", "follower_count": "1k"}
@@ -145,12 +145,12 @@ GOOD = {
 
 
 def produce(pipeline: Pipeline, rows: dict[str, tuple[str, bytes]]) -> dict[str, tuple[str, int, int]]:
-    """Put records (stream, value) on the topics; where they are: topic, partition, offset, by name."""
+    """Put records (entity, value) on the topics; where they are: topic, partition, offset, by name."""
     producer = Producer({"bootstrap.servers": f"127.0.0.1:{pipeline.lab.port('kafka')}", "acks": "all"})
     positions = {}
-    for name, (stream, value) in rows.items():
+    for name, (entity, value) in rows.items():
         producer.produce(
-            f"{USER_ID}.{stream}",
+            f"{USER_ID}.{entity}",
             value,
             key=name.encode(),
             on_delivery=lambda error, message, name=name: positions.update(
@@ -176,7 +176,7 @@ def recovery(pipeline, second_run) -> Recovery:
 
     def posted_some() -> bool:
         return any(
-            pipeline.document(key)["streams"]["pin"]["acknowledged"] > 0
+            pipeline.document(key)["entities"]["pin"]["acknowledged"] > 0
             for key in set(pipeline.keys("posting/pinterest_batch/")) - before
             if key.endswith(".json")
         )
@@ -190,8 +190,8 @@ def recovery(pipeline, second_run) -> Recovery:
     with pipeline.slow_api(seconds=0.5):
         pipeline.run_and_kill("pinterest_batch", posted_some, "a batch is acknowledged", posts=4000, batch_size=20)
     stopped_at = pipeline.document("posting/seed-100.json")["next_draw"]
-    rows = {name: (stream, value) for name, (stream, value, _) in POISON.items()}
-    rows |= {name: (stream, json.dumps(row).encode()) for name, (stream, row) in GOOD.items()}
+    rows = {name: (entity, value) for name, (entity, value, _) in POISON.items()}
+    rows |= {name: (entity, json.dumps(row).encode()) for name, (entity, row) in GOOD.items()}
     poison = produce(pipeline, rows)
     pipeline.run_and_kill("pinterest_batch", load_runs, "the load runs", posts=300)
     return Recovery(pipeline.run("pinterest_batch", posts=60), drawn, stopped_at, poison)
@@ -209,12 +209,12 @@ def quarantined(pipeline, recovery) -> list[dict[str, str]]:
 @pytest.mark.parametrize("name", POISON)
 def test_poison_is_quarantined_with_its_reason(quarantined, recovery, name):
     topic, partition, offset = recovery.poison[name]
-    stream, _, reason = POISON[name]
+    entity, _, reason = POISON[name]
     place = {"topic": topic, "partition": str(partition), "offset": str(offset)}
 
     found = [(row["stream"], row["reason"]) for row in quarantined if row.items() >= place.items()]
 
-    assert found == [(stream, reason)]
+    assert found == [(entity, reason)]
 
 
 def test_the_rows_around_poison_pass(pipeline, recovery):
@@ -222,14 +222,14 @@ def test_the_rows_around_poison_pass(pipeline, recovery):
     assert pipeline.query("select length(description) as n from pin where ind = 2000001") == [{"n": "900000"}]
 
 
-@pytest.mark.parametrize("stream", STREAMS)
-def test_kills_in_mid_posting_and_in_mid_load_lose_nothing(pipeline, recovery, stream):
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_kills_in_mid_posting_and_in_mid_load_lose_nothing(pipeline, recovery, entity):
     drawn, stopped_at = recovery.drawn, recovery.stopped_at
     assert drawn <= stopped_at < drawn + 4000
-    found = [int(row["ind"]) for row in pipeline.query(f"select ind from `{stream}` where ind <= 11000")]
+    found = [int(row["ind"]) for row in pipeline.query(f"select ind from `{entity}` where ind <= 11000")]
     assert len(found) == len(set(found))
     assert set(seeds_draws(100, stopped_at + 360)) <= set(found) <= set(seeds_draws(100, drawn + 4000))
     positions = pipeline.query(
-        f"select count(*) as n, count(distinct topic, partition, offset) as d from bronze_{stream}"
+        f"select count(*) as n, count(distinct topic, partition, offset) as d from bronze_{entity}"
     )[0]
     assert positions["n"] == positions["d"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 from lab_parts import wait_until
-from pipeline_runs import FIRST, SECOND, STREAMS, Pipeline, Run, seeds_draws
+from pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run, seeds_draws
 
 from lab.state import USER_ID
 
@@ -23,28 +23,28 @@ VALUES = {
 POSITION = "concat(_shard_id, '@', _sequence_number)"
 
 
-def table(stream: str) -> str:
-    return f"`{USER_ID}_{stream}_table`"
+def table(entity: str) -> str:
+    return f"`{USER_ID}_{entity}_table`"
 
 
-def rows_of(pipeline: Pipeline, stream: str) -> list[dict[str, str]]:
-    return pipeline.query(f"select ind, {POSITION} as position from {table(stream)} order by ind")
+def rows_of(pipeline: Pipeline, entity: str) -> list[dict[str, str]]:
+    return pipeline.query(f"select ind, {POSITION} as position from {table(entity)} order by ind")
 
 
-@pytest.mark.parametrize("stream", STREAMS)
-def test_the_tables_hold_what_the_ledger_says(pipeline, first_run, second_run, stream):
-    stored = [run.entry("table", stream, "stream") for run in (first_run, second_run)]
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_the_tables_hold_what_the_ledger_says(pipeline, first_run, second_run, entity):
+    stored = [run.entry("table", entity, "stream") for run in (first_run, second_run)]
 
     assert [entry["records_in"] for entry in stored] == [FIRST, SECOND]
-    batches = f"select sum(inserted) as n, sum(records) as records from stream_batches where stream = '{stream}'"
-    assert pipeline.query(batches) == [{"n": str(pipeline.count(table(stream))), "records": str(FIRST + SECOND)}]
-    assert pipeline.count(table(stream)) == len(set(seeds_draws(100, FIRST + SECOND)))
+    batches = f"select sum(inserted) as n, sum(records) as records from stream_batches where stream = '{entity}'"
+    assert pipeline.query(batches) == [{"n": str(pipeline.count(table(entity))), "records": str(FIRST + SECOND)}]
+    assert pipeline.count(table(entity)) == len(set(seeds_draws(100, FIRST + SECOND)))
 
 
-@pytest.mark.parametrize("stream", STREAMS)
-def test_both_ways_end_in_the_same_rows(pipeline, second_run, stream):
-    batch, streamed = (f"select {VALUES[stream]} from {name}" for name in (f"`{stream}`", table(stream)))
-    posted = f"where ind in (select ind from {table(stream)})"
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_both_ways_end_in_the_same_rows(pipeline, second_run, entity):
+    batch, streamed = (f"select {VALUES[entity]} from {name}" for name in (f"`{entity}`", table(entity)))
+    posted = f"where ind in (select ind from {table(entity)})"
 
     for one, other in ((f"{batch} {posted}", streamed), (streamed, batch)):
         assert pipeline.query(f"select count(*) as n from ({one} except all {other})") == [{"n": "0"}]
@@ -60,10 +60,10 @@ POISON = {
 }
 
 
-def put_poison(pipeline: Pipeline, *streams: str) -> dict[str, str]:
-    """Put the poison of these streams into them; where it is, by its reason."""
+def put_poison(pipeline: Pipeline, *entities: str) -> dict[str, str]:
+    """Put the poison of these entities into them; where it is, by its reason."""
     return {
-        reason: pipeline.put(stream, ("1", data))[0] for reason, (stream, data) in POISON.items() if stream in streams
+        reason: pipeline.put(entity, ("1", data))[0] for reason, (entity, data) in POISON.items() if entity in entities
     }
 
 
@@ -99,15 +99,15 @@ def loss(pipeline, second_run) -> Loss:
 
 def test_records_that_expire_before_they_are_read_are_called_lost_with_their_range(loss):
     assert loss.run.exit_code != 0
-    findings = {(one["stream"], one["hop"]): one for one in loss.run.ledger["verdict"]["findings"]}
+    findings = {(one["entity"], one["hop"]): one for one in loss.run.ledger["verdict"]["findings"]}
     lost = findings["geo", "table"]
     assert (lost["status"], lost["records"]) == ("lost", 40)
     assert lost["positions"]
     assert all("@" in position for position in lost["positions"])
 
 
-def test_the_other_streams_reconcile_poison_included(loss):
-    findings = [one for one in loss.run.ledger["verdict"]["findings"] if one["stream"] != "geo"]
+def test_the_other_entities_reconcile_poison_included(loss):
+    findings = [one for one in loss.run.ledger["verdict"]["findings"] if one["entity"] != "geo"]
 
     assert {one["hop"] for one in findings} == {"source", "api", "kinesis", "table"}
     assert [one for one in findings if one["status"] != "reconciled"] == []
@@ -129,11 +129,11 @@ def test_a_job_that_runs_all_the_time_serves_every_run_and_a_replay_adds_no_row(
 
     checkpoints = {"checkpoints": f"file://{pipeline.lab.path('lake', 'checkpoints')}"}
     settings = {"lake_stream": {**checkpoints, "trigger": "processing_time", "interval_seconds": 1}}
-    before = {stream: [row["ind"] for row in rows_of(pipeline, stream)] for stream in STREAMS}
+    before = {entity: [row["ind"] for row in rows_of(pipeline, entity)] for entity in ENTITIES}
     with pipeline.changed_settings(**settings):
         replay = pipeline.run("pinterest_stream", posts=60, start="0", mode="record")
         began = active_runs()
-        after = {stream: [row["ind"] for row in rows_of(pipeline, stream)] for stream in STREAMS}
+        after = {entity: [row["ind"] for row in rows_of(pipeline, entity)] for entity in ENTITIES}
         poison = put_poison(pipeline, "geo")
         second = pipeline.run("pinterest_stream", posts=50)
 
