@@ -85,6 +85,7 @@ def java(state: State, folder: Path, heap: str, *arguments: str) -> list[str]:
         str(state.install / "java" / "bin" / "java"),
         "-Xms64m",
         f"-Xmx{heap}",
+        "-XX:TieredStopAtLevel=1",  # a worker that lives for minutes gains nothing by better code
         "-XX:+UseSerialGC",
         "-XX:MinHeapFreeRatio=10",
         "-XX:MaxHeapFreeRatio=30",

@@ -9,11 +9,15 @@ import os
 import random
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import boto3
 import pymysql
@@ -195,14 +199,21 @@ class Pipeline:
         return json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
     def query(self, statement: str) -> list[dict[str, str]]:
-        answer = subprocess.run(
-            [str(CHECKOUT / "bin" / "query"), statement],
-            env={**os.environ, "ENV_FILE": str(self.lab.path("airflow.env"))},
-            capture_output=True,
-            text=True,
-        )
-        assert answer.returncode == 0, answer.stderr
-        return list(csv.DictReader(io.StringIO(answer.stdout)))
+        """What ``bin/query`` prints for a statement, without a process of its own."""
+        file = {"ENV_FILE": str(self.lab.path("airflow.env"))}
+        output = io.StringIO()
+        arguments = mock.patch.object(sys, "argv", ["query", statement])
+        with mock.patch.dict(os.environ, file), arguments, redirect_stdout(output):
+            self._bin_query.main()
+        return list(csv.DictReader(io.StringIO(output.getvalue())))
+
+    @cached_property
+    def _bin_query(self) -> Any:
+        path = CHECKOUT / "bin" / "query"
+        module: Any = ModuleType("bin_query")
+        module.__file__ = str(path)
+        exec(compile(path.read_text(), path, "exec"), module.__dict__)
+        return module
 
     def databricks(self, method: str, call: str, **arguments: Any) -> dict[str, Any]:
         token = {"Authorization": f"Bearer {self.lab.secret('databricks_token')}"}
