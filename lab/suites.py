@@ -20,8 +20,6 @@ class Suite:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-
-
 def bench(state: State, reporter: Reporter) -> int:
     """Each benchmark prints a table and ends with a line of JSON. The lab is up for those that post."""
     lifecycle.up(state, reporter)
