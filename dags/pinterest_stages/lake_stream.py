@@ -11,10 +11,11 @@ from datetime import timedelta
 from airflow.sdk import chain, task_group
 
 from include.lake.code_bundle import CodeBundle
+from include.lake.contract import STREAM
 from include.lake.job import INSTANCE_PROFILE, job_cluster, lake_parameters
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.stream_counts import TableCountsOperator
-from pinterest.operators.stream_job import NOTEBOOK, StreamJobOperator
+from pinterest.operators.stream_job import StreamJobOperator
 from pinterest.sensors.lake_stream import CommittedStreamSensor
 
 FOLDER = "{{ settings().databricks.folder }}"
@@ -37,7 +38,7 @@ def lake_stream() -> None:
     job = StreamJobOperator(
         task_id="job",
         job_name="{{ settings().user_id }}.lake_stream",
-        notebook_path=f"{FOLDER}/{code.content_hash}/{NOTEBOOK}",
+        notebook_path=f"{FOLDER}/{code.content_hash}/{STREAM}",
         notebook_params=NOTEBOOK_PARAMETERS,
         job_cluster=job_cluster(),
         instance_profile_arn=INSTANCE_PROFILE,
