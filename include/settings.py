@@ -1,4 +1,4 @@
-"""What differs between two accounts, or between an account and the lab: one Airflow Variable, checked once."""
+"""What differs between accounts, or between an account and the lab: one Airflow Variable, validated as a whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SettingsError(ValueError):
-    """The Variable is missing or wrong. The message names every bad key, its value and what is expected."""
+    """The Variable is missing or invalid. The message names every bad key, its value and what is expected."""
 
 
 class Section(BaseModel):
@@ -29,14 +29,14 @@ class Section(BaseModel):
 
 
 class Download(Section):
-    """An archive and its SHA-256; an archive whose digest differs is deleted and never unpacked."""
+    """An archive and its SHA-256. An archive with a different digest is deleted and never unpacked."""
 
     url: Url
     sha256: Sha256
 
 
 class Downloads(Section):
-    """What the Kafka client machine fetches."""
+    """The archives that the Kafka client machine downloads."""
 
     java: Download
     kafka: Download
@@ -48,8 +48,8 @@ class Downloads(Section):
 class KafkaClient(Section):
     """The EC2 instance that runs the Kafka command line tools and the REST proxy.
 
-    ``host`` is the instance's public DNS name where it is not set. ``host_key`` is the line that the machine's
-    SSH server must prove it owns, as ``known_hosts`` holds it without the host name: ``ssh-ed25519 AAAA…``.
+    ``host`` defaults to the instance's public DNS name. ``host_key`` is the key that the machine's SSH server must
+    prove it owns, written as in ``known_hosts`` without the host name: ``ssh-ed25519 AAAA…``.
     """
 
     login: str = "ec2-user"
@@ -59,9 +59,9 @@ class KafkaClient(Section):
 
 
 class Kafka(Section):
-    """The brokers: MSK by cluster name. ``authentication`` decides the security lines of every Kafka client.
+    """The MSK cluster, by name. ``authentication`` decides how every Kafka client logs in.
 
-    ``role_arn`` is a role that the client takes on for IAM; without it, it is its instance's own role.
+    ``role_arn`` is the role that clients assume for IAM authentication; by default they use the instance's own role.
     """
 
     cluster_name: str = "pinterest-msk-cluster"
@@ -72,9 +72,9 @@ class Kafka(Section):
 
 
 class S3Sink(Section):
-    """The S3 sink connector. An object closes at ``flush_size`` records or after ``rotate_ms``.
+    """The S3 sink connector. It closes an object after ``flush_size`` records or ``rotate_ms`` milliseconds.
 
-    ``properties`` are added to the connector's configuration as they are: what only one environment has.
+    ``properties`` are added to the connector's configuration unchanged, for what only one environment needs.
     """
 
     connector_class: str = "io.confluent.connect.s3.S3SinkConnector"
@@ -88,9 +88,9 @@ class S3Sink(Section):
 
 
 class RestProxy(Section):
-    """The Kafka REST proxy on the client. ``url`` is ``http://<public DNS name>:<port>`` where it is not set.
+    """The Kafka REST proxy on the client machine. ``url`` defaults to ``http://<public DNS name>:<port>``.
 
-    ``listen_host`` is the address it listens on; API Gateway reaches it from outside, so by default on all.
+    ``listen_host`` defaults to all addresses, because API Gateway calls the proxy from outside the machine.
     """
 
     listen_host: str = "0.0.0.0"  # noqa: S104
@@ -99,7 +99,7 @@ class RestProxy(Section):
 
 
 class RestApi(Section):
-    """The REST API in front of the proxy. The format takes ``api_id``, ``region`` and ``stage``."""
+    """The REST API in front of the proxy. ``invoke_url_format`` takes ``api_id``, ``region`` and ``stage``."""
 
     stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")] = "prod"
     invoke_url_format: str = "https://{api_id}.execute-api.{region}.amazonaws.com/{stage}"
@@ -108,7 +108,7 @@ class RestApi(Section):
 
 
 class Kinesis(Section):
-    """The three data streams. ``shards`` counts where the mode is provisioned, ``kms_key`` where ``encryption`` is."""
+    """The three data streams. ``shards`` applies only in provisioned mode, ``kms_key`` only with encryption."""
 
     mode: Literal["on_demand", "provisioned"] = "on_demand"
     shards: Annotated[int, Field(ge=1, le=500)] = 1
@@ -118,10 +118,11 @@ class Kinesis(Section):
 
 
 class LakeStream(Section):
-    """How Spark reads the data streams: in runs that end when nothing is left, or all the time, every so many seconds.
+    """How Spark reads the data streams: in runs that end when nothing is left to read, or continuously.
 
-    ``checkpoints`` is the folder that remembers how far each stream was read, by default in the bucket; it must outlive
-    every run. A running job that commits nothing for ``stalled_minutes`` while records wait has stalled.
+    With ``processing_time`` the job commits every ``interval_seconds``. ``checkpoints`` is the folder that records how
+    far each data stream has been read, by default in the bucket; it must outlive every run. A running job that commits
+    nothing for ``stalled_minutes`` while records are waiting has stalled.
     """
 
     trigger: Literal["available_now", "processing_time"] = "available_now"
@@ -131,12 +132,12 @@ class LakeStream(Section):
 
 
 class Databricks(Section):
-    """Where the lake is, and what the job's cluster is made of.
+    """Where the lake is, and what the job clusters consist of.
 
-    ``storage`` says how the notebooks may read the bucket: ``instance_profile`` (or a Unity Catalog external
-    location: nothing to do), ``secret_scope`` (keys from the scope ``secret_scope``), ``credentials_table``
-    (the seeds' Delta table) or ``mount``. ``instance_profile_arn`` is the profile that the cluster's machines get.
-    ``warehouse_id`` answers questions about tables; without it, the first SQL warehouse that there is.
+    ``storage`` says how notebooks get access to the bucket: ``instance_profile`` (or a Unity Catalog external location;
+    nothing to configure), ``secret_scope`` (keys from the scope ``secret_scope``), ``credentials_table`` (the seeds'
+    Delta table) or ``mount``. ``instance_profile_arn`` is the instance profile of the cluster's machines.
+    ``warehouse_id`` is the SQL warehouse for queries; by default the first one in the workspace.
     """
 
     catalog: str = "hive_metastore"
@@ -151,7 +152,7 @@ class Databricks(Section):
 
 
 class Settings(Section):
-    """Names follow the seeds: everything a user owns carries their ``user_id``."""
+    """All settings. Names follow the seeds: everything a user owns carries their ``user_id``."""
 
     user_id: UserId
     region: str = "us-east-1"
@@ -184,7 +185,7 @@ class Settings(Section):
 
     @property
     def sink_archive_key(self) -> str:
-        """Where the bucket keeps the S3 sink's archive."""
+        """Key of the S3 sink's archive in the bucket."""
         return bucket_layout.plugin_archive(self.user_id, self.downloads.s3_sink.sha256)
 
     @property
@@ -201,12 +202,12 @@ class Settings(Section):
 
     @property
     def api_key_parameter(self) -> str:
-        """Where Parameter Store keeps the REST API's key."""
+        """Name of the Parameter Store parameter that holds the REST API's key."""
         return f"/pinterest/{self.user_id}/api-key"
 
     @property
     def kinesis_role(self) -> str:
-        """The role in whose name the REST API calls Kinesis."""
+        """The role that the REST API assumes to call Kinesis."""
         return f"{self.user_id}-kinesis-access-role"
 
     @property
@@ -233,7 +234,7 @@ class Settings(Section):
 
 
 def parse_settings(text: str | None) -> Settings:
-    """Read the Variable's JSON. Raises SettingsError with all problems at once, not the first."""
+    """Parse the Variable's JSON. Raises SettingsError with every problem, not only the first."""
     if text is None:
         raise SettingsError(f"Airflow Variable {VARIABLE!r} is not set; see docs/settings.md")
     try:
@@ -244,7 +245,7 @@ def parse_settings(text: str | None) -> Settings:
 
 
 def _problem(error: ErrorDetails) -> str:
-    """The key, what is wrong, and the value, unless that is a whole section: a section may hold a secret."""
+    """The key, what is wrong and the value. A whole section is not shown: it may hold a secret."""
     key = ".".join(map(str, error["loc"])) or "text"
     value = "" if isinstance(error["input"], dict) else f", got {error['input']!r}"
     return f"{key}: {error['msg']}{value}"
