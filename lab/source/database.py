@@ -17,12 +17,16 @@ ADMIN = "lab_admin"
 READER = "pinterest_reader"
 ADMIN_SECRET = "mariadb_admin"
 READER_SECRET = "mariadb_reader"
+# mariadbd closes its stdin, a pipe of supervisord's. supervisord's poll may still watch that file descriptor from an
+# earlier connection, and would then return at once, again and again: it keeps a core busy. So the pipe stays open.
+KEEP_STDIN_OPEN = ("/bin/sh", "-c", 'exec "$0" "$@" 3<&0')
 
 
 def command(state: State) -> list[str]:
     server = installed(state)
     folder = state.path("mariadb")
     return [
+        *KEEP_STDIN_OPEN,
         server.server,
         "--no-defaults",  # works only as the first argument
         f"--basedir={server.base}",
