@@ -67,8 +67,7 @@ def spark_types(state: State, reporter: Reporter) -> bool:
 
 
 def shell(state: State, reporter: Reporter) -> bool:
-    own = PROGRAMS / "shellcheck"
-    program = own if own.exists() else shutil.which("shellcheck")
+    program = shellcheck()
     if program is None:
         raise StepError("shellcheck has no package for this machine on PyPI, and is not on PATH", SHELLCHECK_IS_MISSING)
     passed = succeeds(program, "--external-sources", *scripts())
@@ -84,6 +83,11 @@ def shell(state: State, reporter: Reporter) -> bool:
         print(found.stderr, end="", file=sys.stderr)
         passed = passed and found.returncode == 0
     return passed
+
+
+def shellcheck() -> str | None:
+    """The one in ``.venv``; where PyPI has none for the machine, the one on PATH."""
+    return shutil.which("shellcheck", path=PROGRAMS) or shutil.which("shellcheck")
 
 
 def scripts() -> Iterator[Path]:
