@@ -14,64 +14,33 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
-import shlex
 import statistics
-import subprocess
-import sys
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import batched, chain
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
+import requests
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from sqlalchemy import text
 
-import requests  # noqa: E402
-from confluent_kafka import Consumer, TopicPartition  # noqa: E402
-from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
-from sqlalchemy import Engine, text  # noqa: E402
+from benchmarks.lab_stack import SEED, Stack, find_stack, rate
+from include.posting.emulation import draws
+from include.posting.kafka_sender import CONTENT_TYPE, KafkaSender
+from include.posting.progress import PostingProgress
+from include.posting.run import Posting
+from include.posting.sender import RetryPolicy
+from include.posting.source_tables import SOURCE_TABLES, SourceTables
+from include.settings import ENTITIES, Entity
 
-from include.posting.emulation import draws  # noqa: E402
-from include.posting.kafka_sender import CONTENT_TYPE, KafkaSender  # noqa: E402
-from include.posting.progress import PostingProgress  # noqa: E402
-from include.posting.run import Posting  # noqa: E402
-from include.posting.sender import RetryPolicy  # noqa: E402
-from include.posting.source_tables import SOURCE_TABLES, SourceTables, source_engine  # noqa: E402
-from include.settings import ENTITIES, VARIABLE, Entity, Settings, parse_settings  # noqa: E402
-
-SEED = 100
-CONNECTIONS_A_STREAM = 2
+CONNECTIONS_PER_ENTITY = 2
 TIMES_SEEDS = 50
 SHARE_OF_PROXY = 0.7
 
 type Topics = dict[Entity, str]
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The parts that records go through, as the lab's Airflow knows them."""
-
-    settings: Settings
-    invoke_url: str
-    api_key: str
-    bootstrap_servers: str
-    source: dict[str, Any]
-
-    @property
-    def proxy_url(self) -> str:
-        if self.settings.rest_proxy.url is None:
-            raise SystemExit("rest_proxy.url is not set: this benchmark is for the lab")
-        return self.settings.rest_proxy.url
-
-    def engine(self) -> Engine:
-        return source_engine(**{name: self.source[name] for name in ("host", "port", "login", "password", "schema")})
 
 
 def main() -> None:
@@ -88,7 +57,7 @@ def main() -> None:
             sent += 2 * arguments.posts
         stored = {entity: count_records(stack, topics[entity]) for entity in ENTITIES}
     if set(stored.values()) != {sent}:
-        raise SystemExit(f"sent {sent} records a stream, the brokers hold {stored}: the figures mean nothing")
+        raise SystemExit(f"sent {sent} records per entity, the brokers hold {stored}: the figures mean nothing")
     report(figures, arguments)
 
 
@@ -99,40 +68,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=500, help="records a request")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of proxy and ours; the median counts")
     return parser.parse_args()
-
-
-def find_stack() -> Stack:
-    """What the lab's ``airflow.env`` and the account behind it say. Provisions the REST API if it does not answer."""
-    state = ROOT / os.environ.get("LAB_STATE", ".lab/state")
-    file = Path(os.environ.get("ENV_FILE", state / "airflow.env"))
-    if not file.is_file():
-        raise SystemExit(f"{file} is not there: run `make lab` first")
-    os.environ.update(line.split("=", 1) for line in shlex.split(file.read_text()))
-    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
-    settings = parse_settings(os.environ.get(f"AIRFLOW_VAR_{VARIABLE.upper()}"))
-
-    from pinterest.hooks.api_gateway import ApiGatewayHook, RestApiError
-    from pinterest.hooks.msk import MskHook
-
-    gateway = ApiGatewayHook(aws_conn_id="aws_default")
-
-    def look_up() -> tuple[str, str]:
-        api = settings.rest_api
-        url = gateway.find_invoke_url(settings.rest_api_name, stage_name=api.stage, url_format=api.invoke_url_format)
-        key = gateway.kept_api_key(settings.api_key_parameter)
-        requests.get(f"{url}/topics", headers={"x-api-key": key}, timeout=30).raise_for_status()
-        return url, key
-
-    try:
-        invoke_url, api_key = look_up()
-    except (RestApiError, requests.RequestException) as error:
-        print(f"{error}\nrunning pinterest_pipeline once, with one post", file=sys.stderr)
-        command = [str(ROOT / "bin" / "airflow"), "dags", "test", "pinterest_pipeline", "-c", json.dumps({"posts": 1})]
-        subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, "ENV_FILE": str(file)})
-        invoke_url, api_key = look_up()
-    brokers = MskHook(aws_conn_id="aws_default").brokers(settings.kafka.cluster_name, settings.kafka.authentication)
-    source = json.loads(os.environ["AIRFLOW_CONN_PINTEREST_SOURCE"])
-    return Stack(settings, invoke_url, api_key, brokers["bootstrap_servers"], source)
 
 
 @contextmanager
@@ -148,12 +83,6 @@ def bench_topics(stack: Stack) -> Iterator[Topics]:
     finally:
         for gone in admin.delete_topics(list(topics.values())).values():
             gone.result(30)
-
-
-def rate(posts: int, send: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    send()
-    return posts * len(ENTITIES) / (time.perf_counter() - started)
 
 
 def seeds_loop(stack: Stack, topics: Topics, posts: int) -> None:
@@ -193,7 +122,7 @@ def proxy_alone(stack: Stack, topics: Topics, bodies: dict[Entity, list[bytes]])
 
     def send(entity: Entity, lane: int) -> None:
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
-        for body in bodies[entity][lane::CONNECTIONS_A_STREAM]:
+        for body in bodies[entity][lane::CONNECTIONS_PER_ENTITY]:
             connection.request("POST", f"/topics/{topics[entity]}", body, {"Content-Type": CONTENT_TYPE})
             answer = connection.getresponse()
             said = answer.read()
@@ -202,7 +131,7 @@ def proxy_alone(stack: Stack, topics: Topics, bodies: dict[Entity, list[bytes]])
                 break
         connection.close()
 
-    lanes = [(entity, lane) for entity in ENTITIES for lane in range(CONNECTIONS_A_STREAM)]
+    lanes = [(entity, lane) for entity in ENTITIES for lane in range(CONNECTIONS_PER_ENTITY)]
     threads = [threading.Thread(target=send, args=lane) for lane in lanes]
     for thread in threads:
         thread.start()
@@ -225,7 +154,7 @@ def ours(stack: Stack, topics: Topics, arguments: argparse.Namespace) -> None:
                 policy=RetryPolicy(),
                 stop=stop,
             )
-            for _ in range(CONNECTIONS_A_STREAM)
+            for _ in range(CONNECTIONS_PER_ENTITY)
         ]
         for entity in ENTITIES
     }

@@ -10,27 +10,21 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "plugins"), str(ROOT / "benchmarks")]
-
-from posting import SEED, Stack, find_stack, rate  # noqa: E402
-
-from include.posting.kinesis_requests import Mode  # noqa: E402
-from include.posting.kinesis_sender import KinesisSender  # noqa: E402
-from include.posting.progress import PostingProgress  # noqa: E402
-from include.posting.run import Posting  # noqa: E402
-from include.posting.sender import RetryPolicy  # noqa: E402
-from include.posting.source_tables import SourceTables  # noqa: E402
-from include.settings import ENTITIES, Entity  # noqa: E402
+from benchmarks.lab_stack import SEED, Stack, find_stack, rate
+from include.posting.kinesis_requests import Mode
+from include.posting.kinesis_sender import KinesisSender
+from include.posting.progress import PostingProgress
+from include.posting.run import Posting
+from include.posting.sender import RetryPolicy
+from include.posting.source_tables import SourceTables
+from include.settings import ENTITIES, Entity
 
 MODES: tuple[Mode, ...] = ("record", "records")
 
@@ -102,7 +96,7 @@ def post(stack: Stack, entities: dict[Entity, str], posts: int, mode: Mode) -> N
         sender.close()
     stored = {one.acknowledged for one in progress.entities.values()}
     if stored != {posts}:
-        raise SystemExit(f"put {posts} records a stream, {stored} were acknowledged: the figures mean nothing")
+        raise SystemExit(f"put {posts} records per entity, {stored} were acknowledged: the figures mean nothing")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ def bench(state: State, reporter: Reporter) -> int:
     spark = state.install / "envs" / "spark" / "bin" / "python"
     java_home = {"JAVA_HOME": str(state.install / "java"), "LAB_INSTALL": str(state.install)}
     suites = [
-        Suite("posting", [sys.executable, "benchmarks/posting.py"], state.environment()),
-        Suite("posting to Kinesis", [sys.executable, "benchmarks/posting_stream.py"], state.environment()),
+        Suite("posting", [sys.executable, "-m", "benchmarks.posting"], state.environment()),
+        Suite("posting to Kinesis", [sys.executable, "-m", "benchmarks.posting_stream"], state.environment()),
         Suite("lake", [str(spark), "-m", "benchmarks.lake"], java_home),
         Suite("stream", [str(spark), "-m", "benchmarks.stream"], java_home),
     ]
