@@ -36,7 +36,8 @@ def open_session(state: State) -> SparkSession:
         "AWS_ENDPOINT_URL_KINESIS": f"http://127.0.0.1:{state.port('aws')}",
     }
     builder = SparkSession.builder.master("local[2]").appName("lab").enableHiveSupport()
-    session = builder.config(map=configuration(state, lake, scratch)).getOrCreate()
+    settings = configuration(state, lake, scratch) | own_settings(state.path("spark-defaults.conf"))
+    session = builder.config(map=settings).getOrCreate()
     jvm_pid_file(lake).write_text(str(jvm_process(session).pid))
     return session
 
@@ -84,6 +85,14 @@ def configuration(state: State, lake: Path, scratch: Path) -> dict[str, bool | f
         f"{s3a}.connection.ssl.enabled": "false",
         f"{s3a}.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
     }
+
+
+def own_settings(file: Path) -> dict[str, str]:
+    """What a user has written for this lab, a ``name value`` a line as Spark has it; it goes before the lab's own."""
+    if not file.exists():
+        return {}
+    lines = [line.split(maxsplit=1) for line in file.read_text().splitlines()]
+    return {line[0]: line[1].strip() for line in lines if len(line) == 2 and not line[0].startswith("#")}
 
 
 def close_session(session: SparkSession, grace: float = 5) -> None:

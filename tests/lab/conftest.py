@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from databricks_parts import Databricks, SparkWorker
+from databricks_parts import Databricks, SparkWorker, plan_little
 from http_backend import Backend, running_backend
 from lab_parts import running, start_aws
 from pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run
@@ -37,6 +37,7 @@ def lab() -> Iterator[State]:
     """
     lab = State.open(Path(os.environ.get("LAB_STATE", OWN_STATE)))
     was_up = Supervisor(lab).is_alive()
+    plan_little(lab)
     lifecycle.up(lab, Reporter())
     yield lab
     if was_up:

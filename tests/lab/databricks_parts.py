@@ -13,6 +13,19 @@ from lab.state import State
 
 RUN_DEADLINE = 300
 
+# For a few rows, planning a query and compiling it cost far more than running it. The Spark tests compile, too.
+LITTLE_PLANNING = """
+spark.sql.codegen.wholeStage false
+spark.sql.codegen.factoryMode NO_CODEGEN
+spark.sql.adaptive.enabled false
+spark.sql.shuffle.partitions 1
+"""
+
+
+def plan_little(state: State) -> None:
+    """Spark workers that are started on this state from now on neither compile nor adapt queries."""
+    state.path("spark-defaults.conf").write_text(LITTLE_PLANNING)
+
 
 def start_spark(state: State) -> Part:
     python = state.install / "envs" / "spark" / "bin" / "python"
@@ -26,6 +39,7 @@ class SparkWorker:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        plan_little(state)
         self.part = start_spark(state)
         self._url = f"http://127.0.0.1:{state.port('spark')}"
         self._headers = {"Authorization": f"Bearer {state.secret('databricks_token')}"}
