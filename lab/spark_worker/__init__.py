@@ -4,6 +4,9 @@ Run with the Spark environment's interpreter: ``{envs/spark}/bin/python -m lab.s
 because an embedded Derby metastore has one owner, and a warm session starts a notebook in a second, a cold one in
 fifteen.
 
+``<state>/spark-defaults.conf``, where it exists, holds settings of Spark that replace the lab's, one ``name value`` a
+line, from the worker's next start on.
+
 A notebook finds what it finds on Databricks: source format with cells, ``%md``, ``%sql``, ``%run``; ``spark``, ``sc``,
 ``dbutils``, ``display``; its own folder on ``sys.path``; its own session; Delta as the default table format.
 
