@@ -91,6 +91,8 @@ def measured(suite: Suite, folder: Path) -> Suite:
 
 
 def run_all(state: State, suites: Sequence[Suite], reporter: Reporter) -> int:
+    """Whole runs count on a lab that has no data yet."""
+    lifecycle.reset(State.open(TEST_STATE, state.install), reporter)
     try:
         return Runner(reporter).run(suites)
     finally:
