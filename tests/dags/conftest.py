@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from isolated_airflow import ROOT, isolate_airflow
+
+from tests.isolated_airflow import ROOT, isolate_airflow
 
 isolate_airflow()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from isolated_airflow import isolate_airflow
+
+from tests.isolated_airflow import isolate_airflow
 
 isolate_airflow()
 
 
 @pytest.fixture
 def bucket():
-    from posting_parts import Bucket
+    from tests.local.posting_parts import Bucket
 
     return Bucket()
 
@@ -18,6 +19,6 @@ def bucket():
 @pytest.fixture
 def source(tmp_path, monkeypatch):
     """The three source tables, every key in them, behind the connection that the posting tasks read."""
-    from posting_parts import serve_source
+    from tests.local.posting_parts import serve_source
 
     serve_source(tmp_path, monkeypatch)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from fake_rest_api import FakeRestApi, Fault, Request
+from tests.local.fake_rest_api import FakeRestApi, Fault, Request
 
 SHARDS = 2
 FIRST_NUMBER = 49_600_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from isolated_airflow import isolate_airflow
+
+from tests.isolated_airflow import isolate_airflow
 
 isolate_airflow()
 

@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from client_machine import FileServer, render
 
 from pinterest.hooks.kafka_client import _stdin
+from tests.local.client_scripts.client_machine import FileServer, render
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from client_machine import TOPICS, USER_ID
+
+from tests.local.client_scripts.client_machine import TOPICS, USER_ID
 
 FAKE_TOPICS = """\
 #!/usr/bin/env python3

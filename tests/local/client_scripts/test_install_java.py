@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from client_machine import archive, tools, tree
+
+from tests.local.client_scripts.client_machine import archive, tools, tree
 
 JAVA_21 = archive(**{"jdk-21__bin__java": "#!/bin/sh\necho 'openjdk version \"21.0.8\" 2025-07-15' >&2\n"})
 

@@ -6,7 +6,8 @@ import hashlib
 import os
 
 import pytest
-from client_machine import BLANK, KAFKA, archive, tree
+
+from tests.local.client_scripts.client_machine import BLANK, KAFKA, archive, tree
 
 
 def test_kafka_is_unpacked_once(run, web, home):

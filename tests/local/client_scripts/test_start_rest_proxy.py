@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from client_machine import archive
+
+from tests.local.client_scripts.client_machine import archive
 
 PROXY = """\
 #!/usr/bin/env python3

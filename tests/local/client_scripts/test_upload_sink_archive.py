@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client_machine import BLANK, UPLOAD
+from tests.local.client_scripts.client_machine import BLANK, UPLOAD
 
 
 def test_upload_carries_the_signed_headers(run, web, home):

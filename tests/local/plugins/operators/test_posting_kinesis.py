@@ -7,9 +7,6 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from fake_rest_api import API_KEY, Fault
-from fake_stream_api import THROTTLED, FakeStreamApi, kinesis_error
-from posting_parts import BUCKET, SEED_100
 
 from include.ledger.entry import parse_entries
 from include.ledger.verdict import reconcile
@@ -19,6 +16,9 @@ from include.settings import ENTITIES
 from pinterest import run_documents
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator, PostToKinesisOperator
+from tests.local.fake_rest_api import API_KEY, Fault
+from tests.local.fake_stream_api import THROTTLED, FakeStreamApi, kinesis_error
+from tests.local.posting_parts import BUCKET, SEED_100
 
 NAMES = {entity: f"streaming-0e36c8cd403d-{entity}" for entity in ENTITIES}
 

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 from include.settings import Section, Settings, SettingsError, parse_settings
 from pinterest.settings import settings as read_settings
+from tests.builders import ROOT, variable
 
-ROOT = Path(__file__).parents[2]
-DOWNLOAD = {"url": "https://example.org/x.tgz", "sha256": "ab" * 32}
-SMALLEST = {
-    "user_id": "0e36c8cd403d",
-    "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), DOWNLOAD),
-    "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
-}
+SMALLEST = variable()
 
 
 def parsed(**changes) -> Settings:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from stream_parts import settings
 
 from include.positions.kinesis import ShardRange
 from pinterest.hooks import databricks_workspace as module
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
 from pinterest.stream_batches import StreamBatches
+from tests.stream_parts import settings
 
 
 class Warehouse(DatabricksWorkspaceHook):

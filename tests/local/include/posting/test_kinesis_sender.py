@@ -7,12 +7,12 @@ import threading
 from collections import Counter
 
 import pytest
-from fake_rest_api import API_KEY, Fault
-from fake_stream_api import FIRST_NUMBER, THROTTLED, FakeStreamApi, kinesis_error
 
 from include.posting.kinesis_sender import KinesisSender
 from include.posting.progress import Settled
 from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy, SourceRow
+from tests.local.fake_rest_api import API_KEY, Fault
+from tests.local.fake_stream_api import FIRST_NUMBER, THROTTLED, FakeStreamApi, kinesis_error
 
 STREAM = "streaming-0e36c8cd403d-pin"
 QUICK = RetryPolicy(tries=4, first_wait=0.01, longest_wait=0.05, connect_timeout=1, read_timeout=0.5)

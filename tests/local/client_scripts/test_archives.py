@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from client_machine import BLANK, KAFKA, UPLOAD, tools, tree
+
+from tests.local.client_scripts.client_machine import BLANK, KAFKA, UPLOAD, tools, tree
 
 
 @pytest.mark.parametrize(

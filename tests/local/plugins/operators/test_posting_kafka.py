@@ -8,8 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.models.connection import Connection
-from fake_rest_api import API_KEY, FakeRestApi, Fault
-from posting_parts import BUCKET, PASSWORD, SEED_100
 
 from include.ledger.entry import parse_entries
 from include.ledger.verdict import reconcile
@@ -20,6 +18,8 @@ from include.settings import ENTITIES
 from pinterest import run_documents
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator
+from tests.local.fake_rest_api import API_KEY, FakeRestApi, Fault
+from tests.local.posting_parts import BUCKET, PASSWORD, SEED_100
 
 
 @pytest.fixture

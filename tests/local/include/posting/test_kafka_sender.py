@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
-from fake_rest_api import API_KEY, FakeRestApi, Fault
 
 from include.posting.kafka_sender import KafkaSender
 from include.posting.progress import Settled
 from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy, SourceRow
+from tests.local.fake_rest_api import API_KEY, FakeRestApi, Fault
 
 TOPIC = "0e36c8cd403d.pin"
 QUICK = RetryPolicy(tries=4, first_wait=0.01, longest_wait=0.05, connect_timeout=1, read_timeout=0.5)

@@ -8,7 +8,6 @@ from collections import Counter
 from itertools import chain
 
 import pytest
-from fake_rest_api import API_KEY, FakeRestApi, Fault
 
 from include.posting.kafka_sender import KafkaSender
 from include.posting.progress import PostingProgress, RefusedRow
@@ -16,6 +15,7 @@ from include.posting.run import Posting
 from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy
 from include.posting.source_tables import SourceError
 from include.settings import ENTITIES
+from tests.local.fake_rest_api import API_KEY, FakeRestApi, Fault
 
 TOPICS = {entity: f"0e36c8cd403d.{entity}" for entity in ENTITIES}
 QUICK = RetryPolicy(tries=3, first_wait=0.01, longest_wait=0.02, connect_timeout=1, read_timeout=5)

@@ -7,13 +7,13 @@ import re
 import uuid
 from collections import Counter
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from lab.source.generator import source_rows
+from tests.builders import ROOT
 
-REAL = Path(__file__).parents[2] / "lab" / "source" / "real_rows"
+REAL = ROOT / "lab" / "source" / "real_rows"
 ROWS = 11_154
 
 
