@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-from botocore.exceptions import ClientError
-
 from include.ledger.entry import parse_entries
 from include.positions.kinesis import ShardPosition
 from include.posting.progress import PostingProgress, Settled
-from include.settings import parse_settings
+from include.settings import ENTITIES
+from tests import builders
+from tests.builders import USER_ID
 
-USER = "0e36c8cd403d"
-NAMES = {entity: f"streaming-{USER}-{entity}" for entity in ("pin", "geo", "user")}
+NAMES = {entity: f"streaming-{USER_ID}-{entity}" for entity in ENTITIES}
 A, B = "shardId-000000000000", "shardId-000000000001"
-DOWNLOAD = {"url": "http://mirror/x", "sha256": "0" * 64}
 
 
-def settings(**sections):
-    return parse_settings(
-        json.dumps(
-            {
-                "user_id": USER,
-                "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), DOWNLOAD),
-                "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
-                **sections,
-            }
-        )
-    )
-
-
-class Bucket:
-    """An S3 client and its hook."""
-
-    def __init__(self):
-        self.objects: dict[str, bytes] = {}
-
-    def __call__(self, **_):
-        return SimpleNamespace(get_conn=lambda: self)
-
-    def get_object(self, *, Bucket, Key):
-        if Key not in self.objects:
-            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key])}
-
-    def put_object(self, *, Bucket, Key, Body, ContentType):
-        self.objects[Key] = Body
-
-    def delete_object(self, *, Bucket, Key):
-        self.objects.pop(Key, None)
+class Bucket(builders.Bucket):
+    """The bucket of run ``r`` of DAG ``d``."""
 
     def posted(self, **entities):
         """The progress of a run that put these records: shard and numbers, by stream."""

@@ -11,7 +11,7 @@ isolate_airflow()
 
 @pytest.fixture
 def bucket():
-    from tests.local.posting_parts import Bucket
+    from tests.builders import Bucket
 
     return Bucket()
 

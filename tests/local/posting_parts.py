@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import json
-from types import SimpleNamespace
-
 from airflow.models.connection import Connection
-from botocore.exceptions import ClientError
 from sqlalchemy import create_engine
 
 from pinterest.operators import posting
 
-BUCKET = "user-0e36c8cd403d-bucket"
 PASSWORD = "s3cret-of-the-reader"
 SEED_100 = [7528, 2863, 5730, 8304, 8731, 1313, 4315, 10794, 5494, 5069, 2923, 3089, 6063, 3454, 7554, 6145]
 ROWS = 11_154
@@ -22,29 +16,6 @@ TABLES = {
     "geolocation_data": "ind, timestamp, latitude, longitude, country",
     "user_data": "ind, first_name, last_name, age, date_joined",
 }
-
-
-class Bucket:
-    """An S3 client and its hook: objects by key."""
-
-    def __init__(self):
-        self.objects: dict[str, str] = {}
-
-    def __call__(self, **_):
-        return SimpleNamespace(get_conn=lambda: self)
-
-    def get_object(self, *, Bucket, Key):
-        assert Bucket == BUCKET
-        if Key not in self.objects:
-            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key].encode())}
-
-    def put_object(self, *, Bucket, Key, Body, ContentType):
-        assert Bucket == BUCKET
-        self.objects[Key] = Body.decode()
-
-    def json(self, key):
-        return json.loads(self.objects[key])
 
 
 def serve_source(folder, monkeypatch):

@@ -9,22 +9,14 @@ import jinja2
 import pytest
 from airflow.sdk import DAG
 
-from include.settings import Settings
 from pinterest.dag_defaults import TEMPLATES
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.rest_proxy import rest_proxy
 from pinterest_stages.s3_sink import s3_sink
 from pinterest_stages.topics import topics
+from tests.builders import settings
 
-DOWNLOAD = {"url": "http://127.0.0.1/x", "sha256": "ab" * 32}
-SETTINGS = Settings.model_validate(
-    {
-        "user_id": "0e36c8cd403d",
-        "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), DOWNLOAD),
-        "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
-    }
-)
 OF_THE_MACHINE = {"HOME", "PATH", "JAVA_HOME", "CLASSPATH", "KAFKA_HEAP_OPTS"}
 OF_THE_UPLOAD = {"URL", "SHA256", "HEADERS", "UPLOAD_URL"}
 
@@ -40,7 +32,7 @@ SCRIPTS = [task for task in dag.tasks if isinstance(task, KafkaClientScriptOpera
 @pytest.mark.parametrize("task", SCRIPTS, ids=lambda task: task.task_id)
 def test_a_script_gets_the_variables_that_it_takes(task):
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined)
-    script = environment.get_template(task.script).render(settings=lambda: SETTINGS)
+    script = environment.get_template(task.script).render(settings=settings)
     own = set(re.findall(r"^\s*([A-Z][A-Z0-9_]*)=", script, re.MULTILINE))
     taken = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", script)) - own - OF_THE_MACHINE
 

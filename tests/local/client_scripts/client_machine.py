@@ -11,25 +11,19 @@ from pathlib import Path
 
 import jinja2
 
-from include.settings import Settings
 from pinterest.dag_defaults import TEMPLATES
+from tests.builders import USER_ID, settings
 
-USER_ID = "0e36c8cd403d"
 BLANK = "0" * 64
 TOPICS = " ".join(f"{USER_ID}.{s}" for s in ("pin", "geo", "user"))
 UPLOAD = {"HEADERS": "x-amz-meta-sha256: abc\nx-amz-checksum-sha256: def="}
 
-
-def settings(**sections) -> Settings:
-    download = {"url": "http://127.0.0.1/x", "sha256": BLANK}
-    return Settings.model_validate(
-        {
-            "user_id": USER_ID,
-            "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), download),
-            "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
-            **sections,
-        }
-    )
+IAM_PROPERTIES = """\
+security.protocol=SASL_SSL
+sasl.mechanism=AWS_MSK_IAM
+sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required{role};
+sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler
+"""
 
 
 def render(name: str, **sections) -> str:

@@ -15,19 +15,11 @@ from include.posting.run import Posting
 from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy
 from include.posting.source_tables import SourceError
 from include.settings import ENTITIES
+from tests.builders import seeds_draws
 from tests.local.fake_rest_api import API_KEY, FakeRestApi, Fault
 
 TOPICS = {entity: f"0e36c8cd403d.{entity}" for entity in ENTITIES}
 QUICK = RetryPolicy(tries=3, first_wait=0.01, longest_wait=0.02, connect_timeout=1, read_timeout=5)
-
-
-def seeds_keys(seed: int, first: int, count: int) -> list[int]:
-    random.seed(seed)
-    keys = []
-    for _ in range(first + count):
-        random.randrange(0, 2)
-        keys.append(random.randint(0, 11000))
-    return keys[first:]
 
 
 class Source:
@@ -104,7 +96,7 @@ def test_the_three_rows_of_every_draw_are_posted_in_order(api):
     saved = post(api, order(posts=55))
 
     for entity in ENTITIES:
-        assert api.keys(TOPICS[entity]) == seeds_keys(100, 0, 55)
+        assert api.keys(TOPICS[entity]) == seeds_draws(100, 55)
         assert {stored.value["stream"] for stored in api.topics[TOPICS[entity]]} == {entity}
     progress = saved.load()
     assert progress.complete
@@ -113,7 +105,7 @@ def test_the_three_rows_of_every_draw_are_posted_in_order(api):
 
 
 def test_a_key_drawn_twice_is_read_once_and_posted_twice(api):
-    keys = seeds_keys(100, 0, 1000)
+    keys = seeds_draws(100, 1000)
     source = Source()
     post(api, order(posts=1000), source=source, batch_size=1000)
 
@@ -130,7 +122,7 @@ def test_requests_carry_a_batch(api):
 def test_a_run_begins_at_its_own_first_draw(api):
     post(api, order(posts=5, first_draw=1490))
 
-    assert api.keys(TOPICS["geo"]) == seeds_keys(100, 1490, 5)
+    assert api.keys(TOPICS["geo"]) == seeds_draws(100, 5, first=1490)
 
 
 def test_the_three_streams_are_under_way_at_once(api):
@@ -151,7 +143,7 @@ def test_a_stream_has_as_many_requests_under_way_as_it_has_connections(api):
     assert not all_here.broken
     assert saved.load().complete
     for entity in ENTITIES:
-        assert Counter(api.keys(TOPICS[entity])) == Counter(seeds_keys(100, 0, 25))
+        assert Counter(api.keys(TOPICS[entity])) == Counter(seeds_draws(100, 25))
 
 
 def test_the_next_batch_is_read_while_one_is_sent(api):
@@ -165,7 +157,7 @@ def test_the_next_batch_is_read_while_one_is_sent(api):
 
 
 def test_a_row_that_the_source_does_not_hold_is_accounted_for(api):
-    keys = seeds_keys(100, 0, 20)
+    keys = seeds_draws(100, 20)
     saved = post(api, order(posts=20), source=Source(missing=[keys[3], keys[7]]))
 
     progress = saved.load()
@@ -180,7 +172,7 @@ def test_a_row_that_the_source_does_not_hold_is_accounted_for(api):
 
 
 def test_refused_rows_are_kept_whole_and_the_others_pass(api):
-    keys = seeds_keys(100, 0, 20)
+    keys = seeds_draws(100, 20)
     api.record_error = lambda request, record: (42201, "no") if record["key"] == keys[4] else None
     saved = post(api, order(posts=20))
 
@@ -193,7 +185,7 @@ def test_refused_rows_are_kept_whole_and_the_others_pass(api):
 
 @pytest.mark.parametrize("connections", [1, 3])
 def test_a_run_that_failed_goes_on_without_repeating_a_record(api, connections):
-    keys = seeds_keys(100, 0, 100)
+    keys = seeds_draws(100, 100)
     api.fault_for = lambda request: (
         Fault(status=403) if request.path.endswith(".geo") and len(api.requests) > 8 else None
     )
@@ -215,7 +207,7 @@ def test_a_run_that_failed_goes_on_without_repeating_a_record(api, connections):
 
 
 def test_a_killed_run_goes_on_from_what_it_last_saved(api):
-    keys = seeds_keys(100, 0, 200)
+    keys = seeds_draws(100, 200)
     halfway, killed = threading.Event(), threading.Event()
     api.before = lambda request: len(api.requests) > 20 and (halfway.set(), killed.wait(10))
     saved = Saved()
@@ -260,7 +252,7 @@ def test_a_source_that_is_gone_ends_the_run_with_its_message_and_the_progress(ap
 
     again = post(api, saved.load())
     for entity in ENTITIES:
-        assert api.keys(TOPICS[entity]) == seeds_keys(100, 0, 50)
+        assert api.keys(TOPICS[entity]) == seeds_draws(100, 50)
     assert again.load().complete
 
 
@@ -319,7 +311,7 @@ def test_the_emulated_pace_waits_as_the_seeds_do_and_sends_each_post_alone(api):
 
     assert clock.waits == pauses
     assert {len(request.records) for request in api.requests} == {1}
-    assert api.keys(TOPICS["pin"]) == seeds_keys(100, 0, 15)
+    assert api.keys(TOPICS["pin"]) == seeds_draws(100, 15)
 
 
 def test_a_stop_ends_a_run_with_its_progress(api):

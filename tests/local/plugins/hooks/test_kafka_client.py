@@ -23,8 +23,9 @@ from pinterest.hooks import kafka_client
 from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
 from pinterest.operators import kafka_client as operators
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
+from tests import builders
+from tests.builders import USER_ID
 
-USER_ID = "0e36c8cd403d"
 KEY_PAIR_ID = "key-0123456789abcdef0"
 INSTANCE = {"InstanceId": "i-1", "PublicDnsName": "ec2-1-2-3-4.compute-1.amazonaws.com"}
 
@@ -110,14 +111,7 @@ def machine(tmp_path):
 
 
 def settings(**machine) -> Settings:
-    download = {"url": "http://127.0.0.1/sink.zip", "sha256": "ab" * 32}
-    return Settings.model_validate(
-        {
-            "user_id": USER_ID,
-            "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), download),
-            "kafka_client": {"host_key": "ssh-ed25519 AAAA", **machine},
-        }
-    )
+    return builders.settings(kafka_client={"host_key": "ssh-ed25519 AAAA", **machine})
 
 
 class Aws:

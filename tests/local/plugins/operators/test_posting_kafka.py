@@ -18,8 +18,9 @@ from include.settings import ENTITIES
 from pinterest import run_documents
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator
+from tests.builders import BUCKET
 from tests.local.fake_rest_api import API_KEY, FakeRestApi, Fault
-from tests.local.posting_parts import BUCKET, PASSWORD, SEED_100
+from tests.local.posting_parts import PASSWORD, SEED_100
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ def test_refused_rows_are_kept_whole_beside_the_progress_once(post, api, bucket)
     api.fault_for = lambda request: None
     post(run_id="r", batch_size=4)
 
-    lines = [json.loads(line) for line in bucket.objects["posting/pinterest_batch/r.refused.jsonl"].splitlines()]
+    lines = bucket.json_lines("posting/pinterest_batch/r.refused.jsonl")
     assert sorted((line["entity"], line["draw"], line["ind"], line["code"]) for line in lines) == [
         (entity, 1, SEED_100[1], "42201") for entity in ("geo", "pin", "user")
     ]
@@ -165,14 +166,14 @@ def test_params_out_of_range_post_nothing(post, api, bucket):
 
 
 def test_a_seeds_position_that_makes_no_sense_is_named(post, bucket):
-    bucket.objects["posting/seed-100.json"] = '{"next": 3}'
+    bucket.objects["posting/seed-100.json"] = b'{"next": 3}'
 
     with pytest.raises(Exception, match=r"seed-100\.json does not say where seed 100 goes on"):
         post()
 
 
 def test_progress_of_another_making_is_named(post, bucket):
-    bucket.objects["posting/pinterest_batch/r.json"] = "[]"
+    bucket.objects["posting/pinterest_batch/r.json"] = b"[]"
 
     with pytest.raises(ProgressError, match=r"s3://user-0e36c8cd403d-bucket/posting/pinterest_batch/r\.json"):
         post(run_id="r")
@@ -194,7 +195,7 @@ def test_no_secret_reaches_log_outcome_or_bucket(post, api, bucket, caplog):
     for secret in (API_KEY, PASSWORD):
         assert secret not in caplog.text
         assert secret not in json.dumps(outcome)
-        assert not any(secret in text for text in bucket.objects.values())
+        assert not any(secret.encode() in content for content in bucket.objects.values())
 
 
 def test_an_emulated_pace_is_carried_out(post, api):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from types import SimpleNamespace
 
@@ -16,9 +15,10 @@ from include.settings import ENTITIES
 from pinterest import run_documents
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator, PostToKinesisOperator
+from tests.builders import BUCKET
 from tests.local.fake_rest_api import API_KEY, Fault
 from tests.local.fake_stream_api import THROTTLED, FakeStreamApi, kinesis_error
-from tests.local.posting_parts import BUCKET, SEED_100
+from tests.local.posting_parts import SEED_100
 
 NAMES = {entity: f"streaming-0e36c8cd403d-{entity}" for entity in ENTITIES}
 
@@ -131,9 +131,7 @@ def test_both_hops_are_in_the_ledger_and_balance_with_a_third_throttled_and_one_
     assert {entry.route for entry in entries} == {"stream"}
     assert reconcile(entries, "r", hops={"stream": ("source", "api")}).reconciled
     assert [(e.records_in, e.records_out, e.refused) for e in entries if e.hop == "api"] == [(10, 9, 1)] * 3
-    refused = [
-        json.loads(line) for line in bucket.objects["posting/pinterest_stream/r.stream.refused.jsonl"].splitlines()
-    ]
+    refused = bucket.json_lines("posting/pinterest_stream/r.stream.refused.jsonl")
     assert {(line["entity"], line["ind"], line["code"]) for line in refused} == {
         (entity, SEED_100[2], "NoSuchThing") for entity in ENTITIES
     }

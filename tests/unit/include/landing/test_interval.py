@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from include import bucket_layout
-from include.landing.bookmark import Place, advance, parse_bookmark
-from include.landing.broker import LogOffsets, parse_log_offsets
+from include.landing.bookmark import Place
+from include.landing.broker import LogOffsets
 from include.landing.document import LandingError
 from include.landing.interval import Interval, PartitionRange, TopicRanges, list_after, plan_interval
 
@@ -92,17 +92,6 @@ def test_every_topic_that_is_missing_is_named():
         plan_interval(TOPICS, offsets, {}, {})
 
 
-def test_broker_offsets_are_read_beside_other_output():
-    lines = ["WARN something", "earliest u.pin:0:5", "latest u.pin:0:12", "latest u.pin:1:0", "earliest u.pin:1:0", ""]
-
-    assert parse_log_offsets(lines) == {"u.pin": {0: LogOffsets(earliest=5, end=12), 1: LogOffsets(earliest=0, end=0)}}
-
-
-def test_a_partition_without_a_leader_is_an_error():
-    with pytest.raises(LandingError, match=r"u\.pin partition 3 has no leader"):
-        parse_log_offsets(["latest u.pin:3:"])
-
-
 @pytest.mark.parametrize(
     ("start", "loaded", "after"),
     [
@@ -128,48 +117,9 @@ def test_a_bookmark_that_names_a_foreign_object_is_not_followed(key):
     assert list_after(PartitionRange(start=10, stop=20), "u.pin", 2, place) is None
 
 
-def test_the_bookmark_never_goes_back():
-    bookmark = parse_bookmark(
-        '{"u.pin": {"0": {"next_offset": 900, "object": "b"}, "1": {"next_offset": 5, "object": "a"}}}'
-    )
-    loaded = {
-        "u.pin": {"0": Place(next_offset=700, object="a"), "1": Place(next_offset=6, object="c")},
-        "u.geo": {"0": Place(next_offset=4, object="d")},
-    }
-
-    assert advance(bookmark, loaded) == {
-        "u.pin": {"0": Place(next_offset=900, object="b"), "1": Place(next_offset=6, object="c")},
-        "u.geo": {"0": Place(next_offset=4, object="d")},
-    }
-
-
-def test_an_interval_of_nothing_but_dead_letters_keeps_the_object():
-    bookmark = {"u.pin": {"0": Place(next_offset=10, object="a")}}
-
-    assert advance(bookmark, {"u.pin": {"0": Place(next_offset=12)}}) == {
-        "u.pin": {"0": Place(next_offset=12, object="a")}
-    }
-
-
 def test_the_interval_document_uses_the_words_from_and_to():
     interval = Interval(topics={"pin": TopicRanges(topic="u.pin", partitions={0: PartitionRange(start=1, stop=4)})})
     text = interval.model_dump_json(by_alias=True)
 
     assert '"from":1,"to":4' in text
     assert Interval.model_validate_json(text) == interval
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        ("topics/u.pin/partition=0/u.pin+0+0000000000.json", ("u.pin", 0, 0)),
-        ("topics/u.pin/partition=12/u.pin+12+12345678901.json", ("u.pin", 12, 12345678901)),
-        ("topics/u.pin/partition=0/u.geo+0+0000000000.json", None),
-        ("topics/u.pin/partition=0/u.pin+1+0000000000.json", None),
-        ("topics/u.pin/partition=0/u.pin+0+000.json", None),
-        ("topics/u.pin/partition=0/u.pin+0+0000000000.json.gz", None),
-        ("topics/u.pin/partition=0/README.txt", None),
-    ],
-)
-def test_names_of_the_sink(key, expected):
-    assert bucket_layout.parse_sink_object(key) == expected

@@ -6,42 +6,10 @@ import random
 
 import pytest
 
-from include.ledger.entry import HOPS, Entry, entries_json, parse_entries
-from include.ledger.table import ledger_table
+from include.ledger.entry import HOPS
 from include.ledger.verdict import Status, reconcile
 from include.settings import ENTITIES
-
-RUN = "manual__1"
-
-# One stream of a run of 100 posts: 2 refused by the API, 3 records of others on the topic, 4 dead letters,
-# 1 line written twice, 5 rows seen before, 6 rows invalid; 500 rows in the table, 498 of them with both partners.
-GOOD = {
-    "source": {"records_in": 100, "records_out": 100},
-    "api": {"records_in": 100, "records_out": 98, "refused": 2},
-    "topic": {"records_in": 98, "extra": 3, "records_out": 101},
-    "landed": {"records_in": 101, "extra": 1, "records_out": 97, "duplicates": 1, "quarantined": 4},
-    "bronze": {"records_in": 97, "records_out": 97},
-    "silver": {"records_in": 97, "records_out": 86, "duplicates": 5, "quarantined": 6, "stored": 500},
-    "gold": {"records_in": 500, "records_out": 498, "unmatched": 2},
-    "kinesis": {"records_in": 98, "extra": 1, "records_out": 99},
-    "table": {"records_in": 99, "extra": 4, "records_out": 90, "duplicates": 8, "quarantined": 5},
-}
-
-
-def entry(hop, entity="pin", route="batch", **counts):
-    return Entry(route=route, hop=hop, entity=entity, run_id=RUN, counted_by="hand", **{**GOOD[hop], **counts})
-
-
-def run_with(*changed, without=()):
-    """A good run of all streams on both paths; ``changed`` entries replace those of the same place."""
-    replaced = {(one.route, one.hop, one.entity): one for one in changed}
-    return [
-        replaced.get((route, hop, entity)) or entry(hop, entity, route)
-        for route in HOPS
-        for hop in HOPS[route]
-        for entity in ENTITIES
-        if (hop, entity) not in without
-    ]
+from tests.unit.include.ledger.balanced_run import RUN, entry, run_with
 
 
 def test_a_run_that_balances_is_reconciled():
@@ -153,31 +121,3 @@ def test_one_path_is_no_proof_of_the_other():
 
 def test_no_entries_at_all_is_no_success():
     assert reconcile([], RUN).status is Status.UNVERIFIED
-
-
-def test_entries_survive_the_bucket():
-    entries = run_with()
-
-    assert parse_entries(entries_json(entries)) == entries
-
-
-def test_a_negative_count_is_refused_by_name():
-    with pytest.raises(ValueError, match="records_out"):
-        entry("api", records_out=-1)
-
-
-def test_the_table_for_the_terminal_shows_every_hop_and_what_is_wrong():
-    from include.ledger.verdict import LedgerDocument
-
-    entries = run_with(entry("landed", "geo", records_out=90, positions=("p1@40-46",)), without=[("gold", "user")])
-    table = ledger_table(
-        LedgerDocument(
-            dag_id="d", run_id=RUN, written_at="now", verdict=reconcile(entries, RUN), entries=tuple(entries)
-        )
-    )
-
-    lines = [line.split() for line in table.splitlines()]
-    assert ["geo", "101", "1", "90", "1", "4", "·", "·", "lost", "7"] in lines
-    assert ["user", *["?"] * 7, "unverified"] in lines
-    assert "geo at hop landed: lost at p1@40-46" in table
-    assert table.endswith("verdict: unverified")

@@ -4,28 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from include.ledger.verdict import reconcile
-from include.posting.entries import posting_entries
-from include.posting.progress import PostingProgress, ProgressError, RefusedRow, Settled
-
-
-def new(**fields) -> PostingProgress:
-    return PostingProgress(
-        **{"dag_id": "pinterest_batch", "run_id": "manual__1", "seed": 100, "first_draw": 40, "posts": 10, **fields}
-    )
-
-
-def settle(progress, entity, *, due, settled, missing=()) -> None:
-    progress.hand_out(entity, list(due), list(missing))
-    progress.settle(entity, settled)
-
-
-def refusal(draw: int, code: str = "42201") -> RefusedRow:
-    return RefusedRow("pin", draw, 1000 + draw, code, "why", {"index": 1000 + draw})
-
-
-def acknowledged(*draws: int, partition: int = 0, first_offset: int = 0) -> Settled:
-    return Settled(acknowledged={draw: (partition, first_offset + n) for n, draw in enumerate(draws)})
+from include.positions.kinesis import ShardRange
+from include.posting.progress import PostingProgress, ProgressError, Settled
+from tests.unit.include.posting.settled import LONG, A, B, acknowledged, new, refusal, settle, settled_progress
 
 
 def ranges(progress: PostingProgress) -> list[tuple[int, int, int, int]]:
@@ -101,33 +82,10 @@ def test_a_run_does_not_go_on_with_another_order(order):
         new().check_order(**order)
 
 
-def test_both_hops_balance_with_missing_and_refused_rows():
-    progress = new(posts=4)
-    gone = [RefusedRow("pin", 3, 1003, "no_source_row", "no row", None)]
-    settle(
-        progress,
-        "pin",
-        due=range(4),
-        settled=Settled(acknowledged={0: (2, 9), 1: (0, 4)}, refused={2: refusal(2)}),
-        missing=gone,
-    )
-    for entity in ("geo", "user"):
-        settle(progress, entity, due=range(4), settled=acknowledged(*range(4)))
+def test_progress_keeps_shards_and_survives_being_stored():
+    progress = settled_progress()
 
-    entries = posting_entries(progress)
-    source, api = entries["source"][0], entries["api"][0]
-    assert (source.records_in, source.records_out, source.refused) == (4, 3, 1)
-    assert (source.first, source.last) == ("draw 40", "draw 43")
-    assert (api.records_in, api.records_out, api.refused, api.first, api.last) == (3, 2, 1, "p0@4", "p2@9")
-    verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops={"batch": ("source", "api")})
-    assert verdict.reconciled, verdict.failures
-
-
-def test_an_open_record_is_a_loss_at_the_api():
-    progress = new(posts=4)
-    for entity in ("pin", "geo", "user"):
-        settle(progress, entity, due=range(4), settled=acknowledged(*range(4 if entity != "geo" else 3)))
-
-    entries = posting_entries(progress)
-    verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops={"batch": ("source", "api")})
-    assert [(f.entity, f.hop, f.status, f.records) for f in verdict.failures] == [("geo", "api", "lost", 1)]
+    assert progress.complete
+    assert progress.entities["geo"].shards == [ShardRange.of(A, [LONG, LONG + 8]), ShardRange.of(B, [4])]
+    assert progress.entities["geo"].ranges == []
+    assert PostingProgress.parse(progress.model_dump_json(indent=2), source="s3://b/k") == progress

@@ -10,12 +10,11 @@ import pytest
 
 from include.ledger.entry import HOPS, Entry
 from include.ledger.verdict import LedgerDocument, reconcile
-from include.report.charts import ANALYSES, compact
+from include.report.charts import ANALYSES
 from include.report.page import render_report
 from include.settings import ENTITIES
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
-
 TABLES = {
     "popular_category_by_country": (
         ["country", "category", "category_count"],
@@ -175,11 +174,3 @@ def test_many_dead_letters_are_cut_and_counted():
     letter = {"stream": "pin", "partition": 0, "offset": 7, "reason": "r", "message": "m", "raw_base64": ""}
 
     assert "10 more are not shown" in page(letters=[letter] * 60)
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [(437, "437"), (26_000, "26k"), (130_000.5, "130k"), (15_000_000, "15M"), (2.5, "2.5"), (0, "0")],
-)
-def test_compact_numbers(number, expected):
-    assert compact(number) == expected

@@ -8,7 +8,7 @@ from include.positions.kinesis import ShardRange
 from pinterest.hooks import databricks_workspace as module
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
 from pinterest.stream_batches import StreamBatches
-from tests.stream_parts import settings
+from tests.builders import settings
 
 
 class Warehouse(DatabricksWorkspaceHook):

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from types import SimpleNamespace
 
-import boto3
 import pytest
-import requests
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
-from include.aws.api_gateway import (
-    PROXY_PATH,
-    body_refusal_request,
-    fingerprint,
-    is_in_place,
-    proxy_methods,
-    rest_api_request,
-    usage_plan_request,
-)
-from pinterest.hooks.api_gateway import ApiGatewayHook, RestApiError
-from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
+from include.aws.api_gateway import PROXY_PATH, fingerprint, proxy_methods, rest_api_request, usage_plan_request
+from pinterest.hooks.api_gateway import RestApiError
 from pinterest.operators import api_gateway as module
 from pinterest.operators.api_gateway import (
     RestApiCreateOperator,
@@ -30,147 +17,12 @@ from pinterest.operators.api_gateway import (
     RestApiPutResourcesOperator,
     RestApiUsagePlanOperator,
 )
-from pinterest.operators.api_gateway_validation import RestApiPutValidationOperator
-from pinterest.sensors import rest_api as sensor_module
-from pinterest.sensors.rest_api import RestApiStreamsSensor, RestApiTopicsSensor
-
-USER = "0e36c8cd403d"
-API = {"id": "a1b2c3", "name": USER}
-KEY = "the-key-nobody-may-see-0123456789"
-PARAMETER = f"/pinterest/{USER}/api-key"
-TAGS = {"project": "pinterest-pipeline", "user_id": USER}
-BACKEND = "http://ec2-1-2-3-4.compute-1.amazonaws.com:8082"
-
-
-@pytest.fixture
-def gateway(monkeypatch):
-    client = boto3.client("apigateway", region_name="us-east-1")
-    with Stubber(client) as stub:
-        monkeypatch.setattr(ApiGatewayHook, "conn", client)
-        monkeypatch.setattr(ApiGatewayHook, "conn_region_name", "us-east-1")
-        monkeypatch.setattr(ApiGatewayHook, "conn_partition", "aws")
-        yield stub
-        stub.assert_no_pending_responses()
-
-
-@pytest.fixture
-def parameters(monkeypatch):
-    client = boto3.client("ssm", region_name="us-east-1")
-    with Stubber(client) as stub:
-        from airflow.providers.amazon.aws.hooks.ssm import SsmHook
-
-        monkeypatch.setattr(SsmHook, "conn", client)
-        yield stub
-        stub.assert_no_pending_responses()
+from tests.unit.rest_api_parts import API, BACKEND, KEY, PARAMETER, TAGS, USER, described, key_is_kept, resources
 
 
 @pytest.fixture(autouse=True)
 def link(monkeypatch):
     monkeypatch.setattr(module.RestApiLink, "persist", lambda **_: None)
-
-
-def described(methods) -> dict:
-    """The methods as AWS describes them, written out from its documentation of GetResources."""
-    return {
-        "ANY": {
-            "httpMethod": "ANY",
-            "authorizationType": "NONE",
-            "apiKeyRequired": True,
-            "requestParameters": {"method.request.path.proxy": True},
-            "methodIntegration": {
-                "type": "HTTP_PROXY",
-                "httpMethod": "ANY",
-                "uri": methods["ANY"]["integration"]["uri"],
-                "requestParameters": {"integration.request.path.proxy": "method.request.path.proxy"},
-                "passthroughBehavior": "WHEN_NO_MATCH",
-                "timeoutInMillis": 29000,
-                "cacheNamespace": "r1",
-                "cacheKeyParameters": [],
-            },
-        },
-        "OPTIONS": {
-            "httpMethod": "OPTIONS",
-            "authorizationType": "NONE",
-            "apiKeyRequired": False,
-            "methodResponses": {
-                "200": {
-                    "statusCode": "200",
-                    "responseParameters": {
-                        f"method.response.header.Access-Control-Allow-{name}": False
-                        for name in ("Headers", "Methods", "Origin")
-                    },
-                    "responseModels": {"application/json": "Empty"},
-                }
-            },
-            "methodIntegration": {
-                "type": "MOCK",
-                "requestTemplates": {"application/json": '{"statusCode": 200}'},
-                "passthroughBehavior": "WHEN_NO_MATCH",
-                "integrationResponses": {
-                    "200": {
-                        "statusCode": "200",
-                        "responseParameters": dict(
-                            methods["OPTIONS"]["responses"]["200"]["integration"]["responseParameters"]
-                        ),
-                    }
-                },
-            },
-        },
-    }
-
-
-def resources(*with_methods) -> dict:
-    root = {"id": "root", "path": "/"}
-    return {"items": [root, *({"id": "r1", "path": "/{proxy+}", "parentId": "root", **one} for one in with_methods)]}
-
-
-class TestRequests:
-    def test_everything_goes_to_the_same_path_of_the_backend_for_callers_with_a_key(self):
-        proxy = proxy_methods(BACKEND)["ANY"]
-
-        assert proxy["integration"]["type"] == "HTTP_PROXY"
-        assert proxy["integration"]["uri"] == f"{BACKEND}/{{proxy}}"
-        assert proxy["method"]["apiKeyRequired"] is True
-
-    def test_browsers_may_ask_first_without_a_key(self):
-        preflight = proxy_methods(BACKEND)["OPTIONS"]
-
-        assert preflight["method"]["apiKeyRequired"] is False
-        allowed = preflight["responses"]["200"]["integration"]["responseParameters"]
-        assert allowed["method.response.header.Access-Control-Allow-Origin"] == "'*'"
-        assert "X-Api-Key" in allowed["method.response.header.Access-Control-Allow-Headers"]
-
-    def test_a_fingerprint_changes_with_the_backend_only(self):
-        assert fingerprint(proxy_methods(BACKEND)) == fingerprint(proxy_methods(BACKEND))
-        assert fingerprint(proxy_methods(BACKEND)) != fingerprint(proxy_methods("http://elsewhere:8082"))
-
-    @pytest.mark.parametrize("verb", ["ANY", "OPTIONS"])
-    def test_a_method_that_aws_describes_in_full_is_in_place(self, verb):
-        methods = proxy_methods(BACKEND)
-
-        assert is_in_place(methods[verb], described(methods)[verb])
-
-    @pytest.mark.parametrize(
-        ("verb", "spoil"),
-        [
-            ("ANY", lambda found: found.update(apiKeyRequired=False)),
-            ("ANY", lambda found: found.pop("apiKeyRequired")),
-            ("ANY", lambda found: found.pop("methodIntegration")),
-            ("ANY", lambda found: found["methodIntegration"].update(uri="http://old:8082/{proxy}")),
-            ("ANY", lambda found: found["methodIntegration"].update(httpMethod="POST")),
-            ("ANY", lambda found: found["methodIntegration"].update(requestParameters={})),
-            ("OPTIONS", lambda found: found.pop("methodResponses")),
-            ("OPTIONS", lambda found: found["methodIntegration"].pop("integrationResponses")),
-            ("OPTIONS", lambda found: found.update(apiKeyRequired=True)),
-        ],
-    )
-    def test_a_method_that_lacks_or_changes_anything_is_not(self, verb, spoil):
-        methods = proxy_methods(BACKEND)
-        found = described(methods)[verb]
-        spoil(found)
-
-        assert not is_in_place(methods[verb], found)
-        assert not is_in_place(methods[verb], None)
 
 
 class TestApi:
@@ -272,51 +124,6 @@ class TestResources:
         assert self.put_all({"/a/{b}/c": {}, "/a/{b}/d": {}, "/a/{b}": {}}) == []
 
 
-class TestValidation:
-    SCHEMA = {"type": "object"}  # noqa: RUF012
-    WHICH = {"restApiId": "a1b2c3", "responseType": "BAD_REQUEST_BODY"}  # noqa: RUF012
-    OF_API = {"restApiId": "a1b2c3"}  # noqa: RUF012
-
-    def put(self):
-        operator = RestApiPutValidationOperator(
-            task_id="validation",
-            api_id="a1b2c3",
-            validator_name="body",
-            models={"Post": self.SCHEMA},
-            body_refusal=body_refusal_request(),
-        )
-        return operator.execute({})
-
-    def test_everything_is_made_where_there_is_nothing(self, gateway):
-        gateway.add_response("get_models", {"items": [{"name": "Empty", "schema": "{}"}]}, self.OF_API)
-        new = {"name": "Post", "contentType": "application/json", "schema": '{"type": "object"}'}
-        gateway.add_response("create_model", {}, {**self.OF_API, **new})
-        gateway.add_response("get_gateway_response", {"statusCode": "400", "defaultResponse": True}, self.WHICH)
-        gateway.add_response("put_gateway_response", {}, {**self.WHICH, **body_refusal_request()})
-        gateway.add_response("get_request_validators", {"items": [{"id": "v0", "name": "other"}]}, self.OF_API)
-        made = {**self.OF_API, "name": "body", "validateRequestBody": True}
-        gateway.add_response("create_request_validator", {"id": "v1"}, made)
-
-        assert self.put() == "v1"
-
-    def test_a_rerun_changes_nothing(self, gateway):
-        gateway.add_response("get_models", {"items": [{"name": "Post", "schema": '{"type": "object"}'}]}, self.OF_API)
-        described = {**body_refusal_request(), "responseType": "BAD_REQUEST_BODY", "defaultResponse": False}
-        gateway.add_response("get_gateway_response", described, self.WHICH)
-        gateway.add_response("get_request_validators", {"items": [{"id": "v1", "name": "body"}]}, self.OF_API)
-
-        assert self.put() == "v1"
-
-    def test_a_model_that_differs_is_changed(self, gateway):
-        gateway.add_response("get_models", {"items": [{"name": "Post", "schema": "{}"}]}, self.OF_API)
-        patch = {"op": "replace", "path": "/schema", "value": '{"type": "object"}'}
-        gateway.add_response("update_model", {}, {**self.OF_API, "modelName": "Post", "patchOperations": [patch]})
-        gateway.add_response("get_gateway_response", body_refusal_request(), self.WHICH)
-        gateway.add_response("get_request_validators", {"items": [{"id": "v1", "name": "body"}]}, self.OF_API)
-
-        assert self.put() == "v1"
-
-
 class TestDeployment:
     STAGE = {"restApiId": "a1b2c3", "stageName": "prod"}  # noqa: RUF012
     DEPLOYMENT = {"restApiId": "a1b2c3", "deploymentId": "d1"}  # noqa: RUF012
@@ -383,13 +190,6 @@ class TestUsagePlan:
     def key_is_read(self, gateway):
         gateway.add_response("get_api_key", {"id": "k1", "value": KEY}, {"apiKey": "k1", "includeValue": True})
 
-    def is_kept(self, parameters, value):
-        parameters.add_response(
-            "get_parameter",
-            {"Parameter": {"Name": PARAMETER, "Value": value, "Type": "SecureString"}},
-            {"Name": PARAMETER, "WithDecryption": True},
-        )
-
     def is_put(self, parameters):
         parameters.add_response(
             "put_parameter", {}, {"Name": PARAMETER, "Value": KEY, "Type": "SecureString", "Overwrite": True}
@@ -435,13 +235,13 @@ class TestUsagePlan:
 
     def test_a_rerun_changes_nothing(self, gateway, parameters):
         self.unchanged_plan_and_key(gateway)
-        self.is_kept(parameters, KEY)
+        key_is_kept(parameters, KEY)
 
         assert self.plan() == "p1"
 
     def test_a_parameter_with_another_key_is_put_right(self, gateway, parameters):
         self.unchanged_plan_and_key(gateway)
-        self.is_kept(parameters, "an older key")
+        key_is_kept(parameters, "an older key")
         self.is_put(parameters)
 
         self.plan()
@@ -475,7 +275,7 @@ class TestUsagePlan:
         gateway.add_response("get_api_keys", {"items": [self.FOUND_KEY]}, ANY_QUERY)
         gateway.add_response("get_usage_plan_keys", {"items": [{"id": "k1"}]}, {"usagePlanId": "p1"})
         self.key_is_read(gateway)
-        self.is_kept(parameters, KEY)
+        key_is_kept(parameters, KEY)
 
         assert self.plan() == "p1"
 
@@ -489,7 +289,7 @@ class TestUsagePlan:
         )
         gateway.add_response("get_usage_plan_keys", {"items": [{"id": "k1"}]}, {"usagePlanId": "p1"})
         self.key_is_read(gateway)
-        self.is_kept(parameters, KEY)
+        key_is_kept(parameters, KEY)
 
         self.plan()
 
@@ -523,92 +323,3 @@ class TestInvokeUrl:
 
         with pytest.raises(RestApiError, match="not deployed to the stage 'prod'"):
             self.look_up()
-
-
-class TestKeptKey:
-    def test_comes_out_of_parameter_store(self, parameters):
-        TestUsagePlan().is_kept(parameters, KEY)
-
-        assert ApiGatewayHook().kept_api_key(PARAMETER) == KEY
-
-    def test_that_is_not_there_is_named(self, parameters):
-        parameters.add_client_error("get_parameter", "ParameterNotFound", http_status_code=400)
-
-        with pytest.raises(RestApiError, match=f"Parameter Store has no {PARAMETER}"):
-            ApiGatewayHook().kept_api_key(PARAMETER)
-
-
-class TestAnswers:
-    TOPICS = (f"{USER}.pin", f"{USER}.geo", f"{USER}.user")
-
-    @pytest.fixture
-    def ask(self, monkeypatch):
-        def ask(path, sensor_class, answer, **more):
-            def get(url, *, headers, timeout):
-                assert url == f"http://127.0.0.1:1/prod{path}"
-                assert headers["x-api-key"] == KEY
-                if isinstance(answer, Exception):
-                    raise answer
-                status, body = answer
-                response = requests.Response()
-                response.status_code = status
-                response._content = body.encode()
-                return response
-
-            monkeypatch.setattr(sensor_module.requests, "get", get)
-            monkeypatch.setattr(ApiGatewayHook, "kept_api_key", lambda *_: KEY)
-            sensor = sensor_class(
-                task_id="answers", invoke_url="http://127.0.0.1:1/prod", api_key_parameter=PARAMETER, **more
-            )
-            return sensor.poke({})
-
-        return ask
-
-    @pytest.fixture
-    def poke(self, ask):
-        return lambda answer: ask("/topics", RestApiTopicsSensor, answer, topics=self.TOPICS)
-
-    @pytest.mark.parametrize(
-        ("answer", "done"),
-        [
-            pytest.param((200, '{"StreamNames": [], "HasMoreStreams": false}'), True, id="no stream yet"),
-            pytest.param((500, '{"message":"Internal server error"}'), False, id="role not known yet"),
-            pytest.param((403, '{"message":"Missing Authentication Token"}'), False, id="not deployed yet"),
-            pytest.param((200, "{}"), False, id="not Kinesis"),
-            pytest.param(requests.ConnectionError("refused"), False, id="nobody there"),
-        ],
-    )
-    def test_streams_listed_is_the_answer_of_kinesis(self, ask, answer, done):
-        assert ask("/streams", RestApiStreamsSensor, answer) is done
-
-    def test_all_topics_listed_is_the_answer(self, poke):
-        assert poke((200, json.dumps(["other", *self.TOPICS]))) is True
-
-    @pytest.mark.parametrize(
-        "answer",
-        [
-            pytest.param((200, json.dumps(TOPICS[:2])), id="a topic is missing"),
-            pytest.param((200, "<html>"), id="not the proxy"),
-            pytest.param((200, "3"), id="not a list"),
-            pytest.param((403, '{"message":"Forbidden"}'), id="key not known yet"),
-            pytest.param((504, "{}"), id="proxy not up"),
-            pytest.param(requests.ConnectionError("refused"), id="nobody there"),
-            pytest.param(requests.ReadTimeout("slow"), id="slow"),
-        ],
-    )
-    def test_everything_else_is_waited_out(self, poke, answer):
-        assert poke(answer) is False
-
-
-def test_the_backend_is_the_setting_or_the_instances_public_name(monkeypatch):
-    instance = {"InstanceId": "i-1", "PublicDnsName": "ec2-1-2-3-4.compute-1.amazonaws.com"}
-    monkeypatch.setattr(KafkaClientHook, "find_instance", lambda _: instance)
-
-    def settings(url):
-        return SimpleNamespace(rest_proxy=SimpleNamespace(url=url, port=8082))
-
-    assert KafkaClientHook(settings("http://127.0.0.1:4711/")).rest_proxy_url == "http://127.0.0.1:4711"
-    assert KafkaClientHook(settings(None)).rest_proxy_url == BACKEND
-    instance["PublicDnsName"] = ""
-    with pytest.raises(KafkaClientError, match=r"set rest_proxy\.url"):
-        _ = KafkaClientHook(settings(None)).rest_proxy_url

@@ -2,86 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime
-from unittest import mock
-
-import boto3
-import jinja2
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.exceptions import TaskDeferred
-from botocore.exceptions import WaiterError
-from botocore.stub import Stubber
 
-from include.aws.kinesis import next_change
-from include.settings import Settings
-from pinterest.hooks.kinesis import KinesisStreamHook
-from pinterest.operators.kinesis import KinesisCreateStreamOperator, KinesisStreamLink
-from pinterest.triggers.kinesis import KinesisStreamActiveTrigger
-from pinterest_stages.data_streams import DATA_STREAM
-
-USER_ID = "0e36c8cd403d"
-NAME = f"streaming-{USER_ID}-pin"
-ARN = f"arn:aws:kinesis:us-east-1:000000000000:stream/{NAME}"
-OF_NAME = {"StreamName": NAME}
-KMS = {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
-TAGS = {"project": "pinterest-pipeline", "run_id": "{{ run_id }}"}
-
-
-def wanted(**kinesis) -> dict:
-    """The stage's request as Airflow renders it: every value is text."""
-    download = {"url": "http://127.0.0.1/x", "sha256": "ab" * 32}
-    settings = Settings.model_validate(
-        {
-            "user_id": USER_ID,
-            "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), download),
-            "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
-            "kinesis": kinesis,
-        }
-    )
-
-    def render(value):
-        if isinstance(value, dict):
-            return {name: render(one) for name, one in value.items()}
-        return jinja2.Template(value).render(settings=lambda: settings, run_id="r")
-
-    return render({**DATA_STREAM, "tags": TAGS})
-
-
-def summary(status="ACTIVE", mode="ON_DEMAND", shards=4, retention=24, **more) -> dict:
-    return {
-        "StreamName": NAME,
-        "StreamARN": ARN,
-        "StreamStatus": status,
-        "StreamModeDetails": {"StreamMode": mode},
-        "RetentionPeriodHours": retention,
-        "StreamCreationTimestamp": datetime(2026, 1, 1, tzinfo=UTC),
-        "EnhancedMonitoring": [],
-        "OpenShardCount": shards,
-        **(more or KMS),
-    }
-
-
-@pytest.fixture
-def kinesis(monkeypatch):
-    client = boto3.client("kinesis", region_name="us-east-1")
-    monkeypatch.setattr(KinesisStreamLink, "persist", mock.Mock())
-    with Stubber(client) as stub:
-        monkeypatch.setattr(KinesisStreamHook, "conn", client)
-        monkeypatch.setattr(KinesisStreamHook, "_client", client, raising=False)
-        monkeypatch.setattr(KinesisStreamHook, "conn_region_name", "us-east-1")
-        monkeypatch.setattr(KinesisStreamHook, "conn_partition", "aws")
-        yield stub
-        stub.assert_no_pending_responses()
-
-
-def described(stub, *found):
-    for one in found:
-        if one is None:
-            stub.add_client_error("describe_stream_summary", "ResourceNotFoundException", expected_params=OF_NAME)
-        else:
-            stub.add_response("describe_stream_summary", {"StreamDescriptionSummary": one}, OF_NAME)
+from pinterest.operators.kinesis import KinesisCreateStreamOperator
+from tests.unit.kinesis_parts import ARN, KMS, NAME, OF_NAME, described, summary, wanted
 
 
 def created(stub, **more):
@@ -97,9 +23,6 @@ def operator(deferrable=False, **settings) -> KinesisCreateStreamOperator:
     return KinesisCreateStreamOperator(
         task_id="pin", stream_name=NAME, stream=wanted(**settings), deferrable=deferrable, waiter_delay=0
     )
-
-
-# --- the operator ----------------------------------------------------------------------------------------------------
 
 
 def test_a_stream_is_made_awaited_and_encrypted(kinesis):
@@ -197,82 +120,3 @@ def test_deferred_waits_take_up_where_they_were(kinesis):
 def test_a_deferred_wait_that_fails_fails_the_task(kinesis, event):
     with pytest.raises(AirflowException, match="the trigger ended"):
         operator(deferrable=True).execute_complete({}, changes=[], event=event)
-
-
-def test_the_trigger_survives_the_database():
-    aws = {"aws_conn_id": "aws_default", "region_name": "us-east-1", "verify": None, "botocore_config": None}
-    trigger = KinesisStreamActiveTrigger(stream_name=NAME, waiter_delay=1, waiter_max_attempts=2, **aws)
-    path, arguments = trigger.serialize()
-    again = KinesisStreamActiveTrigger(**arguments)
-
-    assert path == "pinterest.triggers.kinesis.KinesisStreamActiveTrigger"
-    assert again.serialize() == (path, arguments)
-    assert again.waiter_args == OF_NAME
-    assert isinstance(again.hook(), KinesisStreamHook)
-
-
-def test_the_trigger_names_the_stream_that_is_active(monkeypatch):
-    trigger = KinesisStreamActiveTrigger(stream_name=NAME, waiter_delay=0, waiter_max_attempts=1)
-    monkeypatch.setattr("airflow.providers.amazon.aws.triggers.base.async_wait", mock.AsyncMock())
-    hook = mock.MagicMock(get_async_conn=mock.AsyncMock())
-    monkeypatch.setattr(trigger, "hook", lambda: hook)
-
-    async def first_event():
-        return await anext(trigger.run())
-
-    event = asyncio.run(first_event())
-    assert event.payload == {"status": "success", "stream_name": NAME}
-    assert hook.get_waiter.call_args.args == ("stream_active",)
-
-
-# --- waiters ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("waiter", "states", "outcome"),
-    [
-        ("stream_active", ["CREATING", "UPDATING", "ACTIVE"], "success"),
-        ("stream_active", ["CREATING", "DELETING"], "failure"),
-        ("stream_active", [None], "failure"),
-        ("stream_deleted", ["DELETING", None], "success"),
-    ],
-)
-def test_waiter(kinesis, waiter, states, outcome):
-    described(kinesis, *(state and summary(state) for state in states))
-    wait = KinesisStreamHook().get_waiter(waiter)
-
-    if outcome == "success":
-        wait.wait(**OF_NAME, WaiterConfig={"Delay": 0, "MaxAttempts": len(states)})
-    else:
-        with pytest.raises(WaiterError, match="terminal failure"):
-            wait.wait(**OF_NAME, WaiterConfig={"Delay": 0, "MaxAttempts": len(states)})
-
-
-# --- what changes ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("found", "settings", "what"),
-    [
-        ({}, {}, None),
-        ({"KeyId": "arn:aws:kms:us-east-1:1:alias/aws/kinesis", "EncryptionType": "KMS"}, {}, None),
-        ({"EncryptionType": "NONE"}, {"encryption": "none"}, None),
-        ({"shards": 7}, {"shards": 2}, None),
-        ({"mode": "PROVISIONED"}, {}, "mode PROVISIONED → ON_DEMAND"),
-        ({}, {"mode": "provisioned", "shards": 4}, "mode ON_DEMAND → PROVISIONED"),
-        ({"mode": "PROVISIONED", "shards": 7}, {"mode": "provisioned", "shards": 2}, "shards 7 → 4"),
-        ({"mode": "PROVISIONED", "shards": 7}, {"mode": "provisioned", "shards": 100}, "shards 7 → 14"),
-        ({"retention": 48}, {}, "retention 48 → 24 hours"),
-        ({}, {"kms_key": "alias/mine"}, "encryption alias/aws/kinesis → alias/mine"),
-        ({}, {"encryption": "none"}, "encryption alias/aws/kinesis → none"),
-    ],
-)
-def test_what_is_changed_next(found, settings, what):
-    change = next_change(summary(**found), wanted(**settings))
-
-    assert (change and change.what) == what
-    if change:
-        client = boto3.client("kinesis", region_name="us-east-1")
-        with Stubber(client) as stub:
-            stub.add_response(change.operation, {}, change.arguments)
-            getattr(client, change.operation)(**change.arguments)

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import copy
 import hashlib
-from types import SimpleNamespace
-from unittest import mock
 
-import boto3
-import jinja2
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.exceptions import TaskDeferred
-from botocore.exceptions import WaiterError
-from botocore.stub import Stubber
 
 from include.aws.msk_connect import custom_plugin_request, sink_connector_request
-from include.aws.properties import parse_properties
-from include.settings import Settings
-from pinterest.dag_defaults import TEMPLATES
-from pinterest.hooks.msk import MskError, MskHook
-from pinterest.hooks.msk_connect import MskConnectHook
-from pinterest.operators.msk import MskGetBrokersOperator
 from pinterest.operators.msk_connect import (
     MskConnectConnectorLink,
     MskConnectCreateConnectorOperator,
@@ -33,196 +20,17 @@ from pinterest.operators.msk_connect import (
 from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger
 from pinterest_stages.s3_sink import AUTHENTICATION, ENCRYPTION
 from pinterest_stages.tags import TAGS
-
-USER_ID = "0e36c8cd403d"
-ARN = f"arn:aws:kafkaconnect:us-east-1:000000000000:connector/{USER_ID}-connector/1-2"
-PLUGIN_ARN = f"arn:aws:kafkaconnect:us-east-1:000000000000:custom-plugin/{USER_ID}-plugin/1-2"
-WORKERS_ARN = f"arn:aws:kafkaconnect:us-east-1:000000000000:worker-configuration/{USER_ID}-worker/1-2"
-ROLE_ARN = f"arn:aws:iam::000000000000:role/{USER_ID}-ec2-access-role"
-
-
-def settings(**sections) -> Settings:
-    download = {"url": "http://127.0.0.1/x", "sha256": "ab" * 32}
-    return Settings.model_validate(
-        {
-            "user_id": USER_ID,
-            "downloads": dict.fromkeys(("java", "kafka", "iam_auth", "s3_sink", "rest_proxy"), download),
-            "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
-            **sections,
-        }
-    )
-
-
-def rendered(value, **sections):
-    """Templates rendered as Airflow renders them, files included."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined)
-    context = {"settings": lambda: settings(**sections), "dag": SimpleNamespace(dag_id="d"), "run_id": "r"}
-    if isinstance(value, dict):
-        return {k: rendered(v, **sections) for k, v in value.items()}
-    if isinstance(value, list):
-        return [rendered(v, **sections) for v in value]
-    if isinstance(value, str) and value.endswith(".properties"):
-        return environment.get_template(value).render(context)
-    return environment.from_string(value).render(context) if isinstance(value, str) else value
-
-
-def stubbed(monkeypatch, hook_class, service):
-    client = boto3.client(service, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
-    monkeypatch.setattr(hook_class, "conn", client, raising=False)
-    monkeypatch.setattr(hook_class, "_client", client, raising=False)
-    monkeypatch.setattr(hook_class, "conn_region_name", "us-east-1", raising=False)
-    monkeypatch.setattr(hook_class, "conn_partition", "aws", raising=False)
-    stub = Stubber(client)
-    stub.activate()
-    return stub
-
-
-@pytest.fixture
-def connect(monkeypatch):
-    monkeypatch.setattr(MskConnectHook, "expand_role", lambda _, role: f"arn:aws:iam::000000000000:role/{role}")
-    monkeypatch.setattr(MskConnectConnectorLink, "persist", mock.Mock())
-    stub = stubbed(monkeypatch, MskConnectHook, "kafkaconnect")
-    yield stub
-    stub.assert_no_pending_responses()
-
-
-@pytest.fixture
-def msk(monkeypatch):
-    stub = stubbed(monkeypatch, MskHook, "kafka")
-    yield stub
-    stub.assert_no_pending_responses()
-
-
-# --- brokers ---------------------------------------------------------------------------------------------------------
-
-
-def cluster(name="pinterest-msk-cluster", **more):
-    info = {"ClientSubnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "InstanceType": "kafka.m5.large"}
-    return {"ClusterName": name, "ClusterArn": f"arn:{name}", "State": "ACTIVE", "BrokerNodeGroupInfo": info, **more}
-
-
-@pytest.mark.parametrize(
-    ("authentication", "servers"), [("iam", "b1:9098,b2:9098"), ("none", "b1:9092,b2:9092")]
-)  # fmt: skip
-def test_brokers_of_the_authentication_mode(msk, authentication, servers):
-    zookeeper = "z2:2181,z1:2181" if authentication == "iam" else ""
-    found = [cluster("pinterest-msk-cluster-2"), cluster(ZookeeperConnectString=zookeeper)]
-    msk.add_response("list_clusters", {"ClusterInfoList": found}, {"ClusterNameFilter": "pinterest-msk-cluster"})
-    msk.add_response(
-        "get_bootstrap_brokers",
-        {"BootstrapBrokerString": "b2:9092,b1:9092", "BootstrapBrokerStringSaslIam": "b2:9098,b1:9098"},
-        {"ClusterArn": "arn:pinterest-msk-cluster"},
-    )
-    operator = MskGetBrokersOperator(task_id="b", cluster_name="pinterest-msk-cluster", authentication=authentication)
-
-    assert operator.execute({}) == {
-        "cluster_arn": "arn:pinterest-msk-cluster",
-        "bootstrap_servers": servers,
-        "zookeeper": "z1:2181,z2:2181" if zookeeper else None,
-        "subnets": ["subnet-1"],
-        "security_groups": ["sg-1"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("clusters", "said"),
-    [
-        pytest.param([], "No MSK cluster 'c' in us-east-1: set kafka.cluster_name.*: none", id="none"),
-        pytest.param([cluster("c2")], "No MSK cluster 'c'.*: c2", id="prefix only"),
-        pytest.param([cluster("c", State="CREATING")], "MSK cluster 'c' is CREATING, not ACTIVE", id="not ready"),
-    ],
+from tests.unit.plugins.msk_connect_parts import (
+    ARN,
+    PLUGIN_ARN,
+    REASON,
+    USER_ID,
+    WANTED,
+    WORKERS_ARN,
+    described,
+    rendered,
+    request,
 )
-def test_cluster_that_will_not_do(msk, clusters, said):
-    msk.add_response("list_clusters", {"ClusterInfoList": clusters})
-
-    with pytest.raises(MskError, match=said):
-        MskHook().brokers("c", "iam")
-
-
-def test_cluster_without_the_listener(msk):
-    msk.add_response("list_clusters", {"ClusterInfoList": [cluster("c")]})
-    msk.add_response("get_bootstrap_brokers", {"BootstrapBrokerStringTls": "b:9094"})
-
-    with pytest.raises(MskError, match=r"has no BootstrapBrokerStringSaslIam .* it offers BootstrapBrokerStringTls"):
-        MskHook().brokers("c", "iam")
-
-
-# --- properties and requests -----------------------------------------------------------------------------------------
-
-
-def test_properties_are_read_as_they_stand():
-    text = "# a comment\n\na = 1\nb=x=y\ntopics.regex=u\\.(pin|geo)\na=2\n"
-
-    assert parse_properties(text) == {"a": "2", "b": "x=y", "topics.regex": "u\\.(pin|geo)"}
-
-
-def test_a_line_that_is_no_property():
-    with pytest.raises(ValueError, match="line 2: expected key=value, got 'nonsense'"):
-        parse_properties("a=1\nnonsense")
-
-
-S3_SINK = {
-    "connector.class": "io.confluent.connect.s3.S3SinkConnector",
-    "tasks.max": "3",
-    "topics.regex": r"0e36c8cd403d\.(pin|geo|user)",
-    "s3.region": "us-east-1",
-    "s3.bucket.name": "user-0e36c8cd403d-bucket",
-    "topics.dir": "topics",
-    "storage.class": "io.confluent.connect.s3.storage.S3Storage",
-    "format.class": "io.confluent.connect.s3.format.json.JsonFormat",
-    "partitioner.class": "io.confluent.connect.storage.partitioner.DefaultPartitioner",
-    "schema.compatibility": "NONE",
-    "flush.size": "1000",
-    "rotate.schedule.interval.ms": "10000",
-    "timezone": "UTC",
-    "key.converter": "org.apache.kafka.connect.storage.StringConverter",
-    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "value.converter.schemas.enable": "false",
-    "transforms": "refuse,position",
-    "transforms.refuse.type": "org.apache.kafka.connect.transforms.ValueToKey",
-    "transforms.refuse.fields": "ind",
-    "transforms.refuse.predicate": "empty",
-    "transforms.position.type": "org.apache.kafka.connect.transforms.InsertField$Value",
-    "transforms.position.topic.field": "_topic",
-    "transforms.position.partition.field": "_partition",
-    "transforms.position.offset.field": "_offset",
-    "transforms.position.timestamp.field": "_timestamp",
-    "predicates": "empty",
-    "predicates.empty.type": "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
-    "errors.tolerance": "all",
-    "errors.log.enable": "true",
-    "errors.deadletterqueue.topic.name": "0e36c8cd403d-dead-letters",
-    "errors.deadletterqueue.topic.replication.factor": "2",
-    "errors.deadletterqueue.context.headers.enable": "true",
-    "producer.override.max.request.size": "10485760",
-}
-
-
-def test_connector_configuration_by_default():
-    assert parse_properties(rendered("s3_sink/s3-sink.properties")) == S3_SINK
-
-
-def test_connector_configuration_of_one_environment():
-    sink = {
-        "connector_class": "lab.Sink",
-        "tasks": 1,
-        "flush_size": 10,
-        "rotate_ms": 500,
-    }
-
-    found = parse_properties(rendered("s3_sink/s3-sink.properties", s3_sink=sink, kafka={"replication_factor": 1}))
-
-    assert found == S3_SINK | {
-        "connector.class": "lab.Sink",
-        "tasks.max": "1",
-        "flush.size": "10",
-        "rotate.schedule.interval.ms": "500",
-        "errors.deadletterqueue.topic.replication.factor": "1",
-    }
-
-
-def test_worker_configuration_has_what_msk_connect_requires():
-    assert {"key.converter", "value.converter"} <= set(parse_properties(rendered("s3_sink/connect-worker.properties")))
 
 
 def connector_template() -> dict:
@@ -243,33 +51,6 @@ def connector_template() -> dict:
 SINK = {"subnets": ["subnet-1", "subnet-2"], "security_groups": ["sg-1"]}
 
 
-def request(configuration: dict[str, str]) -> dict:
-    return {
-        "connectorName": f"{USER_ID}-connector",
-        "connectorDescription": "Kafka topics to S3, of the Pinterest pipeline",
-        "connectorConfiguration": configuration,
-        "capacity": {"provisionedCapacity": {"mcuCount": 1, "workerCount": 1}},
-        "kafkaCluster": {
-            "apacheKafkaCluster": {
-                "bootstrapServers": "b1:9098,b2:9098",
-                "vpc": {"subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"]},
-            }
-        },
-        "kafkaClusterClientAuthentication": {"authenticationType": "IAM"},
-        "kafkaClusterEncryptionInTransit": {"encryptionType": "TLS"},
-        "kafkaConnectVersion": "3.7.x",
-        "plugins": [{"customPlugin": {"customPluginArn": PLUGIN_ARN, "revision": 1}}],
-        "workerConfiguration": {"workerConfigurationArn": WORKERS_ARN, "revision": 1},
-        "serviceExecutionRoleArn": ROLE_ARN,
-        "tags": {"project": "pinterest-pipeline", "user_id": USER_ID, "dag_id": "d", "run_id": "r"},
-    }
-
-
-# --- connector -------------------------------------------------------------------------------------------------------
-
-WANTED = {"connector.class": "S3Sink", "flush.size": "1000"}
-
-
 def connector(**more) -> MskConnectCreateConnectorOperator:
     return MskConnectCreateConnectorOperator(
         task_id="connector",
@@ -279,20 +60,6 @@ def connector(**more) -> MskConnectCreateConnectorOperator:
         waiter_delay=0,
         **more,
     )
-
-
-def described(state="RUNNING", configuration=None, reason=None, **more) -> dict:
-    fields = copy.deepcopy(request(WANTED))
-    for name in ("tags", "connectorDescription"):
-        fields.pop(name)
-    fields |= {
-        "connectorArn": ARN,
-        "connectorState": state,
-        "currentVersion": "K1",
-        "connectorConfiguration": configuration or WANTED,
-        **more,
-    }
-    return fields | ({"stateDescription": reason} if reason else {})
 
 
 def add_listing(stub, *states):
@@ -384,8 +151,14 @@ def test_update_that_is_rolled_back(connect):
 
 
 OTHER_NETWORK = copy.deepcopy(request(WANTED)["kafkaCluster"])
+
+
 OTHER_NETWORK["apacheKafkaCluster"]["vpc"]["subnets"] = ["subnet-9"]
+
+
 OTHER_BROKERS = copy.deepcopy(request(WANTED)["kafkaCluster"])
+
+
 OTHER_BROKERS["apacheKafkaCluster"]["bootstrapServers"] = "elsewhere:9098"
 
 
@@ -435,9 +208,6 @@ def test_properties_of_the_environment_are_added_and_not_shown(connect):
     assert not [name for name in operator.template_fields if "s3cret" in str(getattr(operator, name))]
 
 
-REASON = {"code": "UnknownError", "message": "the role cannot be assumed"}
-
-
 def test_connector_that_fails_says_why(connect):
     add_listing(connect)
     add_creation(connect)
@@ -473,66 +243,6 @@ def test_deferred_wait_ends_badly(connect):
 
     with pytest.raises(AirflowException, match="cannot run: FAILED UnknownError the role cannot be assumed"):
         connector().execute_complete({}, {"status": "error", "message": "cannot run", "connector_arn": ARN})
-
-
-def test_trigger_names_the_failure():
-    trigger = MskConnectConnectorRunningTrigger(connector_arn=ARN, waiter_delay=0, waiter_max_attempts=1)
-    failure = WaiterError("connector_running", "terminal failure state", described("FAILED", reason=REASON))
-    waiter = SimpleNamespace(wait=mock.AsyncMock(side_effect=failure))
-    hook = mock.MagicMock()
-    hook.get_async_conn = mock.AsyncMock(return_value=mock.AsyncMock())
-    hook.get_waiter.return_value = waiter
-
-    async def first():
-        with mock.patch.object(MskConnectConnectorRunningTrigger, "hook", return_value=hook):
-            return await anext(trigger.run())
-
-    event = asyncio.run(first()).payload
-    assert (event["status"], event["connector_arn"]) == ("error", ARN)
-    assert f"Connector {ARN} cannot run" in event["message"]
-
-
-# --- waiters ---------------------------------------------------------------------------------------------------------
-
-DESCRIBE = {
-    "connector": ("describe_connector", "connectorArn", "connectorState"),
-    "custom_plugin": ("describe_custom_plugin", "customPluginArn", "customPluginState"),
-}
-
-
-@pytest.mark.parametrize(
-    ("waiter", "states", "outcome"),
-    [
-        ("connector_running", ["CREATING", "UPDATING", "RUNNING"], "success"),
-        ("connector_running", ["CREATING", "FAILED"], "failure"),
-        ("connector_running", ["DELETING"], "failure"),
-        ("connector_running", [None], "failure"),
-        ("connector_deleted", ["DELETING", None], "success"),
-        ("custom_plugin_active", ["CREATING", "ACTIVE"], "success"),
-        ("custom_plugin_active", ["CREATE_FAILED"], "failure"),
-        ("custom_plugin_active", ["UPDATE_FAILED"], "failure"),
-        ("custom_plugin_active", ["DELETING"], "failure"),
-        ("custom_plugin_active", [None], "failure"),
-        ("custom_plugin_deleted", ["DELETING", None], "success"),
-    ],
-)
-def test_waiter(connect, waiter, states, outcome):
-    operation, argument, field = DESCRIBE[waiter.rsplit("_", 1)[0]]
-    for state in states:
-        if state is None:
-            connect.add_client_error(operation, "NotFoundException")
-        else:
-            connect.add_response(operation, {field: state})
-    wait = MskConnectHook().get_waiter(waiter)
-
-    if outcome == "success":
-        wait.wait(**{argument: "a"}, WaiterConfig={"Delay": 0, "MaxAttempts": len(states)})
-    else:
-        with pytest.raises(WaiterError, match="terminal failure"):
-            wait.wait(**{argument: "a"}, WaiterConfig={"Delay": 0, "MaxAttempts": len(states)})
-
-
-# --- plugin and worker configuration ---------------------------------------------------------------------------------
 
 
 def plugin() -> MskConnectCreateCustomPluginOperator:

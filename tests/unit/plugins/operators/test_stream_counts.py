@@ -9,7 +9,8 @@ from include.positions.kinesis import ShardRange
 from pinterest import run_documents
 from pinterest.operators import stream_counts as module
 from pinterest.operators.stream_counts import ShardCountsOperator, TableCountsOperator
-from tests.stream_parts import NAMES, A, B, Bucket, Lake, context, settings
+from tests.builders import settings
+from tests.stream_parts import NAMES, A, B, Bucket, Lake, context
 
 POSTED = {"pin": {A: [10, 12], B: [5]}, "geo": {A: [3]}, "user": {B: [7, 8]}}
 

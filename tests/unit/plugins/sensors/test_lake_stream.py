@@ -12,7 +12,8 @@ from pinterest import run_documents
 from pinterest.hooks.kinesis_records import Waiting
 from pinterest.sensors import lake_stream as module
 from pinterest.sensors.lake_stream import CommittedStreamSensor
-from tests.stream_parts import NAMES, A, B, Bucket, Lake, context, settings
+from tests.builders import settings
+from tests.stream_parts import NAMES, A, B, Bucket, Lake, context
 
 ARRIVED = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 POSTED = {"pin": {A: [10, 12], B: [5]}, "geo": {A: [3]}, "user": {B: [7, 8]}}

@@ -2,84 +2,40 @@
 
 from __future__ import annotations
 
-import io
 import json
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
-from botocore.exceptions import ClientError
-from botocore.response import StreamingBody
 
 from include.bucket_layout import interval as interval_key
 from include.bucket_layout import partition_prefix, sink_object
 from include.landing.document import dump
 from include.landing.interval import Interval, PartitionRange, TopicRanges
 from include.ledger.entry import parse_entries
-from include.settings import ENTITIES, Settings
+from include.settings import ENTITIES
 from pinterest import run_documents
 from pinterest.hooks.kafka_client import Completed
 from pinterest.sensors import landing as module
 from pinterest.sensors.landing import LandedObjectsSensor
+from tests.builders import USER_ID, Bucket, settings
 
-USER_ID = "0e36c8cd403d"
 PIN = f"{USER_ID}.pin"
-BLANK = {"url": "http://mirror/x", "sha256": "0" * 64}
-SETTINGS = Settings.model_validate(
-    {
-        "user_id": USER_ID,
-        "downloads": dict.fromkeys(["java", "kafka", "iam_auth", "s3_sink", "rest_proxy"], BLANK),
-        "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
-    }
-)
 LANDED = "landing/d/r/landed.json"
 COVERAGE = "landing/d/r/coverage.json"
 
 
-class Bucket:
-    """An S3 client: objects by key. ``later`` replaces objects once they have been listed."""
+class ChangingBucket(Bucket):
+    """``later`` replaces objects once they have been listed."""
 
     def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
+        super().__init__()
         self.later: dict[str, bytes] = {}
 
-    def __call__(self, **_):
-        return SimpleNamespace(get_conn=lambda: self)
-
-    def get_object(self, *, Bucket, Key):
-        if Key not in self.objects:
-            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        content = self.objects[Key]
-        return {
-            "Body": StreamingBody(io.BytesIO(content), len(content)),
-            "ETag": etag(content),
-            "ContentLength": len(content),
-        }
-
-    def put_object(self, *, Bucket, Key, Body, **_):
-        self.objects[Key] = Body
-
-    def get_paginator(self, name):
-        assert name == "list_objects_v2"
-        return SimpleNamespace(paginate=lambda Bucket, **asked: [self._page(**asked)])
-
-    def list_objects_v2(self, *, Bucket, Prefix, Delimiter):
-        below = [key.removeprefix(Prefix).partition(Delimiter) for key in self.objects if key.startswith(Prefix)]
-        return {
-            "CommonPrefixes": [
-                {"Prefix": f"{Prefix}{name}/"} for name in sorted({n for n, slash, _ in below if slash})
-            ],
-            "Contents": [{"Key": f"{Prefix}{name}"} for name, slash, _ in below if not slash],
-        }
-
-    def _page(self, Prefix, StartAfter=""):
-        found = {key: self.objects[key] for key in sorted(self.objects) if key.startswith(Prefix) and key > StartAfter}
+    def page(self, **asked):
+        found = super().page(**asked)
         self.objects |= self.later
-        return {"Contents": [{"Key": key, "ETag": etag(of), "Size": len(of)} for key, of in found.items()]}
-
-
-def etag(content: bytes) -> str:
-    return f'"{hash(content)}"'
+        return found
 
 
 def lines(first: int, last: int, **fields) -> bytes:
@@ -92,7 +48,7 @@ def lines(first: int, last: int, **fields) -> bytes:
 @pytest.fixture
 def bucket(monkeypatch):
     """The interval is offsets 0 to 9 of the pin topic's only partition; there are no dead letters."""
-    bucket = Bucket()
+    bucket = ChangingBucket()
     topics = {
         entity: TopicRanges(
             topic=f"{USER_ID}.{entity}",
@@ -104,7 +60,7 @@ def bucket(monkeypatch):
     brokers = SimpleNamespace(brokers=lambda *_: {"bootstrap_servers": "b:9092"})
     client = SimpleNamespace(run=lambda *_, **__: Completed("", "", 0))
     monkeypatch.setattr(run_documents, "S3Hook", bucket)
-    monkeypatch.setattr(module, "settings", lambda: SETTINGS)
+    monkeypatch.setattr(module, "settings", settings)
     monkeypatch.setattr(module, "MskHook", lambda **_: brokers)
     monkeypatch.setattr(module, "KafkaClientHook", lambda *_: client)
     return bucket

@@ -1,0 +1,57 @@
+"""The methods of the REST API, and whether API Gateway has them as they should be."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.aws.api_gateway import fingerprint, is_in_place, proxy_methods
+from tests.unit.rest_api_parts import BACKEND, described
+
+
+class TestRequests:
+    def test_everything_goes_to_the_same_path_of_the_backend_for_callers_with_a_key(self):
+        proxy = proxy_methods(BACKEND)["ANY"]
+
+        assert proxy["integration"]["type"] == "HTTP_PROXY"
+        assert proxy["integration"]["uri"] == f"{BACKEND}/{{proxy}}"
+        assert proxy["method"]["apiKeyRequired"] is True
+
+    def test_browsers_may_ask_first_without_a_key(self):
+        preflight = proxy_methods(BACKEND)["OPTIONS"]
+
+        assert preflight["method"]["apiKeyRequired"] is False
+        allowed = preflight["responses"]["200"]["integration"]["responseParameters"]
+        assert allowed["method.response.header.Access-Control-Allow-Origin"] == "'*'"
+        assert "X-Api-Key" in allowed["method.response.header.Access-Control-Allow-Headers"]
+
+    def test_a_fingerprint_changes_with_the_backend_only(self):
+        assert fingerprint(proxy_methods(BACKEND)) == fingerprint(proxy_methods(BACKEND))
+        assert fingerprint(proxy_methods(BACKEND)) != fingerprint(proxy_methods("http://elsewhere:8082"))
+
+    @pytest.mark.parametrize("verb", ["ANY", "OPTIONS"])
+    def test_a_method_that_aws_describes_in_full_is_in_place(self, verb):
+        methods = proxy_methods(BACKEND)
+
+        assert is_in_place(methods[verb], described(methods)[verb])
+
+    @pytest.mark.parametrize(
+        ("verb", "spoil"),
+        [
+            ("ANY", lambda found: found.update(apiKeyRequired=False)),
+            ("ANY", lambda found: found.pop("apiKeyRequired")),
+            ("ANY", lambda found: found.pop("methodIntegration")),
+            ("ANY", lambda found: found["methodIntegration"].update(uri="http://old:8082/{proxy}")),
+            ("ANY", lambda found: found["methodIntegration"].update(httpMethod="POST")),
+            ("ANY", lambda found: found["methodIntegration"].update(requestParameters={})),
+            ("OPTIONS", lambda found: found.pop("methodResponses")),
+            ("OPTIONS", lambda found: found["methodIntegration"].pop("integrationResponses")),
+            ("OPTIONS", lambda found: found.update(apiKeyRequired=True)),
+        ],
+    )
+    def test_a_method_that_lacks_or_changes_anything_is_not(self, verb, spoil):
+        methods = proxy_methods(BACKEND)
+        found = described(methods)[verb]
+        spoil(found)
+
+        assert not is_in_place(methods[verb], found)
+        assert not is_in_place(methods[verb], None)

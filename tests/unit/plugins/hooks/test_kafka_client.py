@@ -1,0 +1,24 @@
+"""Where API Gateway reaches the Kafka REST proxy."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
+from tests.unit.rest_api_parts import BACKEND
+
+
+def test_the_backend_is_the_setting_or_the_instances_public_name(monkeypatch):
+    instance = {"InstanceId": "i-1", "PublicDnsName": "ec2-1-2-3-4.compute-1.amazonaws.com"}
+    monkeypatch.setattr(KafkaClientHook, "find_instance", lambda _: instance)
+
+    def settings(url):
+        return SimpleNamespace(rest_proxy=SimpleNamespace(url=url, port=8082))
+
+    assert KafkaClientHook(settings("http://127.0.0.1:4711/")).rest_proxy_url == "http://127.0.0.1:4711"
+    assert KafkaClientHook(settings(None)).rest_proxy_url == BACKEND
+    instance["PublicDnsName"] = ""
+    with pytest.raises(KafkaClientError, match=r"set rest_proxy\.url"):
+        _ = KafkaClientHook(settings(None)).rest_proxy_url
