@@ -47,15 +47,8 @@ def seeds_draws(seed: int, posts: int, first: int = 0) -> list[int]:
     return keys[first:]
 
 
-class NoSuchKey(ClientError):
-    def __init__(self) -> None:
-        super().__init__({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-
-
 class Bucket:
     """An S3 bucket in memory: the client, and the hook that returns it. ``objects`` holds the content by key."""
-
-    exceptions = SimpleNamespace(NoSuchKey=NoSuchKey)
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -66,7 +59,7 @@ class Bucket:
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         assert Bucket == BUCKET
         if Key not in self.objects:
-            raise NoSuchKey
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         content = self.objects[Key]
         return {
             "Body": StreamingBody(io.BytesIO(content), len(content)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from isolated_airflow import ROOT
+from tests.isolated_airflow import ROOT
 
 PARAMETERS = json.loads((ROOT / "spark" / "pinterest_lake" / "contract.json").read_text())["parameters"]
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from stream_parts import settings
 
 from include import bucket_layout
 from include import settings as settings_module
@@ -36,6 +35,7 @@ from include.posting.source_tables import SOURCE_TABLES
 from include.report.charts import ANALYSES, DRAWN, plain
 from include.settings import Databricks, LakeStream, Settings
 from pinterest.stream_batches import StreamBatches
+from tests.builders import settings
 
 ROOT = Path(__file__).parents[2]
 SPARK = ROOT / "spark"

@@ -26,7 +26,9 @@ from include.posting.order import PostingOrder
 from include.posting.progress import PostingProgress, RefusedRow, Settled
 from include.report.page import render_report
 from include.settings import ENTITIES
+from pinterest import run_documents
 from pinterest.posting_store import PostingStore
+from pinterest.run_documents import RunDocuments
 from tests.builders import BUCKET, ROOT, USER_ID, Bucket
 
 DAG, RUN = "pinterest_pipeline", "manual__1"
@@ -64,6 +66,12 @@ def bucket() -> Bucket:
     files = [path for path in EARLIER.rglob("*") if path.is_file()]
     bucket.objects = {path.relative_to(EARLIER).as_posix(): path.read_bytes() for path in files}
     return bucket
+
+
+@pytest.fixture
+def documents(bucket, monkeypatch) -> RunDocuments:
+    monkeypatch.setattr(run_documents, "S3Hook", bucket)
+    return RunDocuments(BUCKET, DAG, RUN)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +127,9 @@ def test_progress_of_posting_to_kinesis():
     assert_new_names(progress.model_dump_json(), "route", "entities")
 
 
-def test_a_run_that_was_begun_before_goes_on_where_it_was(bucket):
-    store = PostingStore(bucket(), BUCKET)
-    progress = store.begin(PostingOrder(posts=4, seed=100), dag_id=DAG, run_id=RUN)
+def test_a_run_that_was_begun_before_goes_on_where_it_was(bucket, documents):
+    store = PostingStore(documents)
+    progress = store.begin(PostingOrder(posts=4, seed=100))
     progress.hand_out("user", progress.entities["user"].due(0, 4), [])
     progress.settle("user", Settled(acknowledged={2: (0, 5), 3: (0, 6)}))
     store.save(progress, [])
@@ -133,22 +141,22 @@ def test_a_run_that_was_begun_before_goes_on_where_it_was(bucket):
     assert bucket.json(bucket_layout.seed_position(100))["next_draw"] == 44
 
 
-def test_a_stream_run_that_was_begun_before_goes_on_where_it_was(bucket):
-    store = PostingStore(bucket(), BUCKET, "stream")
-    progress = store.begin(PostingOrder(posts=2, seed=100), dag_id=DAG, run_id=RUN)
+def test_a_stream_run_that_was_begun_before_goes_on_where_it_was(bucket, documents):
+    store = PostingStore(documents, "stream")
+    progress = store.begin(PostingOrder(posts=2, seed=100))
 
     assert (progress.route, progress.complete) == ("stream", True)
     store.write_ledger(progress)
     assert_new_names(bucket.text(bucket_layout.ledger(DAG, RUN, "api", "stream")), "route", "entity")
 
 
-def test_the_next_run_of_the_seed_goes_on_after_it(bucket):
-    assert PostingStore(bucket(), BUCKET).next_draw(100) == 42
+def test_the_next_run_of_the_seed_goes_on_after_it(documents):
+    assert PostingStore(documents).next_draw(100) == 42
 
 
-def test_rows_refused_before_are_known_and_new_ones_are_added(bucket):
-    store = PostingStore(bucket(), BUCKET)
-    progress = store.begin(PostingOrder(posts=4, seed=100), dag_id=DAG, run_id=RUN)
+def test_rows_refused_before_are_known_and_new_ones_are_added(bucket, documents):
+    store = PostingStore(documents)
+    progress = store.begin(PostingOrder(posts=4, seed=100))
     known = RefusedRow("pin", 2, 5730, "42201", "not valid JSON", {"index": 5730})
     new = RefusedRow("user", 2, 5730, "42201", "not valid JSON", {"ind": 5730})
     store.save(progress, [known, new])
