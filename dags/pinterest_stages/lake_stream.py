@@ -1,7 +1,7 @@
-"""From Kinesis to three tables, on Databricks: one job reads the streams, cleans their records and merges them.
+"""From Kinesis to three tables, on Databricks: one job reads the data streams, cleans their records and merges them.
 
-Seed steps: read the streams with ``spark.readStream.format("kinesis")``, clean each as the batch notebooks do, and
-write it to ``<user_id>_pin_table``, ``<user_id>_geo_table`` and ``<user_id>_user_table`` with a checkpoint.
+Seed steps: read the data streams with ``spark.readStream.format("kinesis")``, clean each as the batch notebooks do,
+and write it to ``<user_id>_pin_table``, ``<user_id>_geo_table`` and ``<user_id>_user_table`` with a checkpoint.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from airflow.sdk import chain, task_group
 
 from include.lake.code_bundle import CodeBundle
 from include.lake.contract import STREAM
-from include.lake.job import INSTANCE_PROFILE, job_cluster, lake_parameters
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.stream_counts import TableCountsOperator
 from pinterest.operators.stream_job import StreamJobOperator
 from pinterest.sensors.lake_stream import CommittedStreamSensor
+from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS
 
-FOLDER = "{{ settings().databricks.folder }}"
 TRIGGER = "{{ settings().lake_stream.trigger }}"
 
 NOTEBOOK_PARAMETERS = {
-    **lake_parameters("{{ run_id }}"),
+    **LAKE_PARAMETERS,
     "region": "{{ settings().region }}",
     "data_streams": "{{ settings().data_streams | tojson }}",
     "checkpoints": "{{ settings().checkpoints }}",
@@ -40,7 +39,7 @@ def lake_stream() -> None:
         job_name="{{ settings().user_id }}.lake_stream",
         notebook_path=f"{FOLDER}/{code.content_hash}/{STREAM}",
         notebook_params=NOTEBOOK_PARAMETERS,
-        job_cluster=job_cluster(),
+        job_cluster=JOB_CLUSTER,
         instance_profile_arn=INSTANCE_PROFILE,
         trigger=TRIGGER,
         execution_timeout=timedelta(hours=2),

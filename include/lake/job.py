@@ -1,22 +1,25 @@
-"""Requests to the Databricks Jobs API."""
+"""The settings of a Databricks job, as the Jobs API takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any
 
 CLUSTER_KEY = "lake"
-INSTANCE_PROFILE = "{{ settings().databricks.instance_profile_arn or '' }}"
 RUNTIME = "18.x-scala2.13"
 
+type Order = Mapping[str, Collection[str]]
+"""By notebook: the notebooks that must succeed before it."""
 
-def job_cluster() -> dict[str, Any]:
-    """One node that all notebooks of a run share and that goes away with it. A day of posts needs no second one."""
+
+def job_cluster(*, node_type: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    """One node, shared by all notebooks of a run and deleted with it. A day of posts does not need a second one."""
     return {
         "job_cluster_key": CLUSTER_KEY,
         "new_cluster": {
             "spark_version": RUNTIME,
-            "node_type_id": "{{ settings().databricks.node_type }}",
+            "node_type_id": node_type,
             "num_workers": 0,
             "data_security_mode": "SINGLE_USER",
             "spark_conf": {
@@ -24,37 +27,42 @@ def job_cluster() -> dict[str, Any]:
                 "spark.master": "local[*, 4]",
                 "spark.sql.session.timeZone": "UTC",
             },
-            "custom_tags": {
-                "ResourceClass": "SingleNode",
-                "project": "pinterest-pipeline",
-                "user_id": "{{ settings().user_id }}",
-                "dag_id": "{{ dag.dag_id }}",
-            },
+            "custom_tags": {"ResourceClass": "SingleNode", **tags},
         },
     }
 
 
 def with_instance_profile(cluster: Mapping[str, Any], arn: str) -> dict[str, Any]:
-    """The same job cluster on machines that have the profile; without one, as it was."""
+    """The same job cluster on machines that have the instance profile; unchanged if ``arn`` is empty."""
     if not arn:
         return dict(cluster)
     return {**cluster, "new_cluster": {**cluster["new_cluster"], "aws_attributes": {"instance_profile_arn": arn}}}
 
 
-def notebook_parameters(*, manifest_key: str, run_id: str) -> dict[str, str]:
-    """What every notebook of a batch run is given. ``s3a`` addresses work on Databricks and on any other Spark."""
-    return {"manifest": f"s3a://{{{{ settings().bucket }}}}/{manifest_key}", **lake_parameters(run_id)}
+def notebook_task(
+    path: str,
+    *,
+    parameters: Mapping[str, str],
+    cluster_key: str,
+    after: Collection[str] = (),
+    timeout: timedelta | None = None,
+) -> dict[str, Any]:
+    """A task that runs a workspace notebook. Its key is the notebook's name.
 
-
-def lake_parameters(run_id: str) -> dict[str, str]:
-    """What every notebook is given: whose run it is, where the lake is, how the bucket may be read."""
-    lake = "settings().databricks"
-    return {
-        "run_id": run_id,
-        "catalog": f"{{{{ {lake}.catalog }}}}",
-        "schema": f"{{{{ {lake}.schema_name }}}}",
-        "user_id": "{{ settings().user_id }}",
-        "storage": f"{{{{ {lake}.storage }}}}",
-        "secret_scope": f"{{{{ {lake}.secret_scope }}}}",
-        "credentials_table": f"{{{{ {lake}.credentials_table }}}}",
+    :param after: keys of the tasks that must succeed first
+    :param timeout: Databricks cancels the task after this time; without one it may run forever
+    """
+    task: dict[str, Any] = {
+        "task_key": path.rsplit("/", 1)[-1],
+        "depends_on": [{"task_key": key} for key in after],
+        "job_cluster_key": cluster_key,
+        "notebook_task": {"notebook_path": path, "source": "WORKSPACE", "base_parameters": dict(parameters)},
     }
+    if timeout is not None:
+        task["timeout_seconds"] = int(timeout.total_seconds())
+    return task
+
+
+def job_settings(name: str, *, cluster: Mapping[str, Any], tasks: Collection[Mapping[str, Any]]) -> dict[str, Any]:
+    """One run of the job at a time, and all of its tasks on one cluster."""
+    return {"name": name, "max_concurrent_runs": 1, "job_clusters": [cluster], "tasks": [*tasks]}

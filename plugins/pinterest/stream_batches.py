@@ -10,13 +10,13 @@ from include.lake.contract import SEQUENCE_NUMBER_DIGITS, STREAM_BATCHES
 from include.lake.stream_counts import StreamBatch, batches_query
 from include.positions.kinesis import ShardRange
 from include.settings import Settings
-from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
+from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook, SqlError
 
 NO_TABLE = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
 class Committed(NamedTuple):
-    """How far a shard has been committed: the last sequence number, the records so far, and when."""
+    """How far the lake has read a shard: the last committed sequence number, the records so far, the last commit."""
 
     last: int
     records: int
@@ -24,19 +24,19 @@ class Committed(NamedTuple):
 
 
 class StreamBatches:
-    """Reads the table. One that does not exist yet has no batches."""
+    """Queries the table. A table that does not exist yet has no batches."""
 
-    def __init__(self, hook: DatabricksWorkspaceHook, settings: Settings) -> None:
+    def __init__(self, hook: DatabricksWarehouseHook, settings: Settings) -> None:
         self._hook = hook
         self._warehouse = settings.databricks.warehouse_id
         self._table = f"{settings.databricks.catalog}.{settings.databricks.schema_name}.{STREAM_BATCHES}"
 
     def holding(self, ranges: Mapping[str, Sequence[ShardRange]]) -> list[StreamBatch]:
-        """The batches that hold any record of these ranges, by Kinesis stream."""
+        """The batches that hold any record of these ranges. ``ranges`` are by data stream."""
         return [StreamBatch.of_row(row) for row in self._query(batches_query(self._table, ranges))]
 
     def committed(self, data_streams: Sequence[str]) -> dict[tuple[str, str], Committed]:
-        """How far these Kinesis streams have been committed, by stream and shard."""
+        """How far these data streams have been committed, by data stream and shard."""
         names = ", ".join(f"'{data_stream}'" for data_stream in data_streams)
         rows = self._query(
             f"SELECT source, shard.shard_id, max(lpad(shard.last, {SEQUENCE_NUMBER_DIGITS}, '0')), sum(shard.records), "  # noqa: S608

@@ -20,7 +20,6 @@ from include import settings as settings_module
 from include.bucket_layout import SinkObject
 from include.lake import contract
 from include.lake.batch_counts import lake_entries
-from include.lake.job import lake_parameters, notebook_parameters
 from include.lake.stream_counts import BatchOfShard, StreamBatch, batches_query
 from include.landing import dead_letters
 from include.landing.bookmark import loaded_bookmark
@@ -138,13 +137,6 @@ def test_every_notebook_has_its_file():
             contract.STREAM,
         }
     )
-
-
-def test_parameters_of_the_batch():
-    lake, batch = CONTRACT["parameters"]["lake"], CONTRACT["parameters"]["batch"]
-
-    assert set(lake_parameters("run")) == set(lake)
-    assert set(notebook_parameters(manifest_key="key", run_id="run")) == {*lake, *batch}
 
 
 def test_defaults_are_those_of_the_settings():

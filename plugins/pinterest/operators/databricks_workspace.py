@@ -1,4 +1,4 @@
-"""Operators for the Databricks workspace."""
+"""Operator that puts the project's notebooks into the Databricks workspace."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
 
 
 class UploadCodeOperator(BaseOperator):
-    """Put the notebooks and their library into a workspace folder. Returns the folder.
+    """Upload the notebooks and their library to a workspace folder. Returns the folder.
 
-    The folder is named after the content, so what is in it already is right: only missing files are imported, and
-    a complete folder is left alone.
+    The folder is named after a hash of its content, so a file that exists there is up to date: a rerun imports only
+    missing files.
 
-    :param folder: parent of the folders (templated)
+    :param folder: the folder is made below this one (templated)
     :param bundle: the code, as it was when the DAG was parsed
     """
 
@@ -34,8 +34,8 @@ class UploadCodeOperator(BaseOperator):
     def execute(self, context: Context) -> str:
         hook = DatabricksWorkspaceHook(self.databricks_conn_id)
         folder = f"{self.folder}/{self.bundle.content_hash}"
-        there = hook.list_folder(folder)
-        missing = [file for file in self.bundle.files if f"{folder}/{file.path}" not in there]
+        existing = hook.list_folder(folder)
+        missing = [file for file in self.bundle.files if f"{folder}/{file.path}" not in existing]
         if not missing:
             self.log.info("%s is complete: %d files", folder, len(self.bundle.files))
             return folder

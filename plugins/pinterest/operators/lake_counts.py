@@ -11,8 +11,9 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from include import bucket_layout
 from include.lake.batch_counts import LakeCountError, lake_entries, parse_exit, quarantine_shortfall
 from include.lake.contract import ANALYZE, BATCH_NOTEBOOKS, LOAD
+from include.lake.job_runs import latest_attempts
 from include.landing.manifest import Manifest
-from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
+from pinterest.hooks.databricks_jobs import DatabricksJobsHook
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 
@@ -50,10 +51,9 @@ class LakeCountsOperator(BaseOperator):
         return bookmark
 
     def _exits(self) -> dict[str, dict[str, Any]]:
-        hook = DatabricksWorkspaceHook(self.run["conn_id"])
-        tasks = sorted(hook.get_run_tasks(self.run["run_id"]), key=lambda task: task["start_time"])
-        latest = {task["task_key"]: task["run_id"] for task in tasks}
+        hook = DatabricksJobsHook(self.run["conn_id"])
+        latest = latest_attempts(hook.get_run_tasks(self.run["run_id"]))
         missing = [name for name in BATCH_NOTEBOOKS if name not in latest]
         if missing:
             raise LakeCountError(f"Databricks run {self.run['run_id']} has no task {', '.join(missing)}")
-        return {name: parse_exit(name, hook.get_run_output(latest[name])) for name in BATCH_NOTEBOOKS}
+        return {name: parse_exit(name, hook.get_run_output(latest[name]["run_id"])) for name in BATCH_NOTEBOOKS}

@@ -1,4 +1,4 @@
-"""Operators that count a run's records in Kinesis' shards, and in the batches that the lake has committed."""
+"""Operators that count a run's records in the shards of Kinesis and in the batches that the lake has committed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from include.lake.stream_counts import StreamBatch, kinesis_entry, spans, table_entry
 from include.ledger.entry import Entry
 from include.positions.kinesis import ShardRange, Span
-from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
+from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
@@ -21,10 +21,10 @@ READERS = 4
 
 
 class ShardCountsOperator(BaseOperator):
-    """Read every shard between the run's first and last record in it, and write the hop ``kinesis``.
+    """Read every shard from the run's first record in it to the last, and write the ledger's hop ``kinesis``.
 
     Shards that were split or merged while the run posted are read like the others: a closed shard keeps its records.
-    Returns how many records of each stream are there.
+    A rerun counts again and replaces the entries. Returns the number of records found, by entity.
     """
 
     def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
@@ -51,9 +51,10 @@ class ShardCountsOperator(BaseOperator):
 
 
 class TableCountsOperator(BaseOperator):
-    """Read which batches hold the run's records and what became of them, and write the hop ``table``.
+    """Read which batches hold the run's records and what became of them, and write the ledger's hop ``table``.
 
-    Returns by stream how many rows are new, changed, superseded and quarantined in these batches.
+    A rerun counts again and replaces the entry. Returns, by entity, how many records these batches hold, and how many
+    of them were inserted, updated, superseded and quarantined.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class TableCountsOperator(BaseOperator):
         documents.forget_entries("table", route="stream")
         posted = {entity: one.shards for entity, one in documents.progress("stream").entities.items()}
         handed_on = {entry.entity: entry.records_out for entry in _kinesis_entries(documents)}
-        lake = StreamBatches(DatabricksWorkspaceHook(self.databricks_conn_id), current)
+        lake = StreamBatches(DatabricksWarehouseHook(self.databricks_conn_id), current)
         batches = lake.holding({current.data_stream(entity): ranges for entity, ranges in posted.items()})
         hook = KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
         entries, figures = [], {}
@@ -113,7 +114,7 @@ def _figures(batches: Iterable[StreamBatch]) -> dict[str, int]:
 def _read(
     hook: KinesisRecordsHook, data_stream: str, wanted: Mapping[str, Sequence[Sequence[Span]]]
 ) -> dict[str, list[ShardRange | None]]:
-    """What every shard holds of the groups of ranges that are asked of it."""
+    """By shard: what it holds of each group of spans. ``wanted`` are these groups, by shard."""
     _ = hook.conn
     with ThreadPoolExecutor(READERS) as readers:
         found = readers.map(lambda item: hook.count(data_stream, item[0], *item[1]), wanted.items())

@@ -11,18 +11,19 @@ from typing import Any, NamedTuple
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, Context
 
 from include.lake.contract import AVAILABLE_NOW
+from include.lake.job_runs import is_active
 from include.positions.kinesis import ShardRange
 from include.settings import ENTITIES, Entity, Settings
-from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
+from pinterest.hooks.databricks_jobs import DatabricksJobsHook
+from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
-from pinterest.operators.stream_job import ENDED
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 from pinterest.stream_batches import Committed, StreamBatches
 
 
 class _Late(NamedTuple):
-    """A shard whose last record of the run is not committed, and the oldest of those that wait."""
+    """A shard whose last record of the run is not committed, and the oldest of the records that wait for it."""
 
     entity: Entity
     data_stream: str
@@ -45,12 +46,13 @@ class _Late(NamedTuple):
 class CommittedStreamSensor(BaseSensorOperator):
     """Wait until the job has committed the last record that the run put into every shard.
 
-    It is the table ``stream_batches`` that is watched, not whether the job is RUNNING: a stream that commits nothing
-    for ``stalled_minutes`` while records of it wait fails the task. A job that has ended, failed or is gone fails it,
-    too; a job that was to end is looked at once, and what it left behind is for the ledger to say. Records that expired
-    before they were read are waited for by nobody.
+    Watches the table ``stream_batches`` rather than the job's state. With the trigger ``processing_time`` the task
+    fails for good if the job has ended, or if an entity's records wait while none of it is committed for
+    ``lake_stream.stalled_minutes``; the error names data stream, shard and last commit. With ``available_now`` the
+    job has ended before this task: it looks once and leaves it to the ledger to report missing records. It does not
+    wait for records that expired before they were read. Changes nothing, so a rerun is safe.
 
-    :param run: what the task that started the job returned (templated)
+    :param run: what :class:`~pinterest.operators.stream_job.StreamJobOperator` returned (templated)
     """
 
     template_fields: Sequence[str] = ("run",)
@@ -95,12 +97,12 @@ class CommittedStreamSensor(BaseSensorOperator):
         return settings()
 
     @cached_property
-    def _hook(self) -> DatabricksWorkspaceHook:
-        return DatabricksWorkspaceHook(self.run["conn_id"])
+    def _jobs(self) -> DatabricksJobsHook:
+        return DatabricksJobsHook(self.run["conn_id"])
 
     @cached_property
     def _lake(self) -> StreamBatches:
-        return StreamBatches(self._hook, self._settings)
+        return StreamBatches(DatabricksWarehouseHook(self.run["conn_id"]), self._settings)
 
     @cached_property
     def _kinesis(self) -> KinesisRecordsHook:
@@ -111,7 +113,7 @@ class CommittedStreamSensor(BaseSensorOperator):
         return {entity: one.shards for entity, one in documents.progress("stream").entities.items()}
 
     def _watch(self, committed: Mapping[tuple[str, str], Committed]) -> None:
-        """Remember when each stream was last seen to move. The first look counts as a move."""
+        """Remember when each entity was last seen to progress. The first look counts as progress."""
         for entity in ENTITIES:
             data_stream = self._settings.data_stream(entity)
             shards = [one for (of, _), one in committed.items() if of == data_stream]
@@ -137,7 +139,7 @@ class CommittedStreamSensor(BaseSensorOperator):
         start = reached.last if reached is not None and read_before else posted.first
         waiting = self._kinesis.waiting(data_stream, posted.shard_id, start, posted.last, read_before=read_before)
         if waiting is None:
-            self.log.warning("%s: %s %s: not committed, and not there any more", entity, data_stream, posted.position)
+            self.log.warning("%s: %s %s: not committed, and no longer in Kinesis", entity, data_stream, posted.position)
             return None
         return _Late(
             entity,
@@ -151,11 +153,11 @@ class CommittedStreamSensor(BaseSensorOperator):
 
     def _fail_if_ended(self) -> None:
         run_id = self.run["run_id"]
-        run = self._hook.get_run(run_id)
-        if run["state"]["life_cycle_state"] in ENDED:
+        run = self._jobs.get_run(run_id)
+        if not is_active(run):
             raise AirflowFailException(
                 f"The job's run {run_id} ({run['run_page_url']}) should go on and has ended "
-                f"{self._hook.failure_of(run_id)}"
+                f"{self._jobs.failure_of(run_id)}"
             )
 
     def _fail_if_stalled(self, late: Sequence[_Late]) -> None:

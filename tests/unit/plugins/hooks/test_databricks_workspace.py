@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from include.positions.kinesis import ShardRange
-from pinterest.hooks import databricks_workspace as module
-from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook, SqlError
+from pinterest.hooks import databricks_warehouse as module
+from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook, SqlError
 from pinterest.stream_batches import StreamBatches
 from tests.builders import settings
 
 
-class Warehouse(DatabricksWorkspaceHook):
+class Warehouse(DatabricksWarehouseHook):
     """``answers`` to the statement and every look at it; ``chunks`` after the first."""
 
     def __init__(self, *answers, chunks=(), warehouses=("one", "two")):

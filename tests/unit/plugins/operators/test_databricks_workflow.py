@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from airflow.providers.databricks.hooks.databricks import RunState
-from airflow.sdk import DAG
+from airflow.providers.databricks.exceptions import DatabricksApiError
+from airflow.sdk.exceptions import TaskDeferred
 
-from pinterest.operators import databricks_workflow
-from pinterest.operators.databricks_workflow import NotebookOperator, WorkflowTaskGroup
+from pinterest.hooks.databricks_jobs import DatabricksJobsHook
+from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
 
 FOLDER = "{{ params.folder }}"
 
 
-class Databricks:
-    """Jobs and runs as the hook shows them. ``active`` is a list of answers to "which runs are active?"."""
+class Databricks(DatabricksJobsHook):
+    """Jobs and runs as the provider's hook shows them.
+
+    ``active`` is a list of answers to "which runs are active?"; a run goes through ``states``, one a look.
+    """
 
     def __init__(self, jobs=(), active=(), states=("PENDING", "RUNNING")):
         self.jobs, self.active, self.states = list(jobs), list(active), list(states)
@@ -27,6 +31,7 @@ class Databricks:
 
     def create_job(self, spec):
         self.created.append(spec)
+        self.jobs.append({"job_id": 7, "created_time": 0, "name": spec["name"]})
         return 7
 
     def reset_job(self, job_id, spec):
@@ -42,12 +47,17 @@ class Databricks:
     def get_run_page_url(self, run_id):
         return f"http://databricks/runs/{run_id}"
 
-    def get_run_state(self, run_id):
-        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return RunState(state, "", "said")
+    def get_run(self, run_id):
+        life, _, result = (self.states.pop(0) if len(self.states) > 1 else self.states[0]).partition("/")
+        state = {"life_cycle_state": life, "result_state": result, "state_message": "said"}
+        return {"run_id": run_id, "run_page_url": self.get_run_page_url(run_id), "state": state}
 
     def get_run_tasks(self, run_id):
-        return [{"task_key": "load", "run_id": 101, "start_time": 1}]
+        return [
+            {"task_key": "load", "run_id": 111, "start_time": 2},
+            {"task_key": "load", "run_id": 101, "start_time": 1},
+            {"task_key": "clean", "run_id": 102, "start_time": 3},
+        ]
 
     def get_run_output(self, run_id):
         return {"error": "ValueError: field index is missing", "error_trace": "Traceback …"}
@@ -57,33 +67,34 @@ class Databricks:
 
 
 @pytest.fixture
-def workflow(monkeypatch):
-    monkeypatch.setattr(databricks_workflow, "POLL_SECONDS", 0)
-    with (
-        DAG("d", schedule=None, params={"folder": "/Shared/x"}) as dag,
-        WorkflowTaskGroup(
-            group_id="job",
-            owner_name="0e36c8cd403d",
-            databricks_conn_id="databricks_default",
-            job_clusters=[{"job_cluster_key": "lake", "new_cluster": {"num_workers": 0}}],
-            notebook_params={"run_id": "run 1"},
-        ),
-    ):
-        load = NotebookOperator(task_id="load", databricks_task_key="load", notebook_path=f"{FOLDER}/load")
-        load >> NotebookOperator(task_id="clean", databricks_task_key="clean", notebook_path=f"{FOLDER}/clean")
-    return dag
+def operator():
+    return LaunchWorkflowOperator(
+        task_id="launch",
+        job_name="{{ params.owner }}.d.job",
+        folder=FOLDER,
+        order={"load": (), "clean": ("load",)},
+        notebook_params={"run_id": "{{ run_id }}"},
+        job_cluster={"job_cluster_key": "lake", "new_cluster": {"num_workers": 0}},
+        notebook_timeout=timedelta(hours=1),
+        poll_seconds=0,
+    )
+
+
+def task_context(attempt=1):
+    pushed = {}
+    ti = SimpleNamespace(
+        dag_id="d", try_number=attempt, id="uuid", xcom_push=lambda key, value: pushed.update({key: value})
+    )
+    params = {"folder": "/Shared/x", "owner": "0e36c8cd403d"}
+    return {"ti": ti, "run_id": "run 1", "params": params}, pushed
 
 
 @pytest.fixture
-def launch(workflow):
+def launch(operator):
     def run(databricks, attempt=1):
-        operator = workflow.get_task("job.launch")
-        operator.__dict__["_hook"] = databricks
-        pushed = {}
-        ti = SimpleNamespace(
-            dag_id="d", try_number=attempt, id="uuid", xcom_push=lambda key, value: pushed.update({key: value})
-        )
-        context = {"ti": ti, "run_id": "run 1", "params": {"folder": "/Shared/x"}}
+        operator.__dict__["hook"] = databricks
+        context, pushed = task_context(attempt)
+        operator.render_template_fields(context)
         return operator.execute(context), pushed
 
     return run
@@ -97,7 +108,7 @@ def active(run_id, belongs_to):
     }
 
 
-JOB = {"job_id": 7, "name": "0e36c8cd403d.d.job"}
+JOB = {"job_id": 7, "created_time": 0, "name": "0e36c8cd403d.d.job"}
 
 
 def test_the_first_launch_makes_the_job_with_rendered_paths_and_parameters(launch):
@@ -114,7 +125,11 @@ def test_the_first_launch_makes_the_job_with_rendered_paths_and_parameters(launc
     ]
     assert spec["tasks"][1]["depends_on"] == [{"task_key": "load"}]
     assert spec["tasks"][0]["notebook_task"]["base_parameters"] == {"run_id": "run 1"}
-    assert pushed == {"databricks_job_run_link": "http://databricks/runs/100"}
+    assert {(t["job_cluster_key"], t["timeout_seconds"]) for t in spec["tasks"]} == {("lake", 3600)}
+    assert spec["max_concurrent_runs"] == 1
+    (started,) = databricks.started
+    assert (started["job_id"], started["notebook_params"]) == (7, {"run_id": "run 1"})
+    assert pushed == {"run_page_url": "http://databricks/runs/100"}
 
 
 @pytest.mark.parametrize(
@@ -124,8 +139,8 @@ def test_the_first_launch_makes_the_job_with_rendered_paths_and_parameters(launc
         ("arn:p", {"num_workers": 0, "aws_attributes": {"instance_profile_arn": "arn:p"}}),
     ],
 )
-def test_the_clusters_machines_get_the_instance_profile(workflow, launch, arn, asked):
-    workflow.get_task("job.launch").instance_profile_arn = arn
+def test_the_clusters_machines_get_the_instance_profile(operator, launch, arn, asked):
+    operator.instance_profile_arn = arn
     databricks = Databricks()
 
     launch(databricks)
@@ -149,7 +164,7 @@ def test_the_run_of_a_killed_worker_is_waited_for(launch):
 
     assert result["run_id"] == 100
     assert databricks.active == []
-    assert [job_id for job_id, _ in databricks.reset] == [7]
+    assert [job_id for job_id, _ in databricks.reset] == ["7"]
 
 
 def test_a_lost_answer_and_a_new_attempt_are_not_the_same_request(launch):
@@ -168,23 +183,82 @@ def test_a_run_that_databricks_skips_is_an_error(launch):
         launch(Databricks(states=["PENDING", "SKIPPED"]))
 
 
-def test_cancelling_the_launch_cancels_the_run(launch, workflow):
+def test_cancelling_the_launch_cancels_the_run(launch, operator):
     databricks = Databricks()
     launch(databricks)
 
-    workflow.get_task("job.launch").on_kill()
+    operator.on_kill()
 
     assert databricks.cancelled == [100]
 
 
-def test_a_failed_notebook_fails_at_once_with_its_own_error(workflow):
-    load = workflow.get_task("job.load")
-    load.__dict__["_hook"] = Databricks()
-    load.databricks_run_id = 100
+def test_cancelling_before_anything_is_launched_cancels_nothing(operator):
+    operator.__dict__["hook"] = databricks = Databricks()
 
-    with pytest.raises(AirflowFailException, match=r"/load ended FAILED: ValueError: field index is missing"):
-        load._handle_terminal_run_state(RunState("TERMINATED", "FAILED", ""), [])
+    operator.on_kill()
+
+    assert databricks.cancelled == []
 
 
-def test_a_notebook_that_succeeds_is_silent(workflow):
-    workflow.get_task("job.load")._handle_terminal_run_state(RunState("TERMINATED", "SUCCESS", ""), [])
+RUN = {"conn_id": "databricks_default", "job_id": 7, "run_id": 100}
+
+
+def follow(databricks, *, deferrable=False):
+    operator = NotebookOperator(task_id="load", notebook="load", run=RUN, poll_seconds=0, deferrable=deferrable)
+    operator.__dict__["hook"] = databricks
+    context, pushed = task_context()
+    return operator, lambda: (operator.execute(context), pushed)[1]
+
+
+def test_a_failed_notebook_fails_at_once_with_its_own_error():
+    databricks = Databricks(states=["RUNNING", "TERMINATED/FAILED"])
+
+    with pytest.raises(AirflowFailException, match=r"Notebook load ended FAILED: ValueError: field index is missing"):
+        follow(databricks)[1]()
+
+
+def test_a_notebook_that_never_ran_says_what_databricks_says(monkeypatch):
+    def no_output(_):
+        raise DatabricksApiError("no output", http_status_code=400)
+
+    databricks = Databricks(states=["INTERNAL_ERROR/UPSTREAM_FAILED"])
+    monkeypatch.setattr(databricks, "get_run_output", no_output)
+
+    with pytest.raises(AirflowFailException, match=r"Notebook load ended UPSTREAM_FAILED: said"):
+        follow(databricks)[1]()
+
+
+def test_a_notebook_that_succeeds_is_followed_to_its_end_by_its_latest_attempt():
+    databricks = Databricks(states=["PENDING", "RUNNING", "TERMINATED/SUCCESS"])
+
+    assert follow(databricks)[1]() == {"run_page_url": "http://databricks/runs/111"}
+    assert databricks.states == ["TERMINATED/SUCCESS"]
+
+
+def test_deferred_the_notebook_is_awaited_in_the_triggerer():
+    databricks = Databricks(states=["RUNNING"])
+    operator, execute = follow(databricks, deferrable=True)
+
+    with pytest.raises(TaskDeferred) as deferred:
+        execute()
+
+    path, arguments = deferred.value.trigger.serialize()
+    assert path.endswith(".DatabricksExecutionTrigger")
+    assert (arguments["run_id"], arguments["databricks_conn_id"]) == (111, "databricks_default")
+    resume = getattr(operator, deferred.value.method_name)
+    databricks.states = ["TERMINATED/SUCCESS"]
+    resume({}, {"run_id": 111})
+    databricks.states = ["TERMINATED/FAILED"]
+    with pytest.raises(AirflowFailException, match="Notebook load ended FAILED: ValueError"):
+        resume({}, {"run_id": 111})
+
+
+def test_cancelling_a_notebook_leaves_the_others_of_its_job():
+    databricks = Databricks(states=["RUNNING", "TERMINATED/CANCELED"])
+    operator, execute = follow(databricks)
+    with pytest.raises(AirflowFailException, match="ended CANCELED"):
+        execute()
+
+    operator.on_kill()
+
+    assert databricks.cancelled == [111]

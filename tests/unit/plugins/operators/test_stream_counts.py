@@ -45,7 +45,7 @@ def bucket(monkeypatch):
 @pytest.fixture
 def lake(monkeypatch):
     lake = Lake()
-    monkeypatch.setattr(module, "DatabricksWorkspaceHook", lambda _: lake)
+    monkeypatch.setattr(module, "DatabricksWarehouseHook", lambda _: lake)
     return lake
 
 

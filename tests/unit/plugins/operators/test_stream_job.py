@@ -11,14 +11,14 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.exceptions import TaskDeferred
 
 from include.lake.contract import AVAILABLE_NOW, PROCESSING_TIME
-from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
+from pinterest.hooks.databricks_jobs import DatabricksJobsHook
 from pinterest.operators.stream_job import StreamJobOperator
 
 NAME = "0e36c8cd403d.lake_stream"
 CODE = "/Shared/x/0123456789ab/stream"
 
 
-class Databricks(DatabricksWorkspaceHook):
+class Databricks(DatabricksJobsHook):
     """Databricks' Jobs API as calls: jobs, runs and tokens. A run goes through ``states``, one a look."""
 
     def __init__(self, states=("PENDING", "RUNNING", "TERMINATED/SUCCESS"), counts=None):
@@ -112,7 +112,6 @@ def launch(databricks, trigger, *, run="run 1", attempt=1, profile="", deferrabl
         deferrable=deferrable,
     )
     operator.__dict__["hook"] = databricks
-    operator.__dict__["_cached_logger"] = logging.getLogger("stream_job")
     pushed = {}
     ti = SimpleNamespace(
         dag_id="d", try_number=attempt, id=f"uuid of {run}", xcom_push=lambda key, value: pushed.update({key: value})

@@ -12,6 +12,7 @@ from pinterest import run_documents
 from pinterest.hooks.kinesis_records import Waiting
 from pinterest.sensors import lake_stream as module
 from pinterest.sensors.lake_stream import CommittedStreamSensor
+from pinterest.stream_batches import StreamBatches
 from tests.builders import settings
 from tests.stream_parts import NAMES, A, B, Bucket, Lake, context
 
@@ -82,7 +83,8 @@ def sensor(monkeypatch, job, clock, caplog):
             task_id="committed", run={"conn_id": "c", "job_id": 7, "run_id": 100, "trigger": trigger}
         )
         sensor.__dict__["_settings"] = settings(lake_stream={"stalled_minutes": 10})
-        sensor.__dict__["_hook"] = job
+        sensor.__dict__["_jobs"] = job
+        sensor.__dict__["_lake"] = StreamBatches(job, settings())
         sensor.__dict__["_kinesis"] = Shards(**kinesis)
         sensor.__dict__["_cached_logger"] = logging.getLogger("committed")
         return sensor
@@ -184,4 +186,4 @@ def test_nobody_waits_for_records_that_have_expired(sensor, lake, caplog):
     lake.commit("pin", {A: [10]})
 
     assert sensor(kinesis={"pin": {}}).poke(context()) is True
-    assert f"{A}@10-12: not committed, and not there any more" in caplog.text
+    assert f"{A}@10-12: not committed, and no longer in Kinesis" in caplog.text

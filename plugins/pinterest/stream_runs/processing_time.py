@@ -1,0 +1,71 @@
+"""``processing_time``: one run of the job is always active. Airflow starts it if it is not, and otherwise adopts it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from airflow.providers.common.compat.sdk import AirflowException
+
+from include.lake.contract import AVAILABLE_NOW
+from include.lake.job_runs import SKIPPED, is_active, life_cycle_state, notebook_parameters
+from pinterest.stream_runs.job import TRIGGER, StreamJob
+
+log = logging.getLogger(__name__)
+
+MAX_SKIPPED = 3
+
+
+def adopt_or_start(job: StreamJob, found: Callable[[int], None]) -> int:
+    """Return the job's one active run, once it has started.
+
+    Any number of callers may start it at once: Databricks starts one. A run that ends by itself is waited for first.
+    Raises AirflowException, with the notebook's error, if the run ends at once, or if Databricks skips it
+    ``MAX_SKIPPED`` times.
+
+    :param found: is given the id of a run before its start is awaited
+    """
+    skipped = 0
+    while True:
+        run_id = _active_or_new(job)
+        found(run_id)
+        run = job.hook.wait_until_started(run_id, poll_seconds=job.poll_seconds)
+        if is_active(run):
+            log.info("Databricks run %s is %s", run_id, life_cycle_state(run))
+            return run_id
+        skipped += 1
+        if life_cycle_state(run) != SKIPPED or skipped == MAX_SKIPPED:
+            job.fail_if_skipped(run)
+            raise AirflowException(
+                f"Databricks run {run_id} ({run['run_page_url']}) should go on and has ended "
+                f"{job.hook.failure_of(run_id)}"
+            )
+
+
+def _active_or_new(job: StreamJob) -> int:
+    """The token of a new run is made of the job and its newest run, which has ended.
+
+    Whoever finds the same newest run asks for the same next one, and Databricks starts it once.
+    """
+    while True:
+        newest = job.hook.newest_run(job.job_id)
+        if newest is None:
+            return job.start(f"{job.job_id}/first")
+        if not is_active(newest):
+            return job.start(f"{job.job_id}/{newest['run_id']}")
+        if notebook_parameters(newest).get(TRIGGER) != AVAILABLE_NOW:
+            return _adopted(job, int(newest["run_id"]))
+        log.info("Waiting for Databricks run %s, which ends by itself", newest["run_id"])
+        job.hook.wait_until_ended(newest["run_id"], poll_seconds=job.poll_seconds)
+
+
+def _adopted(job: StreamJob, run_id: int) -> int:
+    log.info("Databricks run %s is active: adopted", run_id)
+    code = [task.get("notebook_task", {}).get("notebook_path") for task in job.hook.get_run_tasks(run_id)]
+    if code != [job.notebook_path]:
+        log.warning(
+            "It runs %s, and the newest code is %s: cancel it, and the next run of this DAG starts the newest",
+            ", ".join(map(str, code)),
+            job.notebook_path,
+        )
+    return run_id
