@@ -1,4 +1,4 @@
-"""The Databricks stand-in, driven by its real clients: Airflow's provider and databricks-sdk."""
+"""The Databricks stand-in, driven by its real clients: Airflow's provider, databricks-sdk and our operators."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import timedelta
 import psutil
 import pytest
 import requests
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
 from airflow.providers.databricks.operators.databricks import (
     DatabricksNotebookOperator,
@@ -25,6 +26,9 @@ from databricks.sdk.service.sql import StatementState
 from databricks.sdk.service.workspace import ImportFormat, Language, ObjectType
 from databricks_parts import notebook, results, task
 from lab_parts import wait_until
+
+from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
+from pinterest.operators.stream_job import StreamJobOperator
 
 CLUSTER = {"spark_version": "18.x-scala2.13", "node_type_id": "m5d.large", "num_workers": 1}
 ENDLESS = "spark.range(10**14).selectExpr('sum(hash(id))').collect()"
@@ -79,7 +83,7 @@ def client(databricks):
 class TaskInstance:
     """As much of Airflow's as the operators use."""
 
-    dag_id, task_id, run_id, try_number, map_index = "dag", "task", "run", 1, -1
+    id, dag_id, task_id, run_id, try_number, map_index = "uuid", "dag", "task", "run", 1, -1
 
     def __init__(self) -> None:
         self.xcoms = {}
@@ -391,6 +395,70 @@ def test_workflow_task_group(connection, notebooks):
         for step in (first, second):
             step.workflow_run_metadata = None
             step.execute({"ti": instance})
+
+
+def launching(order: dict[str, tuple[str, ...]], run: str) -> LaunchWorkflowOperator:
+    return LaunchWorkflowOperator(
+        task_id="launch",
+        job_name="ours",
+        folder="/jobs",
+        order=order,
+        notebook_params={"run_id": run, "key": "for all"},
+        job_cluster={"job_cluster_key": "cluster", "new_cluster": CLUSTER},
+        notebook_timeout=timedelta(minutes=5),
+        poll_seconds=0.2,
+    )
+
+
+def test_a_workflow_of_ours_is_followed_notebook_by_notebook(connection, notebooks, databricks):
+    context = {"ti": TaskInstance(), "run_id": "run"}
+
+    run = launching({"exit": (), "fail": ("exit",)}, "followed").execute(context)
+    NotebookOperator(task_id="exit", notebook="exit", run=run, poll_seconds=0.2).execute(context)
+    failing = NotebookOperator(task_id="fail", notebook="fail", run=run, poll_seconds=0.2)
+
+    with pytest.raises(AirflowFailException, match="Notebook fail ended FAILED: ValueError: broken on purpose"):
+        failing.execute(context)
+    assert requests.get(context["ti"].xcoms["run_page_url"], timeout=10).ok
+    tasks = {view["task_key"]: view for view in databricks.run(run["run_id"])["tasks"]}
+    assert databricks.output(tasks["exit"]["run_id"])["notebook_output"]["result"] == "for all"
+
+
+def test_a_retry_of_a_launch_adopts_the_run_and_killing_it_cancels_the_run(connection, notebooks, databricks):
+    context, retried = ({"ti": TaskInstance(), "run_id": "run"} for _ in range(2))
+    retried["ti"].try_number = 2
+    run = launching({"endless": ()}, "adopted").execute(context)
+    launch = launching({"endless": ()}, "adopted")
+
+    assert launch.execute(retried) == run
+    launch.on_kill()
+    with pytest.raises(AirflowFailException, match="Notebook endless ended CANCELED"):
+        NotebookOperator(task_id="endless", notebook="endless", run=run, poll_seconds=0.2).execute(context)
+
+
+def streaming(notebook_name: str, trigger: str) -> StreamJobOperator:
+    return StreamJobOperator(
+        task_id="job",
+        job_name="our stream",
+        notebook_path=f"/jobs/{notebook_name}",
+        notebook_params={"run_id": "run", "trigger": trigger, "key": '{"stream": {"pin": {"records": 3}}}'},
+        job_cluster={"job_cluster_key": "cluster", "new_cluster": CLUSTER},
+        instance_profile_arn="",
+        trigger=trigger,
+        poll_seconds=0.2,
+    )
+
+
+def test_the_stream_job_ends_with_its_counts_or_goes_on_as_one_run(connection, notebooks, databricks):
+    context = {"ti": TaskInstance(), "run_id": "run"}
+
+    ended = streaming("exit", "available_now").execute(context)
+    first, second = (streaming("endless", "processing_time").execute(context) for _ in range(2))
+
+    assert ended["counts"] == {"stream": {"pin": {"records": 3}}}
+    assert first == second != ended
+    databricks.call("POST", "2.2/jobs/runs/cancel", run_id=first["run_id"])
+    assert databricks.ended(first["run_id"])["state"]["result_state"] == "CANCELED"
 
 
 def test_sql_statements_operator(connection):
