@@ -90,7 +90,7 @@ class PostingStore:
 
     def _add_refused(self, progress: PostingProgress, refused: Sequence[RefusedRow]) -> None:
         key = bucket_layout.refused_rows(progress.dag_id, progress.run_id, self._route)
-        kept = (self._documents.read(key) or b"").splitlines()
+        kept = (self._documents.read(key) or b"").decode().splitlines()
         known = {(line.get("entity") or line["stream"], line["draw"]) for line in map(json.loads, kept)}
         added = [
             json.dumps(
