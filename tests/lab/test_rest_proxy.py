@@ -22,7 +22,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from kafka_parts import SECONDS, new_topic, supervised
 from lab_parts import wait_until
 
-from include.posting.kafka_sender import RecordSender
+from include.posting.kafka_sender import KafkaSender
 from include.posting.progress import Settled
 from include.posting.sender import RetryPolicy, SourceRow
 from lab.rest_proxy.errors import ApiError
@@ -195,7 +195,7 @@ def test_a_row_that_is_too_large_is_refused_whole_and_the_others_are_posted_once
     rows[3] = SourceRow(3, 3, json.dumps(large).encode())
     settled = Settled()
     stop = threading.Event()
-    sender = RecordSender("pin", invoke_url=proxy.url, topic=topic, api_key="", policy=RetryPolicy(tries=2), stop=stop)
+    sender = KafkaSender("pin", invoke_url=proxy.url, topic=topic, api_key="", policy=RetryPolicy(tries=2), stop=stop)
 
     sender.send(rows, settled)
     sender.close()
