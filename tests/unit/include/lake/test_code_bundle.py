@@ -13,6 +13,7 @@ def root(tmp_path):
         "notebooks/load.py": "# Databricks notebook source\nload()",
         "notebooks/analyses.py": "# Databricks notebook source\n",
         "pinterest_lake/__init__.py": "",
+        "pinterest_lake/contract.json": "{}",
         "pinterest_lake/tables.py": "x = 1",
         "pinterest_lake/deep/more.py": "y = 2",
         "pinterest_lake/__pycache__/tables.cpython-312.pyc": "no",
@@ -28,6 +29,7 @@ def test_notebooks_lose_their_suffix_and_lie_beside_the_library(root):
         ("analyses", True),
         ("load", True),
         ("pinterest_lake/__init__.py", False),
+        ("pinterest_lake/contract.json", False),
         ("pinterest_lake/deep/more.py", False),
         ("pinterest_lake/tables.py", False),
     ]
@@ -42,7 +44,7 @@ def test_the_hash_is_twelve_hex_digits_and_stays():
     assert int(first, 16) >= 0
 
 
-@pytest.mark.parametrize("path", ["notebooks/load.py", "pinterest_lake/deep/more.py"])
+@pytest.mark.parametrize("path", ["notebooks/load.py", "pinterest_lake/deep/more.py", "pinterest_lake/contract.json"])
 def test_one_byte_changes_the_hash(root, path):
     before = CodeBundle(root).content_hash
     (root / path).write_text((root / path).read_text() + " ")
