@@ -1,6 +1,6 @@
-"""Where everything lies in the bucket: the one place that spells a key.
+"""The layout of the bucket. Every object key is built here and nowhere else.
 
-Run ids are used as Airflow writes them (``:`` and ``+`` included): S3 takes them, and nothing here is a URL.
+Keys contain run ids exactly as Airflow writes them, with ``:`` and ``+``: S3 accepts both, and no key is part of a URL.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SINK_OBJECT = re.compile(
 
 
 class SinkObject(NamedTuple):
-    """What the name of an object of the S3 sink says about it."""
+    """What the key of an S3 sink object says about it."""
 
     topic: str
     partition: int
@@ -25,7 +25,7 @@ class SinkObject(NamedTuple):
 
 
 def plugin_archive(user_id: str, sha256: str) -> str:
-    """The S3 sink's plugin archive: another archive is another key, so a plugin never changes under its name."""
+    """The S3 sink's plugin archive. Its key contains its digest, so a plugin never changes under its name."""
     return f"kafka-connect-s3/{user_id}-{sha256[:12]}.zip"
 
 
@@ -38,12 +38,12 @@ def partition_prefix(topic: str, partition: int) -> str:
 
 
 def sink_object(topic: str, partition: int, first_offset: int) -> str:
-    """Keys of one partition sort by first offset, so a listing can start anywhere without the history before it."""
+    """Keys of one partition sort by first offset, so a listing can start anywhere and skip the history before it."""
     return f"{partition_prefix(topic, partition)}{topic}+{partition}+{first_offset:0{OFFSET_DIGITS}d}.json"
 
 
 def parse_sink_object(key: str) -> SinkObject | None:
-    """None for a key that the sink does not write."""
+    """Parse a key that the sink wrote; None for any other key."""
     match = SINK_OBJECT.match(key)
     if match is None:
         return None
@@ -51,7 +51,7 @@ def parse_sink_object(key: str) -> SinkObject | None:
 
 
 def seed_position(seed: int, route: str = "batch") -> str:
-    """Where the next run of this seed goes on: both sinks draw the same posts, each at its own pace."""
+    """Where the next run of this seed continues. Both routes draw the same posts, each at its own pace."""
     return f"posting/seed-{seed}{_of_route(route)}.json"
 
 
@@ -60,12 +60,12 @@ def posting_progress(dag_id: str, run_id: str, route: str = "batch") -> str:
 
 
 def refused_rows(dag_id: str, run_id: str, route: str = "batch") -> str:
-    """Rows that the API refused, whole: JSON lines."""
+    """The complete rows that the API refused, as JSON lines."""
     return f"posting/{dag_id}/{run_id}{_of_route(route)}.refused.jsonl"
 
 
 def bookmark(user_id: str) -> str:
-    """How far the lake has loaded every partition."""
+    """How far the lake has loaded each partition."""
     return f"landing/{user_id}.json"
 
 

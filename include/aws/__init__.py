@@ -1,1 +1,1 @@
-"""What the pipeline asks of AWS, as plain data: the arguments of boto3 calls, policies and models."""
+"""The pipeline's requests to AWS as plain data: the arguments of boto3 calls, policies and models."""

@@ -1,4 +1,4 @@
-"""The REST API in front of the Kafka REST proxy and of Kinesis, as requests to API Gateway."""
+"""The REST API in front of the Kafka REST proxy and Kinesis, as requests to API Gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CORS_HEADERS = {
 
 
 def rest_api_request(user_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """The other arguments of ``CreateRestApi``, beside the name."""
+    """The arguments of ``CreateRestApi`` except the name."""
     return {
         "description": f"Posts of {user_id} to Kafka and Kinesis",
         "endpointConfiguration": {"types": ["REGIONAL"]},
@@ -32,10 +32,10 @@ def rest_api_request(user_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def proxy_methods(backend_url: str) -> Methods:
-    """Methods of ``/{proxy+}``: everything goes to the same path of the backend, for callers with a key.
+    """Methods of ``/{proxy+}``, for callers with a key: every request goes to the same path of the backend.
 
-    A method is the arguments of ``PutMethod``, ``PutIntegration``, and by status those of ``PutMethodResponse`` and
-    ``PutIntegrationResponse``.
+    A method holds the arguments of ``PutMethod`` and ``PutIntegration`` and, for each status code, those of
+    ``PutMethodResponse`` and ``PutIntegrationResponse``.
     """
     return {
         "ANY": {
@@ -74,23 +74,23 @@ def preflight() -> dict[str, Any]:
 
 
 def body_refusal_request() -> dict[str, Any]:
-    """The answer to a body that its model refuses: it says what is wrong, where API Gateway's own does not."""
+    """The response to a body that fails validation. It says what is wrong; API Gateway's default does not."""
     message = "$context.error.message: $context.error.validationErrorString"
     return {"statusCode": "400", "responseTemplates": {"application/json": json.dumps({"message": message})}}
 
 
 def usage_plan_request(requests_per_second: object, burst: object) -> dict[str, Any]:
-    """How much one key may ask for; beyond it the API answers 429. Numbers may be their text."""
+    """The request limits of one key; beyond them, the API answers 429. Numbers may be given as text."""
     return {"rateLimit": requests_per_second, "burstLimit": burst}
 
 
 def is_in_place(method: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:
-    """Whether a method, as API Gateway describes it, has everything that is asked for; it may have more."""
+    """Whether a method, as API Gateway describes it, has everything that is required. It may have more."""
     return found is not None and _holds(found, _as_described(method))
 
 
 def fingerprint(content: Mapping[str, Any]) -> str:
-    """Changes with anything that an API is made of. A deployment carries it, so that it shows what it deployed."""
+    """A hash that changes with any part of the API. A deployment carries it, so it is clear what was deployed."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

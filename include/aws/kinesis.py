@@ -1,4 +1,4 @@
-"""Data streams as requests to Kinesis: how one is made, and what must change for it to be as wanted."""
+"""Requests to Kinesis: how to create a data stream, and what to change until it matches its settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MODES = {"on_demand": "ON_DEMAND", "provisioned": "PROVISIONED"}
 
 
 class Change(NamedTuple):
-    """One call that brings a stream nearer to what it is to be. ``what`` names old and new."""
+    """One call that brings a data stream closer to its settings. ``what`` names the old and the new value."""
 
     what: str
     operation: str
@@ -17,7 +17,7 @@ class Change(NamedTuple):
 
 
 def create_request(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of ``CreateStream``. Retention and encryption can only be changed afterwards.
+    """The arguments of ``CreateStream``. Retention and encryption can only be set afterward.
 
     :param wanted: ``mode``, ``shards``, ``retention_hours``, ``encryption``, ``kms_key`` and ``tags``, as
         :class:`~pinterest.operators.kinesis.KinesisCreateStreamOperator` takes them
@@ -28,7 +28,7 @@ def create_request(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def next_change(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
-    """What to change next of an ACTIVE stream, as ``DescribeStreamSummary`` describes it; None: it is as wanted."""
+    """The next change to an ACTIVE data stream, given its ``DescribeStreamSummary``; None if it matches ``wanted``."""
     return _mode(stream, wanted) or _shards(stream, wanted) or _retention(stream, wanted) or _encryption(stream, wanted)
 
 
@@ -41,7 +41,7 @@ def _mode(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None
 
 
 def _shards(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
-    """Kinesis at most doubles or halves the shards in one step."""
+    """Kinesis can at most double or halve the shard count in one step."""
     found, shards = int(stream["OpenShardCount"]), int(wanted["shards"])
     if wanted["mode"] != "provisioned" or found == shards:
         return None
@@ -66,7 +66,7 @@ def _retention(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change |
 
 
 def _encryption(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
-    """A key may be described by its ARN, which ends with the alias that was asked for."""
+    """Kinesis may describe a key by its ARN, which ends with the requested alias."""
     name, key = stream["StreamName"], str(stream.get("KeyId") or "none")
     encrypted = stream.get("EncryptionType", "NONE") == "KMS"
     if wanted["encryption"] == "none":

@@ -1,4 +1,4 @@
-"""The REST API's resources in front of Kinesis: what they ask of a caller, and in whose name they act."""
+"""The REST API's resources in front of Kinesis: what they require of a caller, and the role they use."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ REQUEST_MODELS: dict[str, dict[str, Any]] = {
 
 
 def kinesis_resources(*, region: str, role_arn: object, validator_id: object) -> Resources:
-    """The resources below ``/streams``, for callers with a key. API Gateway acts in the name of the role.
+    """The resources below ``/streams``, for callers with a key. API Gateway calls Kinesis with the role.
 
-    A row, or whatever JSON a record holds, arrives in Kinesis as its compact JSON text. A template's name stands for
-    the file of that name.
+    A row, or any other JSON in a record, arrives in Kinesis as compact JSON text. A template's name stands for the file
+    of that name.
     """
 
     def method(action: str, *names: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def kinesis_resources(*, region: str, role_arn: object, validator_id: object) ->
 
 
 def role_trust() -> dict[str, Any]:
-    """Who may take on the role in whose name the REST API calls Kinesis."""
+    """Who may assume the role with which the REST API calls Kinesis."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -109,7 +109,7 @@ def role_trust() -> dict[str, Any]:
 
 
 def role_policy(user_id: str) -> dict[str, Any]:
-    """What the role may do: the API's actions on the user's streams. A list of streams cannot be narrowed."""
+    """What the role may do: the API's actions on the user's data streams. ``ListStreams`` cannot be restricted."""
     return {
         "Version": "2012-10-17",
         "Statement": [

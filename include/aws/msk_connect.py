@@ -1,4 +1,4 @@
-"""Requests to MSK Connect. A rendered template is text: where MSK Connect wants a list, its JSON is given."""
+"""Requests to MSK Connect. Rendered templates are text, so lists are given as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def custom_plugin_request(bucket: str, file_key: str) -> dict[str, Any]:
-    """The S3 sink's archive, where the stage put it. The key carries the archive's digest."""
+    """The S3 sink's archive, where the stage put it. Its key contains its digest."""
     return {
         "contentType": "ZIP",
         "description": "S3 sink of the Pinterest pipeline",
@@ -28,7 +28,7 @@ def sink_connector_request(
     role: str,
     tags: Mapping[str, str],
 ) -> dict[str, Any]:
-    """One worker of one MCU, as the seeds have it."""
+    """One worker with one MCU, as in the seeds."""
     return {
         "connectorDescription": "Kafka topics to S3, of the Pinterest pipeline",
         "capacity": {"provisionedCapacity": {"mcuCount": 1, "workerCount": 1}},

@@ -1,10 +1,13 @@
-"""Java properties as the console of MSK Connect takes them: ``key=value`` lines, no escapes, no continuation."""
+"""Java properties as the MSK Connect console accepts them: ``key=value`` lines, no escapes, no continuation."""
 
 from __future__ import annotations
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """The last line of a key wins. Empty lines and ``#`` lines are left out; any other line needs a ``=``."""
+    """Parse properties. The last value of a key wins; blank lines and ``#`` lines are ignored.
+
+    Raises ValueError for any other line without a ``=``.
+    """
     properties: dict[str, str] = {}
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()

@@ -1,1 +1,1 @@
-"""The ledger: what every hop was given and what it handed on (``entry``), and whether the sums agree (``verdict``)."""
+"""The ledger: what every hop received and handed on (``entry``), and whether the sums agree (``verdict``)."""

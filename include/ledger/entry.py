@@ -1,4 +1,4 @@
-"""What one hop counted of one entity in one run. A count that could not be taken is None, never 0."""
+"""What one hop counted for one entity in one run. A count that could not be taken is None, never 0."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ RouteField = Annotated[Route, Field(validation_alias=AliasChoices("route", "path
 
 
 class Entry(BaseModel):
-    """One hop's count of one entity in one run, on its way through Kafka (``batch``) or Kinesis (``stream``).
+    """One hop's counts for one entity in one run, on the route through Kafka (``batch``) or Kinesis (``stream``).
 
     ``records_in + extra`` must equal ``records_out + duplicates + quarantined + refused + unmatched``. A count that
-    could not be taken is None, never 0. ``extra`` is what the hop holds beyond what it was given: records of other
-    producers, repeats after a lost answer. ``stored`` is the size of the whole table afterwards, where a later hop
-    starts from the table and not from this run's records. ``first``, ``last`` and ``positions`` are written
-    ``p0@12``, a range ``p0@12-14``; ``positions`` names what is missing or there twice.
+    could not be taken is None, never 0. ``extra`` counts what the hop holds beyond its input: records of other
+    producers, and repeats after a lost answer. ``stored`` is the number of rows in the whole table afterward, for a hop
+    whose successor starts from the table rather than from this run's records. ``first``, ``last`` and ``positions`` are
+    written as ``p0@12``, a range as ``p0@12-14``; ``positions`` lists what is missing or duplicated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +61,7 @@ ENTRIES = TypeAdapter(list[Entry])
 
 
 def parse_entries(text: str | bytes) -> list[Entry]:
-    """One hop's JSON object. Raises pydantic's ValidationError, which names field and value."""
+    """Parse one hop's JSON object. Raises pydantic's ValidationError, which names the field and the value."""
     return ENTRIES.validate_json(text)
 
 

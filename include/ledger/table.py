@@ -1,4 +1,4 @@
-"""The ledger as a table of text, for a terminal: ``python -m include.ledger_table build/report/ledger.json``."""
+"""The ledger as a text table for a terminal: ``python -m include.ledger.table build/report/ledger.json``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOT_COUNTED = "?"
 
 
 def ledger_table(document: LedgerDocument) -> str:
-    """One row a hop and stream, and below it what is not reconciled, with positions."""
+    """One row per hop and entity; below the table, everything that is not reconciled, with positions."""
     entries = {(entry.route, entry.hop, entry.entity): entry for entry in document.entries}
     rows = [
         _row(document.verdict.finding(route, entity, hop), entries.get((route, hop, entity)))
@@ -67,7 +67,7 @@ def _row(finding: Finding, entry: Entry | None) -> tuple[str, ...]:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Names to the left, numbers to the right; a rule below the head and between the hops."""
+    """Names aligned left and numbers right, a rule below the header; a route or hop appears only where it changes."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     left = {0, 1, 2, len(COLUMNS) - 1}
     lines: list[str] = []

@@ -1,7 +1,7 @@
-"""Whether a run's sums agree: entries in, verdict out.
+"""Whether a run's sums agree: ledger entries in, verdict out.
 
-Pure. Nothing here counts; a hop that could not be counted is ``unverified``, and that fails a run as surely as a loss
-does.
+These are pure functions; nothing here counts. A hop that could not be counted is ``unverified``, which fails a run just
+as a loss does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SEVERITY = (Status.RECONCILED, Status.DUPLICATED, Status.LOST, Status.UNVERIFIED
 
 
 class Finding(BaseModel):
-    """What is true of one stream at one hop. ``records`` is how many are lost or there twice."""
+    """The state of one entity at one hop. ``records`` is how many records are lost or duplicated."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +45,7 @@ class Finding(BaseModel):
 
 
 class Verdict(BaseModel):
-    """Reconciled only if every stream is, at every hop."""
+    """Reconciled only if every entity is reconciled at every hop."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,7 +70,7 @@ class Verdict(BaseModel):
 
 
 class LedgerDocument(BaseModel):
-    """What is kept of a run's count: ``reports/<dag_id>/<run_id>/ledger.json``."""
+    """A run's ledger, as stored in ``reports/<dag_id>/<run_id>/ledger.json``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,7 +88,7 @@ def reconcile(
     hops: Mapping[Route, tuple[Hop, ...]] = HOPS,
     entities: tuple[Entity, ...] = ENTITIES,
 ) -> Verdict:
-    """Judge a run: every hop's own balance, and every hop's input against the output of the one before."""
+    """Judge a run: every hop must balance, and its input must equal the output of the hop before it."""
     by_place: dict[tuple[Route, Entity, Hop], list[Entry]] = {}
     for entry in entries:
         by_place.setdefault((entry.route, entry.entity, entry.hop), []).append(entry)
@@ -116,7 +116,7 @@ def _countable(found: list[Entry], run_id: str) -> tuple[Entry | None, str]:
     if not found:
         return None, "no ledger entry: the hop was not counted"
     if len(found) > 1:
-        return None, f"{len(found)} ledger entries for one hop and stream: none of them can be trusted"
+        return None, f"{len(found)} ledger entries for one hop and entity: none of them can be trusted"
     entry = found[0]
     if entry.run_id != run_id:
         return None, f"the ledger entry belongs to another run, {entry.run_id}"
@@ -148,7 +148,7 @@ def _own_balance(entry: Entry) -> list[_Problem]:
 
 def _handed_over(entry: Entry, previous_hop: Hop, previous: Entry | None) -> list[_Problem]:
     if previous is None:
-        return [(Status.UNVERIFIED, 0, f"{previous_hop} before it could not be counted, so the input is not proven")]
+        return [(Status.UNVERIFIED, 0, f"{previous_hop} before it could not be counted, so the input is unproven")]
     if entry.hop == "gold":
         if previous.stored is None:
             return [(Status.UNVERIFIED, 0, f"{previous_hop} does not say how many rows its table holds")]
@@ -160,7 +160,7 @@ def _handed_over(entry: Entry, previous_hop: Hop, previous: Entry | None) -> lis
         return [(Status.LOST, handed - received, f"{handed - received} lost: {handed} {name}, {received} received")]
     if received > handed:
         more = received - handed
-        return [(Status.DUPLICATED, more, f"{more} more than there should be: {handed} {name}, {received} received")]
+        return [(Status.DUPLICATED, more, f"{more} more than expected: {handed} {name}, {received} received")]
     return []
 
 

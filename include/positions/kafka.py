@@ -1,4 +1,4 @@
-"""Sets of Kafka offsets as half-open ranges: a million offsets in a row are one pair."""
+"""Sets of Kafka offsets as half-open ranges, so a million consecutive offsets are one pair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ type Range = tuple[int, int]
 
 
 def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:
-    """The same offsets in order, without overlaps, neighbours joined."""
+    """The same offsets in order, with overlapping and adjacent ranges joined."""
     merged: list[Range] = []
     for start, stop in sorted(ranges):
         if start >= stop:
@@ -21,7 +21,7 @@ def merge(ranges: Iterable[Range]) -> tuple[Range, ...]:
 
 
 def overlaps(ranges: Iterable[Range]) -> tuple[Range, ...]:
-    """Offsets that are in two or more of the ranges."""
+    """Offsets that occur in two or more of the ranges."""
     found: list[Range] = []
     reached = -1
     for start, stop in sorted(ranges):
@@ -37,7 +37,7 @@ def clip(ranges: Iterable[Range], within: Range) -> tuple[Range, ...]:
 
 
 def subtract(whole: Range, taken: Iterable[Range]) -> tuple[Range, ...]:
-    """What is left of ``whole``."""
+    """The parts of ``whole`` that no range of ``taken`` covers."""
     left: list[Range] = []
     position, end = whole
     for start, stop in clip(merge(taken), whole):
@@ -54,7 +54,7 @@ def size(ranges: Iterable[Range]) -> int:
 
 
 def ranges_of(offsets: Iterable[int]) -> tuple[Range, ...]:
-    """Offsets in the order they come; one that comes twice stays in two ranges."""
+    """Offsets joined into ranges in the given order. An offset that occurs twice ends up in two ranges."""
     ranges: list[Range] = []
     for offset in offsets:
         if ranges and ranges[-1][1] == offset:
@@ -70,7 +70,7 @@ def spell(ranges: Iterable[Range]) -> str:
 
 
 def positions(by_partition: Mapping[int, Sequence[Range]], limit: int = 20) -> tuple[str, ...]:
-    """``p0@12``, ``p1@14-16``, and how many ranges are not named where there are more than ``limit``."""
+    """Ranges as ``p0@12``, ``p1@14-16``. Beyond ``limit`` ranges, a last item says how many more there are."""
     named = [f"p{partition}@{spell([one])}" for partition in sorted(by_partition) for one in by_partition[partition]]
     if len(named) <= limit:
         return tuple(named)

@@ -1,7 +1,7 @@
-"""Sets of Kinesis records by shard: a range of sequence numbers, how many records of it, and a sum to tell them by.
+"""Sets of Kinesis records by shard: the first and last sequence number, how many records, and a sum to compare.
 
-Sequence numbers of a shard grow, but not one by one: a range says nothing about what is in it without a count. They
-have up to 56 digits, so JSON has them as text.
+Sequence numbers of a shard increase but are not consecutive, so a range says nothing about its content without a count.
+They have up to 56 digits, so JSON documents hold them as text.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ SequenceNumber = Annotated[int, Field(ge=0), PlainSerializer(str, return_type=st
 
 
 class ShardPosition(NamedTuple):
-    """One record of a stream."""
+    """The position of one record in a data stream."""
 
     shard_id: str
     sequence_number: int
 
 
 class ShardRange(BaseModel):
-    """``count`` records of a shard, ``first`` and ``last`` among them; ``sum`` adds up their sequence numbers.
+    """``count`` records of a shard from ``first`` to ``last``, both included; ``sum`` adds up their sequence numbers.
 
-    The sum is taken modulo 2^128: as many records with another sum are other records.
+    The sum is taken modulo 2^128. Equal counts with different sums mean different records.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -75,7 +75,7 @@ def spell(shard_id: str, first: int, last: int | None = None) -> str:
 
 
 def with_records(shards: Iterable[ShardRange], positions: Iterable[ShardPosition]) -> list[ShardRange]:
-    """The ranges with records added, which are in none of them yet; one range a shard, in the order of their ids."""
+    """The ranges with new records added, one per shard, sorted by shard id. No record may be in a range already."""
     by_shard = {one.shard_id: one for one in shards}
     added: dict[str, list[int]] = {}
     for shard_id, number in positions:

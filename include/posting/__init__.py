@@ -1,1 +1,1 @@
-"""Posting emulation: which posts a run makes, reading their rows from the source, sending them through the REST API."""
+"""Posting emulation: draws posts, reads their rows from the source and sends them through the REST API."""

@@ -1,4 +1,4 @@
-"""One kept-alive connection to the REST API. It tries nothing twice: who sends knows what may be sent again."""
+"""One kept-alive connection to the REST API. It never retries: only the sender knows what may be sent again."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SAID_CHARACTERS = 300
 
 
 class NoAnswerError(RuntimeError):
-    """No whole answer came: refused, reset, too late. Whether the request had its effect is not known."""
+    """No complete answer arrived: refused, reset or timed out. The request may or may not have taken effect."""
 
 
 class ApiAddressError(RuntimeError):
-    """The address is none that can be asked."""
+    """The URL is not a valid HTTP address."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class ApiAnswer:
 
     @property
     def said(self) -> str:
-        """For a message: status, reason and the beginning of the content."""
+        """The answer for a message: status, reason and the beginning of the content."""
         return f"{self.status} {responses.get(self.status, '')} {self.text!r}"
 
 
 class ApiConnection:
-    """Sends bodies to one address, one at a time. Proxies and certificates are the environment's at the beginning.
+    """Sends request bodies to one address, one at a time. Reads proxies and certificates from the environment once.
 
-    :param headers: go with every request
+    :param headers: sent with every request
     """
 
     def __init__(self, url: str, *, headers: Mapping[str, str], connect_timeout: float, read_timeout: float) -> None:
@@ -62,10 +62,10 @@ class ApiConnection:
         self._pool.clear()
 
     def send(self, method: str, body: bytes) -> ApiAnswer:
-        """The answer, whatever its status; a redirect is not followed. Raises NoAnswerError or ApiAddressError."""
+        """Return the answer, whatever its status; follow no redirect. Raises NoAnswerError or ApiAddressError."""
         try:
             if parse_url(self._url).scheme not in ("http", "https"):
-                raise ApiAddressError(f"{self._url!r} is no HTTP address")
+                raise ApiAddressError(f"{self._url!r} is not an HTTP address")
             response = self._pool.urlopen(
                 method,
                 self._url,

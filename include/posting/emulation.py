@@ -1,8 +1,8 @@
-"""Which posts a user makes, and when: the sequence of the seeds' endless loop, from any draw on.
+"""Which posts a user makes, and when: the sequence of the seeds' endless loop, starting at any draw.
 
-The loop seeds Python's global generator once, then for every post first sleeps ``randrange(0, 2)`` seconds and then
+The loop seeds Python's global generator once. For every post, it first sleeps ``randrange(0, 2)`` seconds and then
 picks row ``randint(0, 11000)`` of the three tables. Both numbers come from the same generator, so a pause is drawn
-even where nobody waits.
+even if nothing waits for it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Draw(NamedTuple):
 
 
 def draws(seed: int, *, first: int = 0, count: int | None = None) -> Iterator[Draw]:
-    """The draws of ``seed`` from number ``first`` (the very first is 0) on; without ``count`` there is no end.
+    """The draws of ``seed``, starting at number ``first`` (the very first is 0). Endless without ``count``.
 
-    Earlier draws are made and dropped, about a second for a million of them.
+    Earlier draws are generated and discarded, about a million per second.
     """
     return islice(_sequence(seed), first, None if count is None else first + count)
 

@@ -1,4 +1,4 @@
-"""A run's posting as the ledger sees it: the hops ``source`` and ``api``."""
+"""A run's posting as ledger entries: the hops ``source`` and ``api``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTED_BY: dict[Route, str] = {
 
 
 def posting_entries(progress: PostingProgress) -> dict[Hop, list[Entry]]:
-    """Both hops of every stream. A row that is drawn and not in the source counts as refused by the source."""
+    """Both hops of every entity. A drawn row that the source does not have counts as refused by the source."""
     return {
         "source": [_source(progress, entity, one) for entity, one in progress.entities.items()],
         "api": [_api(progress, entity, one) for entity, one in progress.entities.items()],

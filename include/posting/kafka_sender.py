@@ -1,4 +1,4 @@
-"""Records to one topic through the REST API: many a request, every record's own answer read."""
+"""Sends records to one topic through the REST API, many per request, and reads each record's own answer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
 
 RETRIED_RECORD_CODES = frozenset({50001, 50002, 50003})
 KAFKA_ERROR = 50002
-TOO_LARGE = re.compile(r"too large|larger than", re.IGNORECASE)  # librdkafka's words, and the Java client's
+TOO_LARGE = re.compile(r"too large|larger than", re.IGNORECASE)  # librdkafka's wording, and the Java client's
 
 
 class KafkaSender(ApiSender):
     """Posts to one topic.
 
-    Records that Kafka calls too large are sent again in halves: it may say so of all that the proxy put into one batch.
+    Records that Kafka calls too large are sent again in halves: Kafka may mean the proxy's whole batch, not one record.
 
     :param invoke_url: address of the deployed API's stage
     """
@@ -55,7 +55,7 @@ class KafkaSender(ApiSender):
     def _read(self, rows: Sequence[SourceRow], answer: ApiAnswer, settled: Settled) -> Failure | None:
         offsets = _offsets(answer)
         if offsets is None or len(offsets) != len(rows):
-            return Failure(f"not one answer for each of {len(rows)} records: {answer.said}")
+            return Failure(f"expected one answer for each of {len(rows)} records: {answer.said}")
         failure = None
         too_large: list[SourceRow] = []
         said = ""

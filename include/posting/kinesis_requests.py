@@ -1,4 +1,4 @@
-"""Requests that put rows into a Kinesis stream through the REST API: what goes into one, what an answer says."""
+"""Requests that put rows into a Kinesis data stream through the REST API: what fits into one, what answers say."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ RETRIED_ERRORS = frozenset(
 )
 SPLIT_ERRORS = frozenset({"InvalidArgumentException", "SerializationException", "ValidationException"})
 ADVICE = {
-    "ResourceNotFoundException": "The stream does not exist: run the stage data_streams again.",
-    "AccessDeniedException": "The API's role may not write to this stream: run the stage rest_api again.",
-    "KMSAccessDeniedException": "The API's role may not use the stream's key: see the setting kinesis.kms_key.",
-    "KMSDisabledException": "The stream's key is disabled: enable it, or change the setting kinesis.kms_key.",
-    "KMSInvalidStateException": "The stream's key cannot be used: see the setting kinesis.kms_key.",
-    "KMSNotFoundException": "The stream's key does not exist: see the setting kinesis.kms_key.",
+    "ResourceNotFoundException": "The data stream does not exist: run the stage data_streams again.",
+    "AccessDeniedException": "The API's role may not write to this data stream: run the stage rest_api again.",
+    "KMSAccessDeniedException": "The API's role may not use the data stream's key: see the setting kinesis.kms_key.",
+    "KMSDisabledException": "The data stream's key is disabled: enable it, or change the setting kinesis.kms_key.",
+    "KMSInvalidStateException": "The data stream's key cannot be used: see the setting kinesis.kms_key.",
+    "KMSNotFoundException": "The data stream's key does not exist: see the setting kinesis.kms_key.",
 }
 
 type Answer = Mapping[str, Any]
@@ -47,7 +47,7 @@ def path_of(data_stream: str, mode: Mode) -> str:
 
 
 def body_of(rows: Sequence[SourceRow], mode: Mode) -> bytes:
-    """The partition key is the post's ``ind``: all records of a key are in one shard, in order."""
+    """The partition key is the post's ``ind``, so all records of a key are in one shard, in order."""
     if mode == "record":
         (row,) = rows
         return b'{"Data":%b,"PartitionKey":"%d"}' % (row.value, row.ind)
@@ -56,7 +56,7 @@ def body_of(rows: Sequence[SourceRow], mode: Mode) -> bytes:
 
 
 def requests_of(rows: Sequence[SourceRow], mode: Mode) -> Iterator[Sequence[SourceRow]]:
-    """The rows in order, as many to a request as Kinesis takes."""
+    """The rows in order, as many per request as Kinesis accepts."""
     most = 1 if mode == "record" else MOST_RECORDS
     first, size = 0, 0
     for number, row in enumerate(rows):
@@ -70,7 +70,7 @@ def requests_of(rows: Sequence[SourceRow], mode: Mode) -> Iterator[Sequence[Sour
 
 
 def is_too_large(row: SourceRow) -> bool:
-    """Whether Kinesis can take the row in no form: what arrives there is the row's JSON without escapes or blanks."""
+    """Whether the row exceeds Kinesis' limit even in the form that arrives there, JSON without escapes or blanks."""
     if len(row.value) + len(str(row.ind)) <= LARGEST_RECORD:
         return False
     data = json.dumps(json.loads(row.value), ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
@@ -78,7 +78,7 @@ def is_too_large(row: SourceRow) -> bool:
 
 
 def answers_of(content: bytes, mode: Mode) -> list[Answer] | None:
-    """One answer for every record of a request that Kinesis took, or None where the content is none."""
+    """One answer per record of a request that Kinesis accepted; None if the content is not such an answer."""
     try:
         document = json.loads(content)
         answers = [document] if mode == "record" else document["Records"]
@@ -88,7 +88,7 @@ def answers_of(content: bytes, mode: Mode) -> list[Answer] | None:
 
 
 def error_of(content: bytes) -> str:
-    """The name of Kinesis' error, or nothing: then it is the API's own."""
+    """The name of Kinesis' error; empty if the error is the API's own."""
     try:
         document = json.loads(content)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Records to one Kinesis stream through the REST API: one or many a request, every record's own answer read."""
+"""Sends records to one Kinesis data stream through the REST API, one or many per request; reads each one's answer."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ RECORD_TOO_LARGE = "record_too_large"
 
 
 class KinesisSender(ApiSender):
-    """Puts into one stream. Of a request that Kinesis took in part, only the rest is sent again.
+    """Puts records into one data stream. If Kinesis accepts only part of a request, only the rest is sent again.
 
     :param invoke_url: address of the deployed API's stage
-    :param mode: ``record`` puts every record by itself, as the seeds do; ``records`` up to 500 and 5 MiB together
+    :param mode: ``record`` puts each record by itself, as the seeds do; ``records`` puts up to 500 and 5 MiB together
     """
 
     method = "PUT"
@@ -61,7 +61,7 @@ class KinesisSender(ApiSender):
         fitting = []
         for row in rows:
             if is_too_large(row):
-                message = f"{len(row.value)} bytes, and Kinesis takes {LARGEST_RECORD}"
+                message = f"{len(row.value)} bytes, but Kinesis takes at most {LARGEST_RECORD}"
                 self._refuse(row, RECORD_TOO_LARGE, message, settled)
             else:
                 fitting.append(row)
@@ -74,7 +74,7 @@ class KinesisSender(ApiSender):
     def _read(self, rows: Sequence[SourceRow], answer: ApiAnswer, settled: Settled) -> Failure | None:
         answers = answers_of(answer.content, self._mode)
         if answers is None or len(answers) != len(rows):
-            return Failure(f"not one answer for each of {len(rows)} records: {answer.said}")
+            return Failure(f"expected one answer for each of {len(rows)} records: {answer.said}")
         failure = None
         for row, told in zip(rows, answers, strict=True):
             shard_id, number, code = (told.get(name) for name in ("ShardId", "SequenceNumber", "ErrorCode"))

@@ -15,14 +15,14 @@ LARGEST_SEED = 2**32 - 1
 
 
 class PostingOrderError(ValueError):
-    """An order is out of its bounds. The message names every param, its value and what is expected."""
+    """An order is out of bounds. The message names every bad param, its value and what is expected."""
 
 
 class PostingOrder(BaseModel):
-    """How many posts of which seed, from which draw on, at what pace, how many records a request.
+    """How many posts of which seed, starting at which draw, at what pace, and how many records per request.
 
-    ``start`` is the number of the first draw, or ``continue``: after the last draw that any run of this seed posted.
-    ``mode`` is for Kinesis, which takes records one by one (``record``) or many in a request (``records``).
+    ``start`` is the number of the first draw, or ``continue``: the draw after the last one any run of this seed posted.
+    ``mode`` applies only to Kinesis: one record per request (``record``) or many (``records``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,16 +36,16 @@ class PostingOrder(BaseModel):
 
     @classmethod
     def parse(cls, **params: Any) -> Self:
-        """The order in a run's params, numbers or their text. Raises PostingOrderError with all problems at once."""
+        """Parse a run's params, numbers or text. Raises PostingOrderError, which lists all problems at once."""
         try:
             return cls.model_validate({**params, "start": str(params.get("start", CONTINUE))})
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(map(str, e['loc'])) or 'params'}: {e['msg']}, got {e['input']!r}" for e in error.errors()
             )
-            raise PostingOrderError(f"The run's params cannot be posted: {problems}") from error
+            raise PostingOrderError(f"The run's params are not valid: {problems}") from error
 
     @property
     def first_draw(self) -> int | None:
-        """The draw that ``start`` names, or None to go on where the seed's last run ended."""
+        """The draw that ``start`` names; None to continue where the seed's last run ended."""
         return None if self.start == CONTINUE else int(self.start)

@@ -1,4 +1,4 @@
-"""How far a run has posted: what a retry goes on from, and what the ledger counts."""
+"""How far a run has posted: what a retry continues from, and what the ledger counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ProgressError(ValueError):
 
 
 class OffsetRange(BaseModel):
-    """Offsets ``first`` to ``last`` of a partition, all of them acknowledged to this run."""
+    """Offsets ``first`` to ``last`` (inclusive) of a partition, all acknowledged to this run."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ class Refusal(BaseModel):
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A refusal with everything needed to post the row by hand. ``value`` is None where the source has no such row."""
+    """A refusal with everything needed to post the row by hand. ``value`` is None if the source has no such row."""
 
     entity: Entity
     draw: int
@@ -61,7 +61,7 @@ type Position = tuple[int, int] | ShardPosition
 
 @dataclass
 class Settled:
-    """What became of the records that were due, by draw; those in neither are still open."""
+    """The outcome of the records that were due, by draw. Draws in neither mapping are still open."""
 
     acknowledged: dict[int, Position] = field(default_factory=dict)
     refused: dict[int, RefusedRow] = field(default_factory=dict)
@@ -71,11 +71,11 @@ class Settled:
 
 
 class EntityProgress(BaseModel):
-    """Counts of one stream. All draws below ``drawn`` were handed out, and those in ``unsettled`` have no outcome yet.
+    """Counts for one entity. All draws below ``drawn`` were handed out; those in ``unsettled`` have no outcome yet.
 
-    ``drawn`` and ``unsettled`` count from the run's first draw. ``read`` rows came from the source, ``missing`` keys
-    had no row there; every row read is acknowledged, refused or unsettled. What is acknowledged is in ``ranges`` of
-    Kafka's partitions or in ``shards`` of Kinesis.
+    ``drawn`` and ``unsettled`` count from the run's first draw. ``read`` rows came from the source, and ``missing``
+    keys had no row there. Every row read is acknowledged, refused or unsettled. Acknowledged records are in ``ranges``
+    of Kafka's partitions or in ``shards`` of Kinesis.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -91,7 +91,7 @@ class EntityProgress(BaseModel):
     shards: list[ShardRange] = []
 
     def due(self, first: int, end: int) -> list[int]:
-        """Which of the draws ``first`` to ``end`` (exclusive) still have to be posted, in order."""
+        """The draws from ``first`` to ``end`` (exclusive) that still have to be posted, in order."""
         open_before = [number for number in self.unsettled if first <= number < end]
         return open_before + list(range(max(first, self.drawn), end))
 
@@ -102,10 +102,10 @@ class EntityProgress(BaseModel):
 
 
 class PostingProgress(BaseModel):
-    """Progress of one run to one sink, stored as a JSON object in the bucket after every few requests and at the end.
+    """Progress of one run on one route, stored as a JSON object in the bucket every few seconds and at the end.
 
-    Draws are numbered from the run's own first one, which is number ``first_draw`` of the seed's sequence. The first
-    ``drawn`` of the ``posts`` have an outcome on every stream.
+    Draws are numbered from the run's own first draw, which is number ``first_draw`` of the seed's sequence. The first
+    ``drawn`` of the ``posts`` have an outcome for every entity.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -123,26 +123,26 @@ class PostingProgress(BaseModel):
 
     @classmethod
     def parse(cls, text: str, *, source: str) -> PostingProgress:
-        """A stored progress object; ``source`` says in errors where it came from."""
+        """Parse a stored progress object; error messages name its ``source``."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise ProgressError(
-                f"{source} is no progress object ({error.error_count()} problems, first: {error.errors()[0]['msg']}). "
-                "Restore it, or trigger a new run."
+                f"{source} is not a progress object ({error.error_count()} problems, first: "
+                f"{error.errors()[0]['msg']}). Restore it, or trigger a new run."
             ) from error
 
     def check_order(self, *, seed: int, posts: int) -> None:
-        """Raise ProgressError if the run was started with another order than the one it is now asked to go on with."""
+        """Raise ProgressError if the run was started with a different order than it is now asked to continue."""
         if (self.seed, self.posts) != (seed, posts):
             raise ProgressError(
-                f"Run {self.run_id} of {self.dag_id} has begun with seed={self.seed}, posts={self.posts} and cannot go "
-                f"on with seed={seed}, posts={posts}. Trigger a new run."
+                f"Run {self.run_id} of {self.dag_id} started with seed={self.seed}, posts={self.posts} and cannot "
+                f"continue with seed={seed}, posts={posts}. Trigger a new run."
             )
 
     @property
     def next_draw(self) -> int:
-        """The number of the seed's first draw that this run has not posted on every stream."""
+        """The number of the seed's first draw that this run has not posted for every entity."""
         return self.first_draw + self.drawn
 
     @property
@@ -150,7 +150,7 @@ class PostingProgress(BaseModel):
         return self.next_draw == self.first_draw + self.posts
 
     def hand_out(self, entity: Entity, draws: Sequence[int], missing: Sequence[RefusedRow]) -> None:
-        """Record that draws were read and are about to be posted, and which of them the source has no row for."""
+        """Record that draws were read and are about to be posted, and which of them have no row in the source."""
         progress = self.entities[entity]
         again = set(progress.unsettled).intersection(draws)
         progress.read += len(draws) - len(again) - len(missing)
@@ -161,7 +161,7 @@ class PostingProgress(BaseModel):
         self._count_drawn()
 
     def settle(self, entity: Entity, settled: Settled) -> None:
-        """Record what became of draws that were handed out."""
+        """Record the outcome of draws that were handed out."""
         progress = self.entities[entity]
         progress.acknowledged += len(settled.acknowledged)
         progress.refused += len(settled.refused)
@@ -183,7 +183,7 @@ class PostingProgress(BaseModel):
 
 
 def _with_positions(ranges: list[OffsetRange], positions: Iterable[tuple[int, int]]) -> list[OffsetRange]:
-    """The ranges with the positions (partition, offset) added: in order, none touching its neighbour."""
+    """Add positions (partition, offset) to the ranges. The result is sorted, and no range touches the next."""
     by_partition: dict[int, list[Range]] = {}
     for item in ranges:
         by_partition.setdefault(item.partition, []).append((item.first, item.last + 1))

@@ -1,6 +1,6 @@
-"""Rows of drawn posts to the REST API: the three streams side by side, the next batch read while one is sent.
+"""Posts a run's rows: the three entities side by side, reading the next batch while one is being sent.
 
-The same for both sinks, Kafka and Kinesis: what differs is the sender.
+Posting works the same for both sinks, Kafka and Kinesis; only the sender differs.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ Save = Callable[[PostingProgress, Sequence[RefusedRow]], None]
 
 
 class Sender(Protocol):
-    """What posting asks of a sink: :class:`~include.record_sender.RecordSender` or
-    :class:`~include.kinesis_sender.KinesisSender`. It notes in ``settled`` what becomes of a row when it is known.
+    """What posting needs from a sink: :class:`~include.posting.kafka_sender.KafkaSender` or
+    :class:`~include.posting.kinesis_sender.KinesisSender`. It adds each row's outcome to ``settled`` once it is known.
     """
 
     def send(self, rows: Sequence[SourceRow], settled: Settled) -> None: ...
 
 
 class Piece(NamedTuple):
-    """What one request carries: the draws that are due, the rows of those that have one, and the others."""
+    """What one request carries: the draws that are due, the rows found for them, and the rows that are missing."""
 
     draws: list[int]
     rows: list[SourceRow]
@@ -43,15 +43,15 @@ class Piece(NamedTuple):
 
 
 class Posting:
-    """Posts what is left of a run, and keeps its progress.
+    """Posts what is left of a run and keeps its progress.
 
-    A stream has as many requests under way as it has senders, each in a thread; one more thread reads the source.
-    Requests of a stream may overtake each other, which no reader can tell: within a run, records of one key are equal.
-    Whatever ends the run, ``save`` gets the last word on what is posted.
+    Each entity has as many requests in flight as it has senders, each in its own thread; one more thread reads the
+    source. Requests of one entity may overtake each other. No reader can tell, because within a run all records of one
+    key are equal. However the run ends, ``save`` is called one last time with what was posted.
 
-    :param progress: where the run stands; changed as records are settled
-    :param paced: wait before every post as long as the seeds do, and send it by itself
-    :param stop: set it to end the run early, and give it to the senders too
+    :param progress: where the run stands; updated as records are settled
+    :param paced: before each post, wait as long as the seeds do, and send each post by itself
+    :param stop: set it to end the run early; the senders must share it
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class Posting:
         self._queues: dict[Entity, Queue[list[SourceRow] | None]] = {entity: Queue(READ_AHEAD) for entity in ENTITIES}
 
     def run(self, save: Save, *, save_every: float = 2.0) -> None:
-        """Post everything that is due. Raises what went wrong first, or PostingStoppedError.
+        """Post everything that is due. Raises the first failure, or PostingStoppedError if stopped early.
 
-        ``save`` is called from this thread, every so many seconds and once at the end, with the progress and the rows
-        refused since it was last called.
+        ``save`` is called from this thread, every ``save_every`` seconds and once at the end, with the progress and
+        the rows refused since the last call.
         """
         work: list[Future[None]] = []
-        gc.freeze()  # else the collector looks through all of Airflow again and again, a tenth of the time
+        gc.freeze()  # otherwise, collecting all of Airflow's objects over and over takes a tenth of the time
         try:
             threads = 1 + sum(map(len, self._senders.values()))
             with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="posting") as pool:
@@ -106,7 +106,7 @@ class Posting:
             raise PostingStoppedError(f"stopped after {self._progress.drawn} of {self._progress.posts} posts")
 
     def save(self, save: Save) -> None:
-        """Hand over the progress as it is now. Rows that could not be saved are handed over again the next time."""
+        """Save the current progress. If that fails, the next call passes the same refused rows again."""
         with self._lock:
             progress = self._progress.model_copy(deep=True)
             refused, self._refused = self._refused, []
@@ -136,7 +136,7 @@ class Posting:
                     self._queues[entity].put(None)
 
     def _pieces(self) -> Iterator[dict[Entity, Piece]]:
-        """What is due, read in batches, in pieces of one batch or, where it is paced, of one post."""
+        """What is due, read in batches. A piece is one batch or, if paced, one post."""
         first = self._progress.next_draw - self._progress.first_draw
         left = draws(self._progress.seed, first=self._progress.next_draw, count=self._progress.posts - first)
         for batch in batched(left, self._batch_size):
@@ -164,7 +164,7 @@ class Posting:
             return self._progress.entities[entity].due(posts.start, posts.stop)
 
     def _send(self, entity: Entity, sender: Sender) -> None:
-        """Send until there is no more. After a failure, its own or another's, only empty the queue for the reader."""
+        """Send until the queue ends. After any failure, here or elsewhere, only drain the queue for the reader."""
         failure: BaseException | None = None
         while (rows := self._queues[entity].get()) is not None:
             if self._stop.is_set() or not rows:
@@ -185,7 +185,7 @@ class Posting:
 
 
 def _within(draws: list[int], posts: range) -> list[int]:
-    """Those of the draws, which are in order, that are of these posts."""
+    """The draws, which are sorted, that belong to these posts."""
     return draws[bisect_left(draws, posts.start) : bisect_left(draws, posts.stop)]
 
 

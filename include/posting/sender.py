@@ -1,4 +1,4 @@
-"""What every sender has in common: rows to one address of the REST API, tried again until each has an outcome."""
+"""What all senders share: they send rows to one address of the REST API and retry until each has an outcome."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SPLIT_STATUSES = frozenset({400, 413, 422})
 REFUSED_IN_A_ROW = 20
 
 ADVICE = {
-    401: "The API asks for other credentials: run the stage rest_api again.",
+    401: "The API requires other credentials: run the stage rest_api again.",
     403: "The API key is not valid for this stage of the API, or the address is wrong: run the stage rest_api again.",
     404: "The API or the topic does not exist: run the stages topics and rest_api again.",
 }
-RERUN = "What is acknowledged is recorded: once the cause is gone, run the task again, it goes on where it stopped."
+RERUN = "Acknowledged records are kept: fix the cause and run the task again; it continues where it stopped."
 
 
 class PostingError(RuntimeError):
@@ -31,11 +31,11 @@ class PostingError(RuntimeError):
 
 
 class PostingStoppedError(RuntimeError):
-    """Somebody asked to stop; nothing is wrong with the records."""
+    """Posting was asked to stop; nothing is wrong with the records."""
 
 
 class SourceRow(NamedTuple):
-    """A row to post: the number of its draw in the run, its post's key, its columns as a JSON object."""
+    """A row to post: its draw's number in the run, its post's key, and its columns as a JSON object."""
 
     draw: int
     ind: int
@@ -44,10 +44,10 @@ class SourceRow(NamedTuple):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When to try again, in seconds. ``tries`` without a single record acknowledged end the run.
+    """When to retry; times are in seconds. After ``tries`` attempts in a row that settle no record, the run ends.
 
-    The wait doubles from ``first_wait`` to ``longest_wait``, less a random part of up to half. API Gateway gives up on
-    its backend after 29 s, so a ``read_timeout`` above that sees the gateway's own answer.
+    The wait doubles from ``first_wait`` to ``longest_wait``, minus a random part of up to half. API Gateway gives up on
+    its backend after 29 s, so a longer ``read_timeout`` receives the gateway's own answer.
     """
 
     tries: int = 8
@@ -57,28 +57,28 @@ class RetryPolicy:
     read_timeout: float = 35.0
 
     def wait(self, failures: int, *, asked: float = 0.0) -> float:
-        """Seconds before the next try after so many failures; ``asked`` is the server's wish, granted within limits."""
+        """Seconds to wait after so many failures. ``asked``, the server's wish, is honored up to ``longest_wait``."""
         longest = min(self.longest_wait, self.first_wait * 2.0 ** (failures - 1))
         return max(longest * random.SystemRandom().uniform(0.5, 1.0), min(asked, self.longest_wait))
 
 
 class Failure(NamedTuple):
-    """An answer, or none, that another try may better."""
+    """A failed attempt that is worth retrying."""
 
     reason: str
     asked_wait: float = 0.0
 
 
 class ApiSender(ABC):
-    """Sends over one kept-alive connection: one request at a time, so records keep their order.
+    """Sends over one kept-alive connection, one request at a time, so records keep their order.
 
-    A sink says how rows are written down, and what an answer says of each.
+    Subclasses define how rows are encoded and what an answer says about each row.
 
-    :param stop: set it to end waits and to send no more requests
+    :param stop: set it to end waits and send no more requests
     """
 
     method: ClassVar[str]
-    look_at: ClassVar[str]  # where the reason of a refusal is told
+    look_at: ClassVar[str]  # where to find the reason for a refusal
 
     def __init__(
         self,
@@ -101,10 +101,10 @@ class ApiSender(ABC):
         self._connection.close()
 
     def send(self, rows: Sequence[SourceRow], settled: Settled) -> None:
-        """Send the rows and note in ``settled`` what became of each, as soon as it is known.
+        """Send the rows and add the outcome of each to ``settled`` as soon as it is known.
 
-        Raises PostingError, or PostingStoppedError, and leaves the rows it could not settle out of ``settled``.
-        A request that is refused as a whole for what is in it is halved until the record is found.
+        Raises PostingError or PostingStoppedError; rows without an outcome are then not in ``settled``. A request that
+        is refused as a whole for its content is halved until the bad record is found.
         """
         failures = 0
         while rows:
@@ -122,8 +122,8 @@ class ApiSender(ABC):
             failures = 1 if len(remaining) < len(rows) else failures + 1
             if failures >= self._policy.tries:
                 raise PostingError(
-                    f"{self.method} {self._url}: {len(remaining)} records not posted after {failures} tries, the last "
-                    f"time: {failure.reason}. {RERUN}"
+                    f"{self.method} {self._url}: {len(remaining)} records not posted after {failures} tries, last "
+                    f"error: {failure.reason}. {RERUN}"
                 )
             rows = remaining
             self._stop.wait(self._policy.wait(failures, asked=failure.asked_wait))
@@ -133,7 +133,7 @@ class ApiSender(ABC):
 
     @abstractmethod
     def _read(self, rows: Sequence[SourceRow], answer: ApiAnswer, settled: Settled) -> Failure | None:
-        """Settle every record by its own answer; returns a reason to try again what is left, or None."""
+        """Settle each record by its own answer. Returns a reason to retry the rest, or None."""
 
     def _is_retried(self, answer: ApiAnswer) -> bool:
         return answer.status in RETRIED_STATUSES
@@ -142,20 +142,20 @@ class ApiSender(ABC):
         return answer.status in SPLIT_STATUSES
 
     def _reason(self, answer: ApiAnswer) -> tuple[str, str]:
-        """Code and message of a request that is refused as a whole."""
+        """Code and message for a request that was refused as a whole."""
         return str(answer.status), answer.text
 
     def _advice(self, answer: ApiAnswer) -> str:
-        return ADVICE.get(answer.status, "Look at the API.")
+        return ADVICE.get(answer.status, "Check the API.")
 
     def _request(self, rows: Sequence[SourceRow]) -> ApiAnswer | Failure:
-        """The answer of the API if it settles anything, else the reason to try again."""
+        """The API's answer if it settles anything, otherwise the reason to retry."""
         try:
             answer = self._connection.send(self.method, self._body(rows))
         except NoAnswerError as error:
             return Failure(str(error))
         except ApiAddressError as error:
-            raise PostingError(f"{self.method} {self._url}: {error}. Look at the address.") from error
+            raise PostingError(f"{self.method} {self._url}: {error}. Check the address.") from error
         if answer.status == 200:
             return answer
         if self._is_retried(answer):
@@ -165,7 +165,7 @@ class ApiSender(ABC):
         raise PostingError(f"{self.method} {self._url}: {answer.said}. {self._advice(answer)} {RERUN}")
 
     def _narrow_down(self, rows: Sequence[SourceRow], *, among: int, code: str, message: str, settled: Settled) -> None:
-        """Send the rows again in two requests, or refuse the one that was alone: ``among`` is what its request held."""
+        """Send the rows again in two requests, or refuse a row that was sent alone. ``among`` is the request's size."""
         if among > 1:
             middle = len(rows) // 2
             for half in filter(None, (rows[:middle], rows[middle:])):
@@ -174,8 +174,8 @@ class ApiSender(ABC):
         self._refuse(rows[0], code, message, settled)
         if len(settled.refused) >= REFUSED_IN_A_ROW and not settled.acknowledged:
             raise PostingError(
-                f"{self.method} {self._url}: the first {len(settled.refused)} records were refused one by one, the "
-                f"last time: {code} {message!r}. Look at {self.look_at}. {RERUN}"
+                f"{self.method} {self._url}: the first {len(settled.refused)} records were refused one by one, "
+                f"last error: {code} {message!r}. Look at {self.look_at}. {RERUN}"
             )
 
     def _refuse(self, row: SourceRow, code: str, message: str, settled: Settled) -> None:

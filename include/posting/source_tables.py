@@ -1,4 +1,4 @@
-"""The three source tables: rows of drawn keys, read in batches, as the JSON that is posted."""
+"""The three source tables: reads the rows of drawn keys in batches, as the JSON to post."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AS_PRINTED = {
 
 
 class SourceTable(NamedTuple):
-    """A table, its key (the post's ``ind``, first column) and the other columns in the order they are posted."""
+    """A table, its key (the post's ``ind``, first column) and its other columns in posting order."""
 
     name: str
     key: str
@@ -59,24 +59,24 @@ ADVICE = {
     1049: "correct the connection's schema",
     1142: "grant this user SELECT on the three source tables",
     1146: "correct the connection's schema, or load the source tables",
-    2003: "check the connection's host and port, and that the database runs and can be reached",
-    2006: "check that the database runs; then run the task again, it goes on where it stopped",
-    2013: "check that the database runs; then run the task again, it goes on where it stopped",
+    2003: "check the connection's host and port, and that the database is up and reachable",
+    2006: "check that the database is up, then run the task again; it continues where it stopped",
+    2013: "check that the database is up, then run the task again; it continues where it stopped",
 }
 
 
 class SourceError(RuntimeError):
-    """The source cannot be read. The message names the connection and what to do; it holds no password."""
+    """The source cannot be read. The message names the connection and says what to do; it contains no password."""
 
 
 class SourceTables:
-    """Reads with one connection, opened at the first read and opened once more when the server has dropped it.
+    """Reads over one connection, opened at the first read and reopened once if the server has dropped it.
 
-    A row that has been read is kept: a key that is drawn again costs no query, and is posted as it was. All of the
-    sequence's 11,001 keys are 33,003 rows, some 20 MB.
+    Rows are cached: a key that is drawn again costs no query and is posted unchanged. The sequence's 11,001 keys have
+    33,003 rows, about 20 MB.
 
-    :param engine: where the tables are, see :func:`source_engine`
-    :param connection_id: the name to give in error messages
+    :param engine: the database that holds the tables, see :func:`source_engine`
+    :param connection_id: the name to use in error messages
     """
 
     def __init__(self, engine: Engine, *, connection_id: str) -> None:
@@ -100,9 +100,9 @@ class SourceTables:
         self._engine.dispose()
 
     def read(self, entity: Entity, keys: Sequence[int]) -> dict[int, bytes]:
-        """The rows by key, each a JSON object of its columns; a key the table does not hold is not in the answer.
+        """Return the rows by key, each a JSON object of its columns. Keys that the table does not hold are absent.
 
-        At most one query. Datetimes are text as the source prints them, ``2022-01-01 02:26:50``.
+        Runs at most one query. Datetimes are text as the source prints them, ``2022-01-01 02:26:50``.
         """
         rows = self._rows[entity]
         unread = [key for key in dict.fromkeys(keys) if key not in rows]
@@ -142,7 +142,7 @@ class SourceTables:
 
 
 def source_engine(*, host: str, port: int, login: str, password: str, schema: str) -> Engine:
-    """An engine for a MySQL or MariaDB server. Nothing is connected yet; neither SQL nor parameters reach a log."""
+    """Create an engine for a MySQL or MariaDB server, without connecting. Neither SQL nor parameters reach a log."""
     url = URL.create(
         "mysql+pymysql",
         username=login,

@@ -1,4 +1,4 @@
-"""The analyses as shapes a page can draw: shares of a width or height, and the text beside them."""
+"""The analyses as shapes that a page can draw: shares of a width or height, and the text beside them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOP = 10
 
 @dataclass(frozen=True)
 class Bar:
-    """``share`` of the longest bar, 0 to 1."""
+    """``share`` is relative to the longest bar, from 0 to 1."""
 
     label: str
     value: str
@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars lie one below the other, columns stand side by side, a grid has a cell for each pair of names."""
+    """Bars run across, one below the other; columns stand side by side; a grid has a cell for each pair of names."""
 
     kind: Literal["bars", "columns", "grid", "figure"]
     bars: tuple[Bar, ...] = ()
@@ -73,7 +73,7 @@ def _bars(rows: Sequence[tuple[str, float, str]], kind: Literal["bars", "columns
 
 
 def _ties(rows: Sequence[Row], key: str, name: str, value: str) -> list[tuple[str, float, str]]:
-    """One bar for each key, all names that share its value in the note."""
+    """One bar per key; its note lists all names that share the value."""
     names: dict[str, list[str]] = {}
     values: dict[str, float] = {}
     for row in rows:
@@ -117,7 +117,7 @@ def _columns(key: str, value: str) -> Callable[[Sequence[Row]], Chart]:
 
 
 def _grid(rows: Sequence[Row]) -> Chart:
-    """Follower counts span four powers of ten, so the shade follows the logarithm."""
+    """Follower counts span four orders of magnitude, so the shade follows the logarithm."""
     years = sorted({text(row["join_year"]) for row in rows})
     ages = sorted({text(row["age_group"]) for row in rows}, key=lambda age: _age((age,)))
     most = max((math.log1p(row["median_follower_count"] or 0) for row in rows), default=0) or 1
@@ -146,7 +146,7 @@ DRAWN = (
     Analysis(
         "popular_category_by_country",
         "Which category leads in each country?",
-        "Countries a category leads, ties counted for each",
+        "Number of countries where a category leads; ties count for each",
         _leaders,
         shape="tall",
     ),
@@ -165,38 +165,38 @@ DRAWN = (
     Analysis(
         "top_poster_by_country",
         "Who has the most followers in each country?",
-        f"Followers of the {TOP} greatest",
+        f"Followers of the top {TOP}",
         _top_posters,
         shape="tall",
     ),
     Analysis(
         "country_of_top_poster",
-        "Where is the greatest of them?",
-        "Most followers of all",
+        "Where is the most followed of them?",
+        "The highest follower count of all",
         _top_country,
     ),
     Analysis(
         "median_followers_by_age_group",
-        "How many followers has each age group?",
+        "How many followers does each age group have?",
         "Median over posts",
         _followers_by_age,
     ),
     Analysis(
         "users_joined_by_year",
         "How many users joined each year?",
-        "Distinct persons, by year of joining",
+        "Distinct people, by the year they joined",
         _columns("join_year", "number_users_joined"),
     ),
     Analysis(
         "median_followers_by_join_year",
-        "How many followers by year of joining?",
+        "How many followers, by the year users joined?",
         "Median over posts",
         _columns("join_year", "median_follower_count"),
     ),
     Analysis(
         "median_followers_by_join_year_and_age_group",
-        "And by year of joining and age?",
-        "Median over posts; the stronger the shade, the more",
+        "And by both join year and age group?",
+        "Median over posts; a stronger shade means more",
         _grid,
         shape="wide",
     ),
@@ -204,14 +204,14 @@ DRAWN = (
 
 
 def plain(name: str) -> Analysis:
-    """The chart of an analysis that is not drawn above: bars of its last column, a number, named by the others."""
+    """The chart of an analysis not listed in ``DRAWN``: bars of its last column, a number, labeled by the others."""
     *labels, measure = GOLD[name]
 
     def draw(rows: Sequence[Row]) -> Chart:
         bars = [(", ".join(text(row[label]) for label in labels), row[measure] or 0, "") for row in rows]
         return _bars(sorted(bars, key=lambda bar: (-bar[1], bar[0]))[:TOP])
 
-    return Analysis(name, _words(name), f"{_words(measure)}: the {TOP} greatest", draw)
+    return Analysis(name, _words(name), f"{_words(measure)}: the top {TOP}", draw)
 
 
 def _words(name: str) -> str:

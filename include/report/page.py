@@ -1,4 +1,4 @@
-"""A run's page: the verdict, the records hop by hop, the nine analyses. One HTML file that needs no other."""
+"""A run's page: the verdict, the records hop by hop, the nine analyses. One self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HOP_TITLES: dict[Hop, tuple[str, str]] = {
 QUEUE_AND_LAKE: dict[Route, tuple[Hop, Hop]] = {"batch": ("topic", "silver"), "stream": ("kinesis", "table")}
 ROUTE_TITLES: dict[Route, tuple[str, str]] = {
     "batch": ("From the source to the lake", "Through Kafka and S3, in batches."),
-    "stream": ("From the source to the stream's tables", "Through Kinesis, as it comes."),
+    "stream": ("From the source to the stream's tables", "Through Kinesis, as records arrive."),
 }
 ASIDE = ("extra", "duplicates", "quarantined", "refused", "unmatched")
 
@@ -71,7 +71,7 @@ class RouteView:
 
 @dataclass(frozen=True)
 class AnalysisView:
-    """``chart`` is None where the run has no such table."""
+    """``chart`` is None if the run has no such table."""
 
     analysis: Analysis
     columns: tuple[str, ...]
@@ -86,10 +86,10 @@ def render_report(
     dead_letters: Sequence[Mapping[str, Any]],
     user_id: str,
 ) -> str:
-    """The page as HTML. Everything from the run is escaped: titles and posters' names are other people's text.
+    """Render the page as HTML. Everything from the run is escaped: titles and poster names are other people's text.
 
-    :param analyses: by table name ``{"columns": […], "rows": [[…]…]}``; a missing one is said to be missing; None
-        where the run was not to make any
+    :param analyses: by table name ``{"columns": […], "rows": [[…]…]}``; the page says which are missing. None if the
+        run was not meant to compute any
     :param dead_letters: lines of ``dead_letters.jsonl``
     """
     templates = Environment(
@@ -119,7 +119,7 @@ def thousands(count: int | None) -> str:
 
 
 def summary(document: LedgerDocument) -> str:
-    """What became of the run's records, in a sentence or two a path."""
+    """What became of the run's records, in a sentence or two per route."""
     return " ".join(_route_summary(document, route) for route in document.verdict.routes)
 
 
@@ -131,11 +131,11 @@ def _route_summary(document: LedgerDocument, route: Route) -> str:
     queue, lake = QUEUE_AND_LAKE[route]
     posted, stored = total("source", "records_out"), total(lake, "records_out")
     if posted is None:
-        return f"{route.capitalize()}: the rows that were read from the source were not counted."
+        return f"{route.capitalize()}: the rows read from the source were not counted."
     told = [f"{route.capitalize()}: {posted:,} rows were read from the source"]
     extra = total(queue, "extra") or 0
     if extra:
-        told.append(f"{extra:,} more records of others came between")
+        told.append(f"{extra:,} more records came from elsewhere")
     if stored is None:
         return f"{'; '.join(told)}. What reached the lake was not counted."
     outcomes = [f"{stored:,} rows of the lake are new or newer"]

@@ -240,7 +240,7 @@ def test_an_analysis_without_a_chart_of_its_own_is_drawn_plainly():
 
     chart = analysis.draw(rows)
 
-    assert (analysis.title, analysis.caption) == ("Popular category by year", "Category count: the 10 greatest")
+    assert (analysis.title, analysis.caption) == ("Popular category by year", "Category count: the top 10")
     assert [(bar.label, bar.value) for bar in chart.bars[:2]] == [("2029, art", "11"), ("2028, art", "10")]
     assert len(chart.bars) == 10
 

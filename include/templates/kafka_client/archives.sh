@@ -10,7 +10,7 @@ digest() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
 }
 
-# download URL SHA256 FILE: leaves FILE only if it is complete and has the expected digest.
+# download URL SHA256 FILE: keeps FILE only if it is complete and has the expected digest.
 download() {
   local url=$1 expected=$2 file=$3 got code=0
   echo "Downloading $url" >&2
@@ -28,8 +28,8 @@ download() {
   fi
 }
 
-# install_archive LINK PROGRAM URL SHA256: LINK points to the archive's only folder, unpacked beside LINK.
-# The folder gets its name when it is complete; .archive in it holds the digest of the archive it came from.
+# install_archive LINK PROGRAM URL SHA256: unpacks the archive's only folder beside LINK and points LINK at it.
+# The folder gets its name only when it is complete; its file .archive holds the archive's digest.
 install_archive() {
   local link=$1 program=$2 url=$3 sha256=$4 parent top
   if [ -x "$link/$program" ] && [ "$(cat "$link/.archive" 2>/dev/null)" = "$sha256" ]; then
@@ -37,15 +37,15 @@ install_archive() {
     return
   fi
   if [ -e "$link" ] && [ ! -L "$link" ]; then
-    fail "$link is in the way: it was not made by this pipeline. Move it, then run the task again"
+    fail "$link is in the way: this pipeline did not create it. Move it, then run the task again"
   fi
   parent=$(dirname "$link")
   mkdir -p "$parent" "$work/unpacked"
   download "$url" "$sha256" "$work/archive"
-  tar -xzf "$work/archive" -C "$work/unpacked" || fail "$url is no gzipped tar archive"
+  tar -xzf "$work/archive" -C "$work/unpacked" || fail "$url is not a gzipped tar archive"
   top=$(ls -A "$work/unpacked")
   if [ ! -x "$work/unpacked/$top/$program" ]; then
-    fail "$url has no folder with $program in it; found: $(echo "$top" | head -n 5 | tr '\n' ' ')"
+    fail "$url has no folder that contains $program; found: $(echo "$top" | head -n 5 | tr '\n' ' ')"
   fi
   echo "$sha256" >"$work/unpacked/$top/.archive"
   if [ -e "$parent/$top" ]; then

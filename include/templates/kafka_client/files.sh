@@ -1,4 +1,4 @@
-# write_if_different FILE: the standard input becomes the content of FILE, in one step, and only if it differs.
+# write_if_different FILE: replaces FILE with standard input, atomically, and only if they differ.
 write_if_different() {
   local file=$1 new
   new=$(mktemp "$file.XXXXXX")

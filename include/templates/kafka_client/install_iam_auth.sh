@@ -1,4 +1,4 @@
-# The MSK IAM library in Kafka's libs, in one version only. Takes URL and SHA256.
+# Installs the MSK IAM library into Kafka's libs and removes other versions. Takes URL and SHA256.
 set -euo pipefail
 {% include 'kafka_client/archives.sh' %}
 

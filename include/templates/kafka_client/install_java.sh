@@ -1,5 +1,5 @@
-# Kafka needs Java 17 or newer: the one that its scripts would take, or the archive's, in ~/java.
-# Takes URL and SHA256.
+# Kafka needs Java 17 or newer. Keeps the Java that Kafka's scripts would use if it is new enough; otherwise installs
+# the archive's in ~/java. Takes URL and SHA256.
 set -euo pipefail
 {% include 'kafka_client/archives.sh' %}
 
@@ -23,6 +23,6 @@ result=$(install_archive "$HOME/java" bin/java "$URL" "$SHA256")
 found=$(version "$HOME/java/bin/java" || true)
 if [ "${found:-0}" -lt 17 ]; then
   rm -f "$HOME/java"
-  fail "The Java of $URL does not do on this $(uname -s) $(uname -m): version ${found:-unknown}, 17 or newer is needed"
+  fail "The Java from $URL does not work on this $(uname -s) $(uname -m): version ${found:-unknown}, but Kafka needs 17 or newer"
 fi
 echo "$result"

@@ -1,4 +1,4 @@
-# Kafka's command line tools in ~/kafka. Takes URL and SHA256.
+# Installs Kafka's command-line tools in ~/kafka. Takes URL and SHA256.
 set -euo pipefail
 {% include 'kafka_client/archives.sh' %}
 

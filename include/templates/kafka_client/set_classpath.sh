@@ -1,4 +1,4 @@
-# One line in the shell profile, so that who logs in has what the tasks have.
+# Adds one line to the shell profile, so that a login shell has the same environment as the tasks.
 set -euo pipefail
 
 mark='# Kafka client of pinterest-pipeline'

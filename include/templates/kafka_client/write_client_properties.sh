@@ -1,4 +1,4 @@
-# How every Kafka tool on this machine logs in to the brokers.
+# Writes the properties with which every Kafka tool on this machine logs in to the brokers.
 set -euo pipefail
 {% include 'kafka_client/files.sh' %}
 

@@ -1,4 +1,4 @@
-# The Kafka REST proxy in ~/kafka-rest/current. Takes URL and SHA256.
+# Installs the Kafka REST proxy in ~/kafka-rest/current. Takes URL and SHA256.
 set -euo pipefail
 {% include 'kafka_client/archives.sh' %}
 

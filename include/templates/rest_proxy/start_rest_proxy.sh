@@ -1,5 +1,5 @@
-# The REST proxy as a process of its own that outlives this session. Takes LISTEN_HOST, PORT and START_SECONDS.
-# One that answers with the present archive and properties stays; one that hangs or has old ones is replaced.
+# Starts the REST proxy as a process that outlives this session. Takes LISTEN_HOST, PORT and START_SECONDS.
+# A proxy that answers with the current archive and properties stays; one that hangs or has old ones is replaced.
 set -euo pipefail
 {% include 'kafka_client/archives.sh' %}
 
@@ -14,7 +14,7 @@ cat "$home/kafka-rest.properties" "$home/current/.archive" >"$work/wanted"
 echo "${CLASSPATH:-}" >>"$work/wanted"
 wanted=$(digest "$work/wanted")
 
-# The pid file is believed only as long as that process is the proxy: after a reboot it may be anything.
+# Trust the pid file only if that process is the proxy: after a reboot, the pid may belong to any process.
 running() {
   pid=$(cat "$home/kafka-rest.pid" 2>/dev/null) && [ -n "$pid" ] &&
     ps -p "$pid" -o args= 2>/dev/null | grep -qF kafka-rest.properties
@@ -28,7 +28,7 @@ listens() {
   curl --silent --noproxy '*' --max-time 10 --output /dev/null "$url"
 }
 
-# Until it has become the proxy, the process that was just started goes by this script's name, not by the proxy's.
+# A process that was just started has this script's name until it becomes the proxy, so running() would miss it.
 started() {
   kill -0 "$pid" 2>/dev/null
 }
@@ -50,7 +50,7 @@ if running; then
     echo unchanged
     exit 0
   fi
-  echo "Stopping the REST proxy (pid $pid): it has other properties, or does not answer" >&2
+  echo "Stopping the REST proxy (pid $pid): its properties have changed, or it does not answer" >&2
   kill -TERM -- "-$pid" 2>/dev/null || kill -TERM "$pid" 2>/dev/null || true
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     running || break
@@ -63,7 +63,7 @@ if listens; then
 fi
 
 if [ -f "$log" ]; then mv "$log" "$log.1"; fi
-# Job control gives the proxy a process group of its own, so that ending this script does not end the proxy.
+# Job control gives the proxy its own process group, so that ending this script does not end the proxy.
 set -m
 nohup "$home/current/bin/kafka-rest-start" "$home/kafka-rest.properties" >>"$log" 2>&1 </dev/null &
 pid=$!
@@ -76,6 +76,6 @@ if ! await_answer "$START_SECONDS" started; then
   if running; then
     fail "The REST proxy (pid $pid) does not answer $url within $START_SECONDS s; the end of $log is above"
   fi
-  fail "The REST proxy ended at once; the end of $log is above"
+  fail "The REST proxy exited immediately; the end of $log is above"
 fi
 echo "changed: the REST proxy answers at $url (pid $pid)"

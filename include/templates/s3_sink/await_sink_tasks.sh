@@ -1,5 +1,6 @@
-# RUNNING says that the connector's workers are up. Its tasks run when a consumer of its group owns every partition
-# of the topics. Takes BOOTSTRAP_SERVERS, GROUP, TOPICS (separated by blanks) and WAIT_SECONDS.
+# Waits until the connector's tasks read. RUNNING only means that its workers are up; its tasks read once consumers of
+# its group own every partition of the topics. Takes BOOTSTRAP_SERVERS, GROUP, TOPICS (separated by spaces) and
+# WAIT_SECONDS.
 set -euo pipefail
 export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
 
@@ -8,7 +9,7 @@ describe_group() {
     --command-config "$HOME/kafka/bin/client.properties" --describe --group "$GROUP" 2>&1 || true
 }
 
-# Lines of "topic owned" and "topic orphan", one for every partition.
+# Prints "topic owned" or "topic orphan" for each partition.
 partitions() {
   awk '$1 == "GROUP" { for (i = 1; i <= NF; i++) column[$i] = i; next }
        ("CONSUMER-ID" in column) && NF { print $column["TOPIC"], ($column["CONSUMER-ID"] == "-" ? "orphan" : "owned") }'

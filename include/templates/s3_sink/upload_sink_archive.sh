@@ -1,6 +1,6 @@
-# The S3 sink's archive, from its publisher to the bucket by way of this machine.
-# Takes URL, SHA256 and HEADERS (one a line), and in UPLOAD_URL an address that lets its holder write the object:
-# it goes to curl by a pipe, because everybody on the machine can read a process' arguments.
+# Copies the S3 sink's archive from its publisher to the bucket by way of this machine.
+# Takes URL, SHA256, HEADERS (one per line) and UPLOAD_URL. The latter lets its holder write the object, so it goes to
+# curl through a pipe: everyone on the machine can read a process's arguments.
 set -euo pipefail
 {% include 'kafka_client/archives.sh' %}
 

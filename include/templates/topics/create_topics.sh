@@ -1,6 +1,6 @@
-# Takes BOOTSTRAP_SERVERS, TOPICS (separated by blanks), DEAD_LETTER_TOPIC, PARTITIONS and REPLICATION_FACTOR.
-# A topic that exists is left as it is, whatever its number of partitions.
-# A dead letter is its record and headers with a stack trace, so its topic takes more than Kafka's usual 1 MiB.
+# Takes BOOTSTRAP_SERVERS, TOPICS (separated by spaces), DEAD_LETTER_TOPIC, PARTITIONS and REPLICATION_FACTOR.
+# An existing topic is left alone, whatever its number of partitions.
+# A dead letter holds the record plus headers with a stack trace, so its topic accepts more than Kafka's usual 1 MiB.
 set -euo pipefail
 export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
 
@@ -9,7 +9,7 @@ kafka_topics() {
     --command-config "$HOME/kafka/bin/client.properties" "$@"
 }
 
-# Lines of "topic partitions", of those wanted topics that exist.
+# Prints "topic partitions" for each wanted topic that exists.
 existing() {
   kafka_topics --describe --if-exists --topic "$(echo "$TOPICS $DEAD_LETTER_TOPIC" | sed 's/\./\\./g; s/ /|/g')" |
     sed -n 's/^Topic: *\([^[:space:]]*\).*PartitionCount: *\([0-9]*\).*/\1 \2/p'

@@ -36,5 +36,5 @@ def test_an_archive_of_an_old_java(run, web, home, tmp_path):
     )
 
     assert code != 0
-    assert "17 or newer is needed" in stderr
+    assert "Kafka needs 17 or newer" in stderr
     assert not (home / "java").exists()

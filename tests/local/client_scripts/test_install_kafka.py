@@ -69,8 +69,8 @@ def test_a_failed_download_leaves_nothing(run, web, home, how):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        pytest.param(b"<html>moved</html>", "is no gzipped tar archive", id="not an archive"),
-        pytest.param(archive(readme="x"), "has no folder with bin/kafka-topics.sh", id="another archive"),
+        pytest.param(b"<html>moved</html>", "is not a gzipped tar archive", id="not an archive"),
+        pytest.param(archive(readme="x"), "has no folder that contains bin/kafka-topics.sh", id="another archive"),
     ],
 )
 def test_an_archive_of_something_else(run, web, home, body, said):

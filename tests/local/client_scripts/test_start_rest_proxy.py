@@ -108,7 +108,7 @@ def test_rest_proxy_that_cannot_start_shows_its_log(run, home, proxy):
 
     assert code != 0
     assert "no broker at all" in stderr
-    assert "The REST proxy ended at once" in stderr
+    assert "The REST proxy exited immediately" in stderr
 
 
 def test_a_port_of_somebody_else(run, home, web, proxy):

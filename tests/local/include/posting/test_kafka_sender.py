@@ -114,7 +114,7 @@ def test_a_lost_answer_repeats_the_records_and_counts_them_once(api, sender, fau
 
 
 @pytest.mark.parametrize(
-    ("status", "advice"), [(401, "rest_api"), (403, "API key"), (404, "topic"), (301, "Look at the API"), (418, "Look")]
+    ("status", "advice"), [(401, "rest_api"), (403, "API key"), (404, "topic"), (301, "Check the API"), (418, "Look")]
 )
 def test_an_answer_that_no_retry_betters_ends_the_run_at_once(api, sender, status, advice):
     api.fault_for = lambda request: Fault(status=status, body=b'{"message":"Forbidden"}')
@@ -153,7 +153,7 @@ def test_an_api_that_is_not_there_is_named(stop):
 def test_an_address_that_is_none_is_a_clear_error(stop):
     sender = KafkaSender("pin", invoke_url="nowhere", topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
 
-    with pytest.raises(PostingError, match="Look at the address"):
+    with pytest.raises(PostingError, match="Check the address"):
         sender.send(rows(1), Settled())
 
 

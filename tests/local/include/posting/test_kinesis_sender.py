@@ -178,7 +178,7 @@ def test_a_lost_answer_repeats_the_records_and_counts_them_once(api, sender, fau
         (kinesis_error("KMSDisabledException"), "kinesis.kms_key"),
         (Fault(status=403), "API key"),
         (Fault(status=404), "does not exist"),
-        (Fault(status=418), "Look at the API"),
+        (Fault(status=418), "Check the API"),
     ],
 )
 def test_an_answer_that_no_retry_betters_ends_the_run_at_once(api, mode, fault, advice):
@@ -336,5 +336,5 @@ def test_an_address_that_is_none_is_a_clear_error():
         stop=threading.Event(),
     )
 
-    with pytest.raises(PostingError, match="Look at the address"):
+    with pytest.raises(PostingError, match="Check the address"):
         sender.send(rows(1), Settled())

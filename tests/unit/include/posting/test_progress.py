@@ -72,13 +72,13 @@ def test_it_survives_being_stored():
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"dag_id": 1}', "not json"])
 def test_an_object_that_is_no_progress_is_named(text):
-    with pytest.raises(ProgressError, match=r"s3://bucket/posting/x\.json is no progress object"):
+    with pytest.raises(ProgressError, match=r"s3://bucket/posting/x\.json is not a progress object"):
         PostingProgress.parse(text, source="s3://bucket/posting/x.json")
 
 
 @pytest.mark.parametrize("order", [{"seed": 7, "posts": 10}, {"seed": 100, "posts": 11}])
 def test_a_run_does_not_go_on_with_another_order(order):
-    with pytest.raises(ProgressError, match="begun with seed=100, posts=10"):
+    with pytest.raises(ProgressError, match="started with seed=100, posts=10"):
         new().check_order(**order)
 
 

@@ -122,7 +122,7 @@ def test_a_database_gone_in_mid_run_is_a_clear_error(engine):
     Gone(engine, at={2, 3})
     with SourceTables(engine, connection_id="pinterest_source") as source:
         source.read("geo", [3])
-        with pytest.raises(SourceError, match=r"pinterest_source.*Lost connection.*goes on where it stopped"):
+        with pytest.raises(SourceError, match=r"pinterest_source.*Lost connection.*continues where it stopped"):
             source.read("geo", [7528])
 
 
