@@ -1,8 +1,8 @@
-"""What every DAG of this project shares.
+"""What all DAGs of this project share.
 
 Settings reach an operator in one of two ways. Operators of a service (AWS, Databricks) take plain arguments, and a
-stage passes templates such as ``{{ settings().bucket }}``: the Airflow UI shows what was rendered. Code that works on
-the run as a whole, or with values that must not be shown, calls :func:`pinterest.settings.settings` while it runs.
+stage passes templates such as ``{{ settings().bucket }}``, so the Airflow UI shows the rendered values. Code that works
+on the run as a whole, or with values that must not be shown, calls :func:`pinterest.settings.settings` at run time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The params of every DAG that posts: typed, bounded, described, checked before the first task starts.
+"""The params of every DAG that posts: typed, bounded, described, and checked before the first task starts.
 
-A DAG that posts to Kinesis, alone or beside Kafka, has ``STREAM_POSTING_PARAMS``.
+A DAG that posts to Kinesis, alone or in addition to Kafka, uses ``STREAM_POSTING_PARAMS``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ POSTING_PARAMS: dict[str, Param] = {
         minimum=0,
         maximum=LARGEST_SEED,
         title="Seed",
-        description="Which sequence of posts: the same seed draws the same keys in the same order.",
+        description="Which sequence of posts to make: the same seed draws the same keys in the same order.",
     ),
     "start": Param(
         DEFAULTS.start,
@@ -37,8 +37,8 @@ POSTING_PARAMS: dict[str, Param] = {
         examples=[DEFAULTS.start, "0"],
         title="Start",
         description=(
-            "'continue' goes on where the last run of this seed ended. A number is the draw to start at: 0 replays the "
-            "sequence from its beginning, and every post made before becomes a duplicate."
+            "'continue' starts where the last run of this seed ended. A number is the draw to start at: 0 replays the "
+            "sequence from the beginning, and every post made before becomes a duplicate."
         ),
     ),
     "pace": Param(
@@ -46,7 +46,7 @@ POSTING_PARAMS: dict[str, Param] = {
         type="string",
         enum=["none", "emulated"],
         title="Pace",
-        description="'none' posts as fast as the API takes it; 'emulated' waits 0 or 1 second before every post.",
+        description="'none' posts as fast as the API accepts; 'emulated' waits 0 or 1 second before every post.",
     ),
     "batch_size": Param(
         DEFAULTS.batch_size,
@@ -54,7 +54,7 @@ POSTING_PARAMS: dict[str, Param] = {
         minimum=1,
         maximum=LARGEST_BATCH,
         title="Batch size",
-        description="Records in one request to the API. With the pace 'emulated' every request carries one record.",
+        description="Records per request to the API. At the pace 'emulated', every request carries one record.",
     ),
 }
 
@@ -66,8 +66,8 @@ STREAM_POSTING_PARAMS: dict[str, Param] = {
         enum=["record", "records"],
         title="Mode",
         description=(
-            "How Kinesis gets its records: 'record' puts each by itself, as the seeds do; 'records' puts up to 500 in "
-            "one request."
+            "How records are put into Kinesis: 'record' puts each by itself, as the seeds do; 'records' puts up to 500 "
+            "per request."
         ),
     ),
 }

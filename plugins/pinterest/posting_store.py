@@ -1,4 +1,4 @@
-"""What posting keeps in the bucket, beside the run's other documents."""
+"""What posting keeps in the bucket, in addition to the run's other documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pinterest.run_documents import RunDocuments
 
 
 class PostingStore:
-    """A run's progress, refused rows and ledger entries, and the position of its seed, on one route.
+    """One route of a run: its progress, refused rows and ledger entries, and the position of its seed.
 
     :param route: ``batch`` for posts to Kafka, ``stream`` for posts to Kinesis
     """
@@ -28,7 +28,7 @@ class PostingStore:
         self._kept_position: dict[int, int] = {}
 
     def begin(self, order: PostingOrder) -> PostingProgress:
-        """The run's progress so far, or that of a new run at the draw its order names."""
+        """The run's progress so far, or a new run's progress, which starts at the draw that its order names."""
         found = self._documents.find_progress(self._route)
         if found is not None:
             found.check_order(seed=order.seed, posts=order.posts)
@@ -46,7 +46,7 @@ class PostingStore:
         return progress
 
     def next_draw(self, seed: int) -> int:
-        """The draw after the last one that any run of this seed has posted to this sink."""
+        """The draw after the last one that any run of this seed has posted on this route."""
         key = bucket_layout.seed_position(seed, self._route)
         found = self._documents.read(key)
         if found is None:
@@ -55,15 +55,15 @@ class PostingStore:
             return int(json.loads(found)["next_draw"])
         except (ValueError, KeyError, TypeError) as error:
             raise AirflowException(
-                f"s3://{self._documents.bucket}/{key} does not say where seed {seed} goes on: "
+                f"s3://{self._documents.bucket}/{key} does not say where seed {seed} continues: "
                 f"{found.decode(errors='replace')[:200]!r}. "
                 "Correct its next_draw, or start at a number"
             ) from error
 
     def save(self, progress: PostingProgress, refused: Sequence[RefusedRow]) -> None:
-        """Keep the progress; refused rows first, so that no count is ever ahead of what it counts.
+        """Store the refused rows and then the progress, so that no count is ever ahead of what it counts.
 
-        A seed's position never goes back: after a replay, ``continue`` still means posts that were never made.
+        A seed's position never moves back: after a replay, ``continue`` still means posts that were never made.
         """
         if refused:
             self._add_refused(progress, refused)

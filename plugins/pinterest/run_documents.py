@@ -33,7 +33,7 @@ class RunDocuments:
         return cls(bucket, context["ti"].dag_id, context["run_id"], aws_conn_id)
 
     def read(self, key: str) -> bytes | None:
-        """None for an object that is not there."""
+        """Read an object; None if it does not exist."""
         try:
             return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
         except ClientError as error:
@@ -55,7 +55,7 @@ class RunDocuments:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
     def progress(self, route: Route = "batch") -> PostingProgress:
-        """What the run has posted, to Kafka or to Kinesis (``stream``)."""
+        """What the run has posted to Kafka (``batch``) or Kinesis (``stream``)."""
         found = self.find_progress(route)
         if found is None:
             key = bucket_layout.posting_progress(self.dag_id, self.run_id, route)
@@ -63,7 +63,7 @@ class RunDocuments:
         return found
 
     def find_progress(self, route: Route) -> PostingProgress | None:
-        """None before the run has posted anything."""
+        """The run's posting progress; None before it has posted anything."""
         key = bucket_layout.posting_progress(self.dag_id, self.run_id, route)
         content = self.read(key)
         if content is None:
@@ -76,9 +76,9 @@ class RunDocuments:
             return parse_bookmark(self.read(key))
         except ValidationError as error:
             raise LandingError(
-                f"s3://{self.bucket}/{key} is no bookmark ({error.error_count()} problems, first: "
+                f"s3://{self.bucket}/{key} is not a bookmark ({error.error_count()} problems, first: "
                 f"{error.errors()[0]['msg']}). Restore an earlier version of it, or delete it to load everything "
-                "again: what is in the lake already is not loaded twice"
+                "again: what is already in the lake is not loaded twice"
             ) from error
 
     def interval(self) -> Interval | None:
@@ -93,12 +93,12 @@ class RunDocuments:
         self.write(bucket_layout.ledger(self.dag_id, self.run_id, hop, route), entries_json(entries))
 
     def forget_entries(self, *hops: Hop, route: Route = "batch") -> None:
-        """What an earlier attempt counted is not true of this one."""
+        """Delete what an earlier attempt counted, because it does not hold for this one."""
         for hop in hops:
             self.s3.delete_object(Bucket=self.bucket, Key=bucket_layout.ledger(self.dag_id, self.run_id, hop, route))
 
     def entries(self, routes: Iterable[Route] = HOPS) -> list[Entry]:
-        """Every entry of the run that can be read; a hop whose object is missing or no ledger has none."""
+        """Every readable entry of the run. A hop whose object is missing or malformed contributes none."""
         return [entry for route in routes for hop in HOPS[route] for entry in self._entries(route, hop)]
 
     def _entries(self, route: Route, hop: Hop) -> list[Entry]:

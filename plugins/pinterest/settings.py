@@ -1,4 +1,4 @@
-"""The project's settings, in a running task."""
+"""The project's settings, for a running task."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from include.settings import VARIABLE, Settings, parse_settings
 
 
 def settings() -> Settings:
-    """Read the Airflow Variable: call it in a running task, never while a DAG file is parsed.
+    """Read the Airflow Variable. Call this in a running task, never while a DAG file is parsed.
 
-    Templates have it as ``settings()``. Raises :class:`~include.settings.SettingsError`, which names every bad key.
+    Templates can call it as ``settings()``. Raises :class:`~include.settings.SettingsError`, which names every bad key.
     """
     return parse_settings(Variable.get(VARIABLE, default=None))

@@ -1,4 +1,4 @@
-"""API Gateway (REST APIs): the API that posts go to, its stage, usage plan and key."""
+"""API Gateway (REST APIs): the API that receives posts, its stage, usage plan and key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ApiGatewayHook(AwsBaseHook):
         super().__init__(*args, **kwargs)
 
     def find_rest_api(self, name: str, *, tags: Mapping[str, str] | None = None) -> dict[str, Any] | None:
-        """The API with exactly this name, or None. Names need not be unique: of several, the one with these tags."""
+        """The API with exactly this name, or None. Of several with that name, the one with these tags."""
         named = [api for api in self._all("get_rest_apis") if api.get("name") == name]
         tagged = [api for api in named if tags and tags.items() <= api.get("tags", {}).items()]
         found = named if len(named) == 1 else tagged
@@ -70,9 +70,9 @@ class ApiGatewayHook(AwsBaseHook):
         return any(key["id"] == key_id for key in self._all("get_usage_plan_keys", usagePlanId=plan_id))
 
     def find_invoke_url(self, api_name: str, *, stage_name: str, url_format: str) -> str:
-        """Where the API answers. Raises RestApiError while it does not exist or is not deployed to the stage.
+        """The API's URL. Raises RestApiError if the API does not exist or is not deployed to the stage.
 
-        :param url_format: takes ``api_id``, ``region`` and ``stage``
+        :param url_format: format string with the fields ``api_id``, ``region`` and ``stage``
         """
         api = self.find_rest_api(api_name)
         if api is None:
@@ -85,7 +85,7 @@ class ApiGatewayHook(AwsBaseHook):
         return url_format.format(api_id=api["id"], region=self.conn_region_name, stage=stage_name)
 
     def keep_api_key(self, key_id: str, parameter: str) -> bool:
-        """Put the key's value into Parameter Store, encrypted. Returns False where it was there already."""
+        """Store the key's value in Parameter Store, encrypted. Returns False if it was already there."""
         value = str(self.conn.get_api_key(apiKey=key_id, includeValue=True)["value"])
         mask_secret(value)
         if self._ssm.get_parameter_value(parameter, default="") == value:
@@ -94,7 +94,7 @@ class ApiGatewayHook(AwsBaseHook):
         return True
 
     def kept_api_key(self, parameter: str) -> str:
-        """The key's value out of Parameter Store; masked in logs from here on."""
+        """The key's value from Parameter Store, masked in logs from then on."""
         value = str(self._ssm.get_parameter_value(parameter, default=""))
         if not value:
             raise RestApiError(

@@ -9,9 +9,9 @@ from airflow.providers.amazon.aws.hooks.kinesis import KinesisHook
 
 
 class KinesisStreamHook(KinesisHook):
-    """Finds streams, and waits for them.
+    """Finds data streams and waits for them.
 
-    boto3's own waiters go on to the end when a stream is being deleted, so ours stand in ``waiters/kinesis.json``.
+    boto3's own waiters keep waiting while a data stream is being deleted, so ``waiters/kinesis.json`` defines ours.
     """
 
     @property
@@ -19,7 +19,7 @@ class KinesisStreamHook(KinesisHook):
         return Path(__file__).parents[1] / "waiters" / "kinesis.json"
 
     def find_stream(self, name: str) -> dict[str, Any] | None:
-        """Summary of the stream, or None."""
+        """Summary of the data stream, or None."""
         try:
             return dict(self.conn.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"])
         except self.conn.exceptions.ResourceNotFoundException:

@@ -1,4 +1,4 @@
-"""What lies in the shards of a data stream, by sequence number."""
+"""Reads the shards of a data stream by sequence number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botocore.config import Config
 from include.positions.kinesis import ShardRange, Span
 
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 10})
-"""A shard is read five times a second by all its readers together: to be refused is nothing special."""
+"""A shard allows five reads per second for all its readers together, so a throttled read is normal."""
 
 RECORDS_A_READ = 10_000
 EMPTY_READS = 50
@@ -22,14 +22,14 @@ SECONDS_BETWEEN_READS = 0.25
 
 
 class Waiting(NamedTuple):
-    """The oldest record of a shard that is still to be read."""
+    """The oldest record of a shard that still has to be read."""
 
     sequence_number: int
     arrived_at: datetime
 
 
 class KinesisRecordsHook(KinesisHook):
-    """Reads shards. A shard that is gone (its records expired, or the whole stream was deleted) holds nothing."""
+    """Reads shards. A shard that is gone (its records expired, or the data stream was deleted) holds nothing."""
 
     def __init__(
         self, *args: Any, pause: Callable[[float], None] = time.sleep, config: Config | None = PATIENT, **kwargs: Any
@@ -38,7 +38,7 @@ class KinesisRecordsHook(KinesisHook):
         self._pause = pause
 
     def count(self, data_stream: str, shard_id: str, *groups: Sequence[Span]) -> list[ShardRange | None]:
-        """What lies in each group of ranges, in one reading of the shard; None where there is no record of it."""
+        """What each group of ranges holds, in one pass over the shard; None for a group without a record."""
         first = min(span[0] for spans in groups for span in spans)
         last = max(span[1] for spans in groups for span in spans)
         found: list[ShardRange | None] = [None] * len(groups)
@@ -54,9 +54,9 @@ class KinesisRecordsHook(KinesisHook):
         return found
 
     def waiting(self, data_stream: str, shard_id: str, start: int, last: int, *, read_before: bool) -> Waiting | None:
-        """The first record from ``start`` to ``last``, or None: it expired, or there never was one.
+        """The first record from ``start`` to ``last``; None if it has expired or never existed.
 
-        :param read_before: the record ``start`` itself is not waiting any more
+        :param read_before: whether the record at ``start`` has already been read, so is no longer waiting
         """
         for records in self._read(data_stream, shard_id, start, 2):
             for record in records:
@@ -66,9 +66,9 @@ class KinesisRecordsHook(KinesisHook):
         return None
 
     def _read(self, data_stream: str, shard_id: str, start: int, limit: int) -> Iterator[list[dict[str, Any]]]:
-        """Records from ``start`` on, or from the oldest that is left, to the end of the shard as it is now.
+        """Yield the records from ``start``, or from the oldest one left, to the shard's current end.
 
-        An empty answer is no end: only a closed shard, or a reader that is 0 ms behind, has seen everything.
+        An empty answer is not the end: only a closed shard, or a reader that is 0 ms behind, has seen everything.
         """
         errors = self.conn.exceptions
         place: dict[str, str] = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": str(start)}
@@ -95,8 +95,8 @@ class KinesisRecordsHook(KinesisHook):
             empty += 1
             if empty > EMPTY_READS:
                 raise TimeoutError(
-                    f"{data_stream} {shard_id}: {EMPTY_READS} reads without a record, and still "
-                    f"{answer['MillisBehindLatest']} ms behind; run the task again"
+                    f"{data_stream} {shard_id}: {EMPTY_READS} reads returned no record, and the reader is "
+                    f"still {answer['MillisBehindLatest']} ms behind; run the task again"
                 )
             self._pause(SECONDS_BETWEEN_READS)
 
@@ -108,7 +108,7 @@ class KinesisRecordsHook(KinesisHook):
             self.log.warning("%s has no shard %s: its records have expired", data_stream, shard_id)
             return None
         except errors.InvalidArgumentException as error:
-            self.log.warning("%s %s: %s; read from the oldest record instead", data_stream, shard_id, error)
+            self.log.warning("%s %s: %s; reading from the oldest record instead", data_stream, shard_id, error)
             answer = self.conn.get_shard_iterator(
                 StreamName=data_stream, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
             )
@@ -116,6 +116,6 @@ class KinesisRecordsHook(KinesisHook):
 
 
 def _is_inside(number: int, spans: Sequence[Span]) -> bool:
-    """Spans are in order and do not overlap."""
+    """Spans are sorted and do not overlap."""
     place = bisect_right(spans, number, key=lambda span: span[0])
     return place > 0 and number <= spans[place - 1][1]

@@ -14,9 +14,9 @@ class MskError(RuntimeError):
 
 
 class Brokers(TypedDict):
-    """``zookeeper`` is None where the cluster has none (KRaft). Addresses are sorted: MSK gives them in any order.
+    """Addresses are sorted: MSK returns them in any order. ``zookeeper`` is None if the cluster has none (KRaft).
 
-    ``subnets`` and ``security_groups`` are those that the brokers stand in.
+    ``subnets`` and ``security_groups`` are those of the brokers.
     """
 
     cluster_arn: str
@@ -42,11 +42,12 @@ class MskHook(AwsBaseHook):
                 return dict(cluster)
         others = ", ".join(sorted(c["ClusterName"] for c in clusters)) or "none"
         raise MskError(
-            f"No MSK cluster {name!r} in {self.conn_region_name}: set kafka.cluster_name. Names that begin so: {others}"
+            f"No MSK cluster {name!r} in {self.conn_region_name}: set kafka.cluster_name. "
+            f"Clusters that start with this name: {others}"
         )
 
     def brokers(self, cluster_name: str, authentication: Literal["iam", "none"]) -> Brokers:
-        """Addresses for clients that log in by ``authentication``, and ZooKeeper's where the cluster has one."""
+        """Addresses for clients that authenticate with ``authentication``, and ZooKeeper's if the cluster has one."""
         cluster = self.find_cluster(cluster_name)
         if cluster["State"] not in ("ACTIVE", "UPDATING", "HEALING", "MAINTENANCE", "REBOOTING_BROKER"):
             raise MskError(f"MSK cluster {cluster_name!r} is {cluster['State']}, not ACTIVE")

@@ -12,8 +12,8 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 class MskConnectHook(AwsBaseHook):
     """Thin wrapper around ``boto3.client("kafkaconnect")``.
 
-    boto3 ships no waiters for this service, and the base class looks only inside the provider, so ours stand in
-    ``waiters/kafkaconnect.json``. The service itself finds names by prefix; the finders here want the whole name.
+    boto3 ships no waiters for this service, and the base class looks only inside the provider, so
+    ``waiters/kafkaconnect.json`` defines ours. The service matches names by prefix; the finders here match whole names.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,7 +40,7 @@ class MskConnectHook(AwsBaseHook):
         return next((w for page in pages for w in page["workerConfigurations"] if w["name"] == name), None)
 
     def typed(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """The request with JSON text turned into what the service's model wants in its place: a list, a number."""
+        """The request with JSON text parsed wherever the service's model expects another type, a list or a number."""
         shape = self.conn.meta.service_model.operation_model(operation).input_shape
         return dict(_typed(shape, request))
 

@@ -1,4 +1,4 @@
-"""Operators for API Gateway's REST APIs. Each finds what is there, changes what differs and says what it changed."""
+"""Operators for API Gateway's REST APIs. Each finds what exists, changes what differs and logs what it changed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class RestApiLink(BaseAwsLink):
 class RestApiCreateOperator(AwsBaseOperator[ApiGatewayHook]):
     """Create a REST API. Returns its id.
 
-    An API of the same name is adopted, so a rerun, or a retry after a lost response, makes no second one.
+    An API of the same name is adopted, so a rerun, or a retry after a lost response, does not create a second one.
 
     :param api_name: name of the API (templated)
     :param api: the other arguments of ``CreateRestApi``, as boto3 takes them (templated)
-    :param adopt_tags: which API to adopt where several have the name (templated)
+    :param adopt_tags: tags of the API to adopt if several have the name (templated)
     """
 
     aws_hook_class = ApiGatewayHook
@@ -63,14 +63,14 @@ class RestApiCreateOperator(AwsBaseOperator[ApiGatewayHook]):
 
 
 class RestApiPutResourcesOperator(AwsBaseOperator[ApiGatewayHook]):
-    """Make the API's resources, with their methods. Returns the methods it had to (re)make, as ``VERB path``.
+    """Create the API's resources and their methods. Returns the methods it created or replaced, as ``VERB path``.
 
-    A method that differs in anything asked for is made anew; resources and methods that are not asked for are left
-    alone. Callers see none of it before the next deployment.
+    A method that differs from ``paths`` in any way is replaced. Resources and methods not in ``paths`` are left alone.
+    Callers see no change before the next deployment.
 
     :param api_id: the API (templated)
-    :param paths: by path, then by verb, as :func:`~include.requests.api_gateway.proxy_methods` describes methods;
-        a name that ends in ``.vtl`` stands for that mapping template (templated)
+    :param paths: methods by path, then by verb, as :func:`~include.aws.api_gateway.proxy_methods` describes them; a
+        name that ends in ``.vtl`` stands for that mapping template (templated)
     """
 
     aws_hook_class = ApiGatewayHook
@@ -89,11 +89,11 @@ class RestApiPutResourcesOperator(AwsBaseOperator[ApiGatewayHook]):
         for path, methods in self.paths.items():
             resource = self._resource(path, there)
             changed += [f"{verb} {path}" for verb in self._put_methods(resource, methods)]
-        self.log.info("Methods: %s", f"{', '.join(changed)} made" if changed else "unchanged")
+        self.log.info("Methods: %s", f"{', '.join(changed)} put" if changed else "unchanged")
         return changed
 
     def _resource(self, path: str, there: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        """The resource of a path; it is made, and its parents are, where it is not there."""
+        """The resource of a path. It and its parents are created if they do not exist."""
         if path not in there:
             parent_path, _, path_part = path.rpartition("/")
             parent = self._resource(parent_path or "/", there)
@@ -122,10 +122,10 @@ class RestApiPutResourcesOperator(AwsBaseOperator[ApiGatewayHook]):
 class RestApiDeployOperator(AwsBaseOperator[ApiGatewayHook]):
     """Deploy the API to a stage, unless the stage already serves exactly this content. Returns the deployment's id.
 
-    A deployment's description carries the fingerprint of what it deployed, so that a rerun after any failure knows.
+    A deployment's description carries the fingerprint of its content, so a rerun after any failure can tell.
 
     :param api_id: the API (templated)
-    :param stage_name: the stage; made if it is not there (templated)
+    :param stage_name: the stage; created if it does not exist (templated)
     :param content: everything that the API is made of (templated, with mapping templates)
     """
 
@@ -149,7 +149,7 @@ class RestApiDeployOperator(AwsBaseOperator[ApiGatewayHook]):
         deployment = self.hook.conn.create_deployment(
             restApiId=self.api_id, stageName=self.stage_name, description=description
         )
-        self.log.info("Stage %s serves deployment %s now", self.stage_name, deployment["id"])
+        self.log.info("Stage %s now serves deployment %s", self.stage_name, deployment["id"])
         return str(deployment["id"])
 
     def _deployed(self) -> dict[str, Any] | None:
@@ -158,7 +158,7 @@ class RestApiDeployOperator(AwsBaseOperator[ApiGatewayHook]):
 
 
 class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):
-    """Let callers with a key use the API's stage, so much a second. Returns the usage plan's id.
+    """Let callers with a key use the API's stage, at a limited rate. Returns the usage plan's id.
 
     Plan and key are adopted by name. The key's value goes from API Gateway straight to Parameter Store.
 
@@ -167,8 +167,8 @@ class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):
     :param plan_name: name of the usage plan (templated)
     :param key_name: name of the key (templated)
     :param key_parameter: SecureString that keeps the key's value (templated)
-    :param throttle: ``rateLimit`` and ``burstLimit``, numbers or their text (templated)
-    :param tags: tags of what is created (templated)
+    :param throttle: ``rateLimit`` (requests per second) and ``burstLimit``, as numbers or text (templated)
+    :param tags: tags for what is created (templated)
     """
 
     aws_hook_class = ApiGatewayHook
@@ -206,7 +206,7 @@ class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):
             self.hook.conn.create_usage_plan_key(usagePlanId=plan_id, keyId=key_id, keyType="API_KEY")
             changes.append("key added to the plan")
         if self.hook.keep_api_key(key_id, self.key_parameter):
-            changes.append(f"key kept in {self.key_parameter}")
+            changes.append(f"key stored in {self.key_parameter}")
         self.log.info("Usage plan %s (%s): %s", self.plan_name, plan_id, ", ".join(changes) or "unchanged")
         return plan_id
 
@@ -250,7 +250,7 @@ class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):
 
 
 class RestApiInvokeUrlOperator(AwsBaseOperator[ApiGatewayHook]):
-    """Look up where the API answers. Returns the URL.
+    """Look up the API's URL and return it.
 
     :param api_name, stage_name, url_format: see
         :meth:`~pinterest.hooks.api_gateway.ApiGatewayHook.find_invoke_url` (templated)

@@ -14,9 +14,9 @@ from pinterest.hooks.api_gateway import ApiGatewayHook
 
 
 class RestApiPutValidationOperator(AwsBaseOperator[ApiGatewayHook]):
-    """Let the API check bodies against models before it passes them on. Returns the request validator's id.
+    """Make the API validate bodies against models before it passes them on. Returns the request validator's id.
 
-    Models, validator and the answer to a refused body are made, or changed where they differ. Callers see none of it
+    Models, validator and the response to a refused body are created, or updated if they differ. Callers see no change
     before the next deployment.
 
     :param api_id: the API (templated)

@@ -15,7 +15,7 @@ from pinterest.settings import settings
 
 
 class AdvanceBookmarkOperator(BaseOperator):
-    """Remember how far the lake has loaded, so that the next run starts there. It never goes back.
+    """Store how far the lake has loaded, so that the next run starts there. The bookmark never moves back.
 
     :param loaded: the bookmark that the load returned (templated)
     """

@@ -16,14 +16,14 @@ from pinterest.hooks.iam import IamHook
 class IamCreateRoleOperator(AwsBaseOperator[IamHook]):
     """Create a role with one inline policy. Returns its ARN.
 
-    A role of that name is adopted. Where it has the tags, so was made here, its inline policy is brought up to date;
-    another one is left as it is: somebody else answers for what it may do.
+    A role of that name is adopted. If it has the tags, and so was created here, its inline policy is brought up to
+    date. Any other role is left unchanged, because its owner is responsible for what it may do.
 
     :param role_name: name of the role (templated)
-    :param trust: who may take it on, as a policy document (templated)
+    :param trust: who may assume it, as a policy document (templated)
     :param policy_name: name of the inline policy (templated)
     :param policy: what the role may do, as a policy document (templated)
-    :param tags: tags by which a role that was made here is known (templated)
+    :param tags: tags that mark a role as created here (templated)
     """
 
     aws_hook_class = IamHook
@@ -54,10 +54,10 @@ class IamCreateRoleOperator(AwsBaseOperator[IamHook]):
             self.log.info("Role %s created", self.role_name)
         tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
         if not self.tags.items() <= tags.items():
-            self.log.info("Role %s exists, made by somebody else: adopted as it is", self.role_name)
+            self.log.info("Role %s exists and was not created here: adopted unchanged", self.role_name)
         elif self.hook.find_inline_policy(self.role_name, self.policy_name) != self.policy:
             self._put_policy()
-            self.log.info("Role %s: its policy %s is put", self.role_name, self.policy_name)
+            self.log.info("Role %s: policy %s updated", self.role_name, self.policy_name)
         else:
             self.log.info("Role %s exists: unchanged", self.role_name)
         return str(role["Arn"])

@@ -17,7 +17,7 @@ from pinterest.triggers.kinesis import STREAM_STATUS, KinesisStreamActiveTrigger
 
 
 class KinesisStreamLink(BaseAwsLink):
-    """The stream in the AWS console."""
+    """The data stream in the AWS console."""
 
     name = "Kinesis stream"
     key = "kinesis_stream"
@@ -25,19 +25,19 @@ class KinesisStreamLink(BaseAwsLink):
 
 
 class KinesisCreateStreamOperator(AwsBaseOperator[KinesisStreamHook]):
-    """Create a data stream, or bring the one of that name to what it is to be; wait until it is ACTIVE.
+    """Create a data stream, or update the one of that name, and wait until it is ACTIVE. Returns its ARN.
 
-    Returns its ARN. A rerun, or a retry after a lost response, makes no second one and loses no record: mode, shard
-    count, retention and encryption are changed in place, one after the other. A stream that is being deleted is waited
-    for, and made anew. Tags are given to a new stream only.
+    A rerun, or a retry after a lost response, creates no second data stream and loses no record: mode, shard count,
+    retention and encryption are changed in place, one at a time. If the data stream is being deleted, the operator
+    waits and then recreates it. Only a new data stream gets the tags.
 
-    :param stream_name: name of the stream, unique in the account and region (templated)
+    :param stream_name: name of the data stream, unique in the account and region (templated)
     :param stream: ``mode`` (``on_demand`` or ``provisioned``), ``shards`` (for the latter), ``retention_hours``,
-        ``encryption`` (``none`` or ``kms``), ``kms_key`` (for the latter), ``tags``; text may stand for a number
-        (templated)
+        ``encryption`` (``none`` or ``kms``), ``kms_key`` (for the latter), ``tags``; numbers may be given as
+        text (templated)
     :param deferrable: wait in the triggerer
-    :param waiter_delay: seconds between two looks
-    :param waiter_max_attempts: looks before the task fails
+    :param waiter_delay: seconds between two checks
+    :param waiter_max_attempts: checks before the task fails
     """
 
     aws_hook_class = KinesisStreamHook
@@ -65,13 +65,13 @@ class KinesisCreateStreamOperator(AwsBaseOperator[KinesisStreamHook]):
     def execute(self, context: Context) -> str:
         found = self.hook.find_stream(self.stream_name)
         if found is not None and found["StreamStatus"] == "DELETING":
-            self.log.info("Stream %s is being deleted: waiting to make it anew", self.stream_name)
+            self.log.info("Data stream %s is being deleted: waiting to recreate it", self.stream_name)
             self._wait("stream_deleted")
             found = None
         if found is None:
             self._create()
         else:
-            self.log.info("Stream %s exists (%s): adopted", self.stream_name, found["StreamStatus"])
+            self.log.info("Data stream %s exists (%s): adopted", self.stream_name, found["StreamStatus"])
         KinesisStreamLink.persist(
             context=context,
             operator=self,
@@ -83,7 +83,7 @@ class KinesisCreateStreamOperator(AwsBaseOperator[KinesisStreamHook]):
 
     def execute_complete(self, context: Context, changes: list[str], event: dict[str, Any] | None = None) -> str:
         if event is None:
-            raise AirflowException(f"Stream {self.stream_name}: the trigger ended without an event")
+            raise AirflowException(f"Data stream {self.stream_name}: the trigger ended without an event")
         if event["status"] != "success":
             raise AirflowException(str(event["message"]))
         return self._settle(changes)
@@ -92,24 +92,24 @@ class KinesisCreateStreamOperator(AwsBaseOperator[KinesisStreamHook]):
         try:
             self.hook.conn.create_stream(**create_request(self.stream_name, self.stream))
         except self.hook.conn.exceptions.ResourceInUseException:
-            self.log.info("Stream %s was made by somebody else meanwhile: adopted", self.stream_name)
+            self.log.info("Data stream %s was created by someone else in the meantime: adopted", self.stream_name)
         else:
-            self.log.info("Creating stream %s", self.stream_name)
+            self.log.info("Creating data stream %s", self.stream_name)
 
     def _settle(self, changes: list[str]) -> str:
-        """Wait until the stream is ACTIVE, change one thing that differs, wait again, until nothing does."""
+        """Wait until the data stream is ACTIVE and change one thing that differs; repeat until nothing does."""
         while True:
             stream = self._active_stream(changes)
             change = next_change(stream, self.stream)
             if change is None:
-                self.log.info("Stream %s is ACTIVE: %s", self.stream_name, ", ".join(changes) or "unchanged")
+                self.log.info("Data stream %s is ACTIVE: %s", self.stream_name, ", ".join(changes) or "unchanged")
                 return str(stream["StreamARN"])
             if change.what in changes:
                 raise AirflowException(
-                    f"Stream {self.stream_name}: {change.what} was asked for, but Kinesis did not change it; "
+                    f"Data stream {self.stream_name}: {change.what} was requested, but Kinesis did not change it; "
                     "its CloudTrail events say why"
                 )
-            self.log.info("Stream %s: %s", self.stream_name, change.what)
+            self.log.info("Data stream %s: %s", self.stream_name, change.what)
             getattr(self.hook.conn, change.operation)(**change.arguments)
             changes.append(change.what)
 
@@ -140,7 +140,7 @@ class KinesisCreateStreamOperator(AwsBaseOperator[KinesisStreamHook]):
             waiter_delay=self.waiter_delay,
             waiter_max_attempts=self.waiter_max_attempts,
             args={"StreamName": self.stream_name},
-            failure_message=f"Stream {self.stream_name}: {waiter} will not happen",
-            status_message=f"Stream {self.stream_name}",
+            failure_message=f"Data stream {self.stream_name}: {waiter} will not happen",
+            status_message=f"Data stream {self.stream_name}",
             status_args=STREAM_STATUS,
         )

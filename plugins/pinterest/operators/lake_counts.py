@@ -19,9 +19,9 @@ from pinterest.settings import settings
 
 
 class LakeCountsOperator(BaseOperator):
-    """Read what every notebook of the job counted and write the hops bronze, silver and gold.
+    """Read what each notebook of the job counted and write the hops bronze, silver and gold.
 
-    Keeps the nine analyses for the report, and returns the load's bookmark.
+    Stores the nine analyses for the report and returns the load's bookmark.
 
     :param run: what the job's launching task returned (templated)
     """

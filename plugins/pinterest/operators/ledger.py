@@ -21,9 +21,9 @@ from pinterest.settings import settings
 class LedgerReportOperator(BaseOperator):
     """Judge the run, and write ``ledger.json`` and the page ``index.html``. Returns the page's key.
 
-    It writes what there is, whether or not the run went well.
+    It writes whatever was counted, whether or not the run succeeded.
 
-    :param routes: the ways to the lake that the run was to take
+    :param routes: the routes that the run takes
     """
 
     def __init__(self, *, routes: Sequence[Route], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
@@ -57,9 +57,9 @@ class LedgerReportOperator(BaseOperator):
 
 
 class LedgerVerdictOperator(BaseOperator):
-    """Fail the run unless every record of every stream is accounted for at every hop.
+    """Fail the run unless every record of every entity is accounted for at every hop.
 
-    :param routes: the ways to the lake that the run was to take
+    :param routes: the routes that the run takes
     """
 
     def __init__(self, *, routes: Sequence[Route], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:

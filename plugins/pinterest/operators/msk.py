@@ -16,7 +16,7 @@ class MskGetBrokersOperator(AwsBaseOperator[MskHook]):
     """Look up a cluster's brokers. Returns :class:`~pinterest.hooks.msk.Brokers`.
 
     :param cluster_name: name of the cluster (templated)
-    :param authentication: ``iam`` or ``none``: which of the cluster's listeners (templated)
+    :param authentication: ``iam`` or ``none``; chooses one of the cluster's listeners (templated)
     """
 
     aws_hook_class = MskHook

@@ -32,8 +32,8 @@ class MskConnectConnectorLink(BaseAwsLink):
 class MskConnectCreateCustomPluginOperator(AwsBaseOperator[MskConnectHook]):
     """Create a custom plugin and wait until it is ACTIVE. Returns its ARN.
 
-    A plugin's content cannot be changed, so the name is best one that changes with the content. A plugin of the
-    same name is adopted; one whose creation failed is removed first.
+    A plugin's content cannot be changed, so choose a name that changes with the content. A plugin of the same name is
+    adopted; one whose creation failed is removed first.
 
     :param plugin_name: name of the plugin, unique in the account and region (templated)
     :param plugin: the other arguments of ``CreateCustomPlugin``, as boto3 takes them (templated)
@@ -99,8 +99,8 @@ class MskConnectCreateCustomPluginOperator(AwsBaseOperator[MskConnectHook]):
 class MskConnectCreateWorkerConfigurationOperator(AwsBaseOperator[MskConnectHook]):
     """Create a worker configuration. Returns its ARN.
 
-    MSK Connect cannot change one, so its name is ``configuration_name`` and the digest of its properties: the same
-    properties are adopted, others become another configuration.
+    MSK Connect cannot change one, so its name is ``configuration_name`` plus the digest of its properties: a
+    configuration with the same properties is adopted, and different properties create another one.
 
     :param configuration_name: beginning of the name (templated)
     :param properties: the worker's properties, or the name of a ``.properties`` template (templated)
@@ -129,22 +129,22 @@ class MskConnectCreateWorkerConfigurationOperator(AwsBaseOperator[MskConnectHook
 
 
 class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
-    """Create a connector, or bring the one of that name to its configuration; wait until it is RUNNING.
+    """Create a connector, or update the one of that name, and wait until it is RUNNING. Returns its ARN.
 
-    Returns its ARN. A rerun, or a retry after a lost response, makes no second one. What MSK Connect can change (the
-    configuration) is updated; a connector that failed, or differs in what cannot be changed (plugin, worker
-    configuration, network, role, version), is deleted and made again: its consumer group goes by its name, so it
-    goes on where it was. RUNNING says that the workers are up, not that the tasks read.
+    A rerun, or a retry after a lost response, creates no second one. What MSK Connect can change (the configuration) is
+    updated. A connector that failed, or differs in what cannot be changed (plugin, worker configuration, network, role,
+    version), is deleted and recreated: its consumer group is named after it, so it continues where it was. RUNNING
+    means that the workers are up, not that the tasks read.
 
     :param connector_name: name of the connector, unique in the account and region (templated)
     :param configuration: the connector's properties, or the name of a ``.properties`` template (templated)
-    :param connector: the other arguments of ``CreateConnector``, as boto3 takes them; in the place of a list or a
-        number its JSON will do, and in the place of the role's ARN its name (templated)
-    :param more_configuration: called when the task runs; its properties are added to the configuration, and win. It
-        is no template, so what it returns is not shown anywhere
+    :param connector: the other arguments of ``CreateConnector``, as boto3 takes them; a list or a number may be
+        given as JSON text, and the role by its name instead of its ARN (templated)
+    :param more_configuration: called when the task runs; the properties it returns are added to the configuration and
+        take precedence. They are not templated, so they are not shown anywhere
     :param deferrable: wait in the triggerer; creation takes 5 to 15 minutes on AWS
-    :param waiter_delay: seconds between two looks
-    :param waiter_max_attempts: looks before the task fails
+    :param waiter_delay: seconds between two checks
+    :param waiter_max_attempts: checks before the task fails
     """
 
     aws_hook_class = MskConnectHook
@@ -267,7 +267,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         return connector_arn
 
     def _verified(self, connector_arn: str) -> str:
-        """The ARN, if the connector has the wanted configuration: MSK Connect rolls a failed update back."""
+        """The ARN, once it is certain that the update took effect: MSK Connect rolls a failed update back."""
         current = self._describe(connector_arn)
         if current["connectorConfiguration"] != self._wanted():
             raise AirflowException(
@@ -295,7 +295,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
 
 
 def _description(described: dict[str, Any]) -> str:
-    """The service's own words for the state something is in."""
+    """The state of a resource in the service's own words."""
     reason = described.get("stateDescription", {})
     state = described.get("connectorState") or described.get("customPluginState") or "unknown"
     return " ".join(str(word) for word in (state, reason.get("code"), reason.get("message")) if word)
@@ -318,7 +318,7 @@ def _fixed_differences(current: dict[str, Any], request: dict[str, Any]) -> list
 
 
 def _other_cluster(current: dict[str, Any], request: dict[str, Any]) -> bool:
-    """Whether brokers or network differ. One broker in common will do: MSK names some of a cluster's, in any order."""
+    """Whether brokers or network differ. One common broker is enough: MSK lists only some, and in any order."""
     old, new = (c["kafkaCluster"]["apacheKafkaCluster"] for c in (current, request))
     brokers = set(old["bootstrapServers"].split(",")) & set(new["bootstrapServers"].split(","))
     networks = [

@@ -25,7 +25,7 @@ from pinterest.run_documents import RunDocuments
 
 DEFAULT_SENDING = RetryPolicy()
 KINESIS_SENDING = RetryPolicy(tries=10)
-"""A shard that is throttled for a minute ends no run."""
+"""A shard that is throttled for a minute must not end a run."""
 
 CONNECTIONS_A_STREAM = 2
 CONNECTIONS_OF_SINGLE_RECORDS = 4
@@ -33,20 +33,20 @@ SINGLE_RECORDS_AT_ONCE = 50
 
 
 class PostingOperator(BaseOperator):
-    """Post rows of the three source tables to one sink. Returns what became of them, by stream.
+    """Post rows of the three source tables to one sink. Returns their outcome by entity.
 
-    The run keeps a progress object in the bucket. A retry of the task, or the same run cleared, goes on from it; where
-    a process was killed, at most the requests of the last two seconds are sent again. Whatever
-    the outcome, the ledger gets the hops ``source`` and ``api``, and refused rows are kept whole beside the progress.
+    The run keeps a progress object in the bucket. A retry of the task, or the same run after clearing, continues from
+    it; if a process was killed, at most the requests of the last two seconds are sent again. Whatever the outcome, the
+    ledger gets the hops ``source`` and ``api``, and refused rows are stored in full next to the progress.
 
-    :param posts, seed, start, pace, batch_size: what to post, see :class:`~include.posting_order.PostingOrder`
+    :param posts, seed, start, pace, batch_size: what to post, see :class:`~include.posting.order.PostingOrder`
         (templated)
-    :param bucket: where progress and ledger are kept (templated)
+    :param bucket: where progress and ledger are stored (templated)
     :param api_name, stage_name, invoke_url_format: the REST API to look up, see
         :meth:`~pinterest.hooks.api_gateway.ApiGatewayHook.find_invoke_url` (templated)
     :param api_key_parameter: name in Parameter Store of the API's key (templated)
     :param source_conn_id: connection to the MySQL database that holds the tables
-    :param sending: how often, and how long apart, a request is tried again
+    :param sending: how often, and at what intervals, a request is retried
     """
 
     route: ClassVar[Route]
@@ -131,7 +131,7 @@ class PostingOperator(BaseOperator):
         """One connection to the sink."""
 
     def _connections(self, order: PostingOrder) -> int:
-        """How many connections a stream uses side by side."""
+        """How many connections each entity uses in parallel."""
         return CONNECTIONS_A_STREAM
 
     def _order(self, **more: Any) -> PostingOrder:
@@ -140,7 +140,7 @@ class PostingOperator(BaseOperator):
         )
 
     def _rows_at_once(self, order: PostingOrder) -> int:
-        """How many rows a sender is given to settle together."""
+        """How many rows a sender gets at a time."""
         return order.batch_size
 
     def _post(self, order: PostingOrder, progress: PostingProgress, store: PostingStore) -> None:
@@ -218,10 +218,10 @@ class PostToKafkaOperator(PostingOperator):
 
 
 class PostToKinesisOperator(PostingOperator):
-    """Put rows into the three Kinesis streams. The partition key is the post's ``ind``.
+    """Put rows into the three Kinesis data streams. The partition key is the post's ``ind``.
 
     :param data_streams: name of the data stream by entity (templated)
-    :param mode: ``record`` or ``records``, see :class:`~include.kinesis_sender.KinesisSender` (templated)
+    :param mode: ``record`` or ``records``, see :class:`~include.posting.kinesis_sender.KinesisSender` (templated)
     """
 
     route = "stream"

@@ -1,4 +1,4 @@
-"""Waits on the REST API itself, as a caller sees it."""
+"""Sensors that call the REST API the way a client does."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SAID_CHARACTERS = 200
 
 
 class RestApiSensor(BaseSensorOperator):
-    """Asks the API, with its key, until the answer is the right one.
+    """Calls the API with its key until it gives the expected answer.
 
-    A new key, role or deployment may be refused by AWS for a minute, so every other answer is waited out; the log says
+    AWS may refuse a new key, role or deployment for a minute, so any other answer means to keep waiting. The log shows
     what the API answered.
 
     :param invoke_url: where the API answers (templated)
@@ -35,7 +35,7 @@ class RestApiSensor(BaseSensorOperator):
         self.aws_conn_id = aws_conn_id
 
     def ask(self, path: str, expected: type, accept: str = "application/json") -> Any:
-        """The JSON that the API answers; None where it answers anything but 200 and JSON of the type expected."""
+        """The API's JSON answer; None unless it answers 200 with JSON of the expected type."""
         api_key = ApiGatewayHook(aws_conn_id=self.aws_conn_id).kept_api_key(self.api_key_parameter)
         url = self.invoke_url + path
         try:
@@ -51,7 +51,7 @@ class RestApiSensor(BaseSensorOperator):
 
 
 class RestApiTopicsSensor(RestApiSensor):
-    """Done when the API lists all the topics: gateway, key, REST proxy and brokers all work.
+    """Succeeds when the API lists all the topics, so gateway, key, REST proxy and brokers all work.
 
     :param topics: the topics that must be listed (templated)
     """
@@ -72,7 +72,7 @@ class RestApiTopicsSensor(RestApiSensor):
 
 
 class RestApiStreamsSensor(RestApiSensor):
-    """Done when the API lists data streams, whichever there are: gateway, key and Kinesis role all work."""
+    """Succeeds when the API lists data streams, any or none, so gateway, key and Kinesis role all work."""
 
     def poke(self, context: Context) -> bool:
         answer = self.ask("/streams", dict)

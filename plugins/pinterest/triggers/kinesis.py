@@ -12,15 +12,15 @@ STREAM_STATUS = ["StreamDescriptionSummary.StreamStatus"]
 
 
 class KinesisStreamActiveTrigger(AwsBaseWaiterTrigger):
-    """Fires when a stream is ACTIVE, or when it cannot be any more."""
+    """Fires when a data stream is ACTIVE, or when it can no longer become so."""
 
     def __init__(self, *, stream_name: str, waiter_delay: int, waiter_max_attempts: int, **aws: Any) -> None:
         super().__init__(
             serialized_fields={"stream_name": stream_name},
             waiter_name="stream_active",
             waiter_args={"StreamName": stream_name},
-            failure_message=f"Stream {stream_name} cannot become ACTIVE",
-            status_message=f"Stream {stream_name}",
+            failure_message=f"Data stream {stream_name} cannot become ACTIVE",
+            status_message=f"Data stream {stream_name}",
             status_queries=STREAM_STATUS,
             return_key="stream_name",
             return_value=stream_name,

@@ -12,7 +12,7 @@ CONNECTOR_STATUS = ["connectorState", "stateDescription.code", "stateDescription
 
 
 class MskConnectConnectorRunningTrigger(AwsBaseWaiterTrigger):
-    """Fires when a connector is RUNNING, or when it cannot be any more."""
+    """Fires when a connector is RUNNING, or when it can no longer become so."""
 
     def __init__(self, *, connector_arn: str, waiter_delay: int, waiter_max_attempts: int, **aws: Any) -> None:
         super().__init__(

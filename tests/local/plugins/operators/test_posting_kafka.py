@@ -168,7 +168,7 @@ def test_params_out_of_range_post_nothing(post, api, bucket):
 def test_a_seeds_position_that_makes_no_sense_is_named(post, bucket):
     bucket.objects["posting/seed-100.json"] = b'{"next": 3}'
 
-    with pytest.raises(Exception, match=r"seed-100\.json does not say where seed 100 goes on"):
+    with pytest.raises(Exception, match=r"seed-100\.json does not say where seed 100 continues"):
         post()
 
 

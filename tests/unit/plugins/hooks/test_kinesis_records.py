@@ -119,7 +119,7 @@ def test_an_iterator_that_expires_is_made_anew_where_it_was():
 
 
 def test_a_shard_that_only_gives_empty_answers_is_told():
-    with pytest.raises(TimeoutError, match=rf"{SHARD}: {EMPTY_READS} reads without a record.*1000 ms behind"):
+    with pytest.raises(TimeoutError, match=rf"{SHARD}: {EMPTY_READS} reads returned no record.*1000 ms behind"):
         hook(Kinesis([5], empty=EMPTY_READS + 1)).count(NAME, SHARD, [(5, 9)])
 
 

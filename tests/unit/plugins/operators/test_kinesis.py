@@ -94,7 +94,7 @@ def test_a_change_that_kinesis_does_not_make_fails_the_task(kinesis):
     kinesis.add_response("increase_stream_retention_period", {}, {**OF_NAME, "RetentionPeriodHours": 48})
     described(kinesis, summary())
 
-    with pytest.raises(AirflowException, match="retention 24 → 48 hours was asked for, but"):
+    with pytest.raises(AirflowException, match="retention 24 → 48 hours was requested, but"):
         operator(retention_hours=48).execute({})
 
 
