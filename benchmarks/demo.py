@@ -1,7 +1,7 @@
-"""What a newcomer waits for and pays: ``make demo`` in a fresh clone with empty caches, then once more.
+"""What ``make demo`` costs a newcomer in time, memory and disk: in a fresh clone with empty caches, then once more.
 
-Prints seconds, memory and disk beside their budgets, and ends with one line of JSON. Memory is the proportional set
-size (PSS) of every process that runs from the clone: shared pages count once.
+Prints each figure next to its budget and ends with one line of JSON. Memory is the proportional set
+size (PSS) of every process that runs from the clone: shared pages count only once.
 
     .venv/bin/python benchmarks/demo.py
 """
@@ -23,7 +23,7 @@ BUDGETS = {"first_s": 600, "second_s": 180, "idle_mb": 3584, "peak_mb": 7168}
 
 
 class MemoryWatch(threading.Thread):
-    """Samples the memory of everything that runs from ``checkout`` until stopped; keeps the greatest sum."""
+    """Samples the memory of everything that runs from ``checkout`` until stopped, and keeps the peak."""
 
     def __init__(self, checkout: Path) -> None:
         super().__init__(daemon=True)
@@ -84,7 +84,7 @@ def main() -> None:
     try:
         watch.start()
         first = run_demo(checkout, environment)
-        time.sleep(20)  # what "idle" means here: the lab, twenty seconds after its last work
+        time.sleep(20)  # "idle" means the lab, twenty seconds after its last work
         idle = memory_mb(checkout)
         second = run_demo(checkout, environment)
     finally:

@@ -1,11 +1,11 @@
-"""Records per second into Kafka: the seeds' loop, ours, and what the REST proxy takes from a minimal client.
+"""Records per second into Kafka: the seeds' loop, this pipeline, and what the REST proxy takes from a minimal client.
 
-Needs a running lab (``make lab``). All three run on the same stack, one after the other, on topics of their own that
-are removed again. Prints a table and, as the last line, the same figures as JSON.
+Needs a running lab (``make lab``). All three run on the same stack, one after the other, on their own topics, which are
+deleted afterward. Prints a table and, on the last line, the same figures as JSON.
 
-- **seeds**: three ``LIMIT n,1`` queries and three requests of one record for every post, without the seeds' pauses.
-- **proxy**: requests of the same batch size, made beforehand, straight to the REST proxy over as many connections as
-  ours; the answers are read and not looked at.
+- **seeds**: three ``LIMIT n,1`` queries and three single-record requests for every post, without the seeds' pauses.
+- **proxy**: prebuilt requests of the same batch size, sent straight to the REST proxy over as many connections as ours;
+  the answers are read but not checked.
 - **ours**: what the task ``posting.post`` does: source, REST API, REST proxy, every record's answer checked.
 """
 
@@ -63,16 +63,16 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--posts", type=int, default=100_000, help="posts of a round, each three records")
-    parser.add_argument("--seeds-posts", type=int, default=150, help="posts of the seeds' loop")
-    parser.add_argument("--batch-size", type=int, default=500, help="records a request")
+    parser.add_argument("--posts", type=int, default=100_000, help="posts per round, three records each")
+    parser.add_argument("--seeds-posts", type=int, default=150, help="posts for the seeds' loop")
+    parser.add_argument("--batch-size", type=int, default=500, help="records per request")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of proxy and ours; the median counts")
     return parser.parse_args()
 
 
 @contextmanager
 def bench_topics(stack: Stack) -> Iterator[Topics]:
-    """Three topics like the pipeline's, which no connector reads; gone afterwards."""
+    """Three topics like the pipeline's that no connector reads. Deletes them at the end."""
     admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers})
     topics: Topics = {entity: f"bench-{uuid.uuid4().hex[:8]}.{entity}" for entity in ENTITIES}
     partitions = stack.settings.kafka.partitions
@@ -86,7 +86,7 @@ def bench_topics(stack: Stack) -> Iterator[Topics]:
 
 
 def seeds_loop(stack: Stack, topics: Topics, posts: int) -> None:
-    """``user_posting_emulation.py`` as the seeds have it, but for the pauses and the API key."""
+    """``user_posting_emulation.py`` from the seeds, without its pauses and with the API key."""
     engine = stack.engine()
     headers = {"Content-Type": CONTENT_TYPE, "x-api-key": stack.api_key}
     for draw in draws(SEED, count=posts):

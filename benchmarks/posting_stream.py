@@ -1,8 +1,8 @@
-"""Records per second through the REST API into Kinesis: one record a request, as the seeds do, beside many.
+"""Records per second through the REST API into Kinesis: one record per request, as the seeds do, and many.
 
-Needs a running lab (``make lab``). Both modes are what the task ``posting_stream.post`` does: rows read from the
-source, sent over as many connections a stream, every record's answer checked. They put into data streams of their own,
-which are removed again. Prints a table and, as the last line, the same figures as JSON.
+Needs a running lab (``make lab``). Both modes do what the task ``posting_stream.post`` does: rows read from the source,
+sent over as many connections per entity, every record's answer checked. They use their own data streams, which are
+deleted afterward. Prints a table and, on the last line, the same figures as JSON.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ MODES: tuple[Mode, ...] = ("record", "records")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--posts", type=int, default=10_000, help="posts of a round in mode records")
-    parser.add_argument("--single-posts", type=int, default=500, help="posts of a round in mode record")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of both; the median counts")
+    parser.add_argument("--posts", type=int, default=10_000, help="posts per round in mode records")
+    parser.add_argument("--single-posts", type=int, default=500, help="posts per round in mode record")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each mode; the median counts")
     given = parser.parse_args()
     stack = find_stack()
     posts = {"record": given.single_posts, "records": given.posts}
@@ -46,14 +46,14 @@ def main() -> None:
     print(f"{'records/s':>12}  {'rounds':>20}")
     for mode in MODES:
         print(f"{statistics.median(figures[mode]):12.0f}  {' '.join(f'{of:.0f}' for of in figures[mode]):>20}  {mode}")
-    print(f"many records a request are {many / one:.1f} times one")
+    print(f"many records per request are {many / one:.1f} times as fast as one")
     told = {"record_records_per_second": round(one, 1), "records_records_per_second": round(many, 1)}
     print(json.dumps({"benchmark": "posting_stream", **told, "times": round(many / one, 1)}))
 
 
 @contextmanager
 def bench_streams() -> Iterator[dict[Entity, str]]:
-    """Three data streams like the pipeline's; gone afterwards."""
+    """Three data streams like the pipeline's. Deletes them at the end."""
     from pinterest.hooks.kinesis import KinesisStreamHook
 
     client: Any = KinesisStreamHook(aws_conn_id="aws_default").conn

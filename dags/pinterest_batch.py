@@ -1,16 +1,17 @@
-"""What repeats every day: post, land, load, clean, analyse, count.
+"""The daily part: post, land, load, clean, analyze and count.
 
-**Does**: the batch half of `pinterest_pipeline`, over what that DAG has set up: sees that the REST proxy runs, sends
-rows through the REST API to Kafka, on to S3, and on Databricks into bronze, silver and the nine analyses.
+**Does**: runs the batch half of `pinterest_pipeline` on what that DAG has set up. It makes sure that the REST proxy is
+running, sends rows through the REST API to Kafka and on to S3, and loads them on Databricks into bronze, silver and the
+nine analyses.
 
-**Params**: how many posts, which seed, where to start, at what pace, how many records a request.
+**Params**: how many posts, which seed, where to start, at what pace, how many records per request.
 
-**Reruns**: safe at any task. Posting goes on where it stopped, and the lake stores a record once.
+**Reruns**: safe at any task. Posting continues where it stopped, and the lake stores each record once.
 
-**Fails when**: the REST API is not there (run `pinterest_pipeline` once), a record is lost on the way, or a hop
-cannot be counted; `reconcile.verdict` names the hop, the stream and the positions.
+**Fails when**: the REST API does not exist (run `pinterest_pipeline` once), a record is lost on the way, or a hop
+cannot be counted; `reconcile.verdict` names the hop, the entity and the positions.
 
-**Undo**: nothing in the source changes. What a run added stays; a replay of the same posts changes nothing.
+**Undo**: nothing in the source changes. What a run added stays; replaying the same posts changes nothing.
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
 """The whole pipeline in one run.
 
 **Does**: makes sure that every part exists (Kafka client, topics, S3 sink, REST proxy, REST API, data streams). Then
-the same posts take two ways. Batch: through the API to Kafka and on to S3; Databricks loads, cleans and analyses them.
-Stream: through the API to Kinesis; Spark reads the streams, cleans the records and merges them into three tables.
-Every hop of both is counted.
+the same posts take two routes. Batch: through the API to Kafka and on to S3; Databricks loads, cleans and analyzes
+them. Stream: through the API to Kinesis; Spark reads the data streams, cleans the records and merges them into three
+tables. Every hop of both routes is counted.
 
-**Params**: how many posts, which seed, where to start, at what pace, how many records a request; to Kinesis, one
-record a request or many.
+**Params**: how many posts, which seed, where to start, at what pace, how many records per request; for Kinesis, one
+record per request or many.
 
-**Reruns**: safe at any task. Set-up adopts what is there, posting goes on where it stopped, and the lake stores a
-record once. The folder of the stream's checkpoints must never be deleted.
+**Reruns**: safe at any task. Setup adopts what exists, posting continues where it stopped, and the lake stores each
+record once. Never delete the folder with the streaming job's checkpoints.
 
-**Fails when**: a part cannot be made, a record is lost on the way, or a hop cannot be counted;
-`reconcile.verdict` names the hop, the stream and the positions.
+**Fails when**: a part cannot be created, a record is lost on the way, or a hop cannot be counted;
+`reconcile.verdict` names the hop, the entity and the positions.
 
-**Undo**: nothing in the source changes. What a run added stays; a replay of the same posts changes nothing.
+**Undo**: nothing in the source changes. What a run added stays; replaying the same posts changes nothing.
 """
 
 from __future__ import annotations

@@ -1,25 +1,26 @@
-"""What repeats every quarter of an hour: post to Kinesis, bring the tables up to date, count.
+"""The part that repeats every 15 minutes: post to Kinesis, bring the tables up to date, and count.
 
-**Does**: the stream half of `pinterest_pipeline`, over what that DAG has set up: rows go through the REST API into
-three Kinesis streams, and a Databricks job reads the streams, cleans their records and merges them into the three
-`<user_id>_…_table`s. How the job runs is the setting `lake_stream.trigger`. With `available_now`, every run of this DAG
-starts the job, which ends when nothing is left. With `processing_time` the job runs all the time, and rows are in the
-tables seconds after they are posted: a run of this DAG starts the job if it does not run, and otherwise watches it.
+**Does**: runs the stream half of `pinterest_pipeline` on what that DAG has set up. Rows go through the REST API into
+three Kinesis data streams; a Databricks job reads them, cleans the records and merges them into the three
+`<user_id>_…_table`s. The setting `lake_stream.trigger` decides how the job runs. With `available_now`, every run of
+this DAG starts the job, which ends when nothing is left to read. With `processing_time`, the job runs all the time, and
+rows are in the tables seconds after they are posted; a run of this DAG starts the job if it is not running, and
+otherwise watches it.
 
-**Params**: how many posts, which seed, where to start, at what pace, how many records a batch, one record a request
-or many.
+**Params**: how many posts, which seed, where to start, at what pace, how many records per batch, one record per
+request or many.
 
-**Reruns**: safe at any task. Posting goes on where it stopped; the job goes on from its checkpoints, and a record that
-is read twice changes nothing. The folder of the checkpoints must never be deleted.
+**Reruns**: safe at any task. Posting continues where it stopped; the job continues from its checkpoints, and a record
+that is read twice changes nothing. Never delete the folder with the checkpoints.
 
-**Fails when**: the REST API or a stream is not there (run `pinterest_pipeline` once), a record is lost on the way or
-expired before it was read, or a hop cannot be counted; `reconcile.verdict` names the hop, the stream and the
+**Fails when**: the REST API or a data stream does not exist (run `pinterest_pipeline` once), a record is lost on the
+way or expires before it is read, or a hop cannot be counted; `reconcile.verdict` names the hop, the entity and the
 positions. `stream.lake_stream.committed` fails when a job that should run all the time has ended, or when it commits
-nothing for `lake_stream.stalled_minutes` while records wait, and says where it stands still.
+nothing for `lake_stream.stalled_minutes` while records wait; it says where the job is stuck.
 
-**Undo**: nothing in the source changes. What a run added stays; a replay of the same posts changes nothing. To end
-the job that runs all the time, pause this DAG and cancel the run of `<user_id>.lake_stream` on Databricks; the same
-before `lake_stream.trigger` is set back, and to have it take up new code.
+**Undo**: nothing in the source changes. What a run added stays; replaying the same posts changes nothing. To end
+the job that runs all the time, pause this DAG and cancel the run of `<user_id>.lake_stream` on Databricks. Do the same
+before you change `lake_stream.trigger` back, and to make the job pick up new code.
 """
 
 from __future__ import annotations

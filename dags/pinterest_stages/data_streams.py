@@ -1,8 +1,8 @@
-"""The three Kinesis data streams: one for posts, one for where they were made, one for who made them.
+"""The three Kinesis data streams: one for pins, one for where they were posted, one for who posted them.
 
-Seed steps: create the data streams ``streaming-<UserId>-pin``, ``-geo`` and ``-user``, wait until they are active.
+Seed steps: create the data streams ``streaming-<UserId>-pin``, ``-geo`` and ``-user``; wait until they are active.
 Beyond the seeds: capacity mode, retention and encryption are settings, and a data stream that differs is changed to
-match them.
+match.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which stages make up a flow, and in which order. A DAG runs one flow; ``pinterest_pipeline`` runs them all."""
+"""The flows: which stages, in which order. A DAG runs one flow; ``pinterest_pipeline`` runs them all."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The Kafka client machine: an EC2 instance with Java, Kafka's tools and the MSK IAM library.
 
 Seed steps: save the key pair's private key, connect to the instance by SSH, install Java and Kafka, put the IAM jar
-into Kafka's ``libs`` and on CLASSPATH, write ``client.properties``.
+into Kafka's ``libs`` and on CLASSPATH, and write ``client.properties``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pinterest.settings import settings
 
 @task
 def instance() -> dict[str, str]:
-    """The instance's id, and the address that it is reached by."""
+    """The instance's id and address."""
     hook = KafkaClientHook(settings())
     return {"instance_id": hook.find_instance()["InstanceId"], "host": hook.host}
 
 
 @task
 def key_pair() -> str:
-    """The key pair's id. Its private key is read to see that it can be, and forgotten."""
+    """The key pair's id. The private key is read once to make sure that it can be read, and is not kept."""
     hook = KafkaClientHook(settings())
     print(f"Private key: {hook.private_key.get_name()} {hook.private_key.fingerprint}")
     return hook.find_key_pair()

@@ -1,4 +1,4 @@
-"""From Kafka to the bucket: every record that was posted is seen by a consumer and lies in an S3 object.
+"""From Kafka to the bucket: every posted record must be seen by a consumer and be in an S3 object.
 
 Seed steps: check with a consumer of the group ``students`` that the data arrives on the topics, and with the S3
 console that the connector writes it to the bucket.

@@ -1,8 +1,8 @@
 """Posts to Kafka: rows of the three source tables, through the REST API, to the three topics.
 
 Seed step: ``user_posting_emulation.py``, which draws a row number, reads that row of ``pinterest_data``,
-``geolocation_data`` and ``user_data``, and posts each to its topic, for ever. Here a run posts so many and goes on
-where the last one ended.
+``geolocation_data`` and ``user_data``, and posts each to its topic in an endless loop. Here, a run makes a given number
+of posts and starts where the last run ended.
 """
 
 from __future__ import annotations

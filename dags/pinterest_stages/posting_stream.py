@@ -1,7 +1,7 @@
 """Posts to Kinesis: rows of the three source tables, through the REST API, into the three data streams.
 
-Seed step: ``user_posting_emulation_streaming.py``, the same endless loop as for Kafka, with a PUT of every row to
-``/streams/<stream>/record``. Beyond the seeds: the shards are read, and every record that was acknowledged is there.
+Seed step: ``user_posting_emulation_streaming.py``, the same endless loop as for Kafka, but with a PUT of each row to
+``/streams/<stream>/record``. Beyond the seeds: the shards are read to prove that every acknowledged record is there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Whether every record is accounted for: the verdict, and a page that shows it beside the nine analyses.
+"""Whether every record is accounted for: the verdict, and a page that shows it next to the nine analyses.
 
-The seeds check by eye; here the run fails unless the ledger balances. The page is written even then.
+The seeds check by eye; here, the run fails unless the ledger balances. The page is written either way.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The REST API: what is posted to ``/topics/<topic>`` or ``/streams/<stream>/record`` becomes records.
+"""The REST API: it turns requests to ``/topics/<topic>`` or ``/streams/<stream>/record`` into records.
 
 Seed steps: create a REST API with CORS, add the resource ``/{proxy+}`` with the method ANY as an HTTP proxy to the
-client machine's port 8082, add the resources below ``/streams`` with mapping templates to actions of Kinesis in the
-name of the Kinesis role, deploy it to a stage, note the invoke URL. Beyond the seeds: callers need a key, and a body
-without data or partition key is refused by the API itself.
+client machine's port 8082, add the resources below ``/streams`` with mapping templates to Kinesis actions that run
+with the Kinesis role, deploy the API to a stage, and note the invoke URL. Beyond the seeds: callers need a key, and the
+API itself refuses a body without data or partition key.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def rest_api() -> None:
         api=rest_api_request("{{ settings().user_id }}", TAGS),
         adopt_tags=OWNER_TAGS,
     )
-    api_id = cast("str", api.output)  # it is one when the task runs
+    api_id = cast("str", api.output)  # a str once the task runs
     kinesis_role = IamCreateRoleOperator(
         task_id="kinesis_role",
         role_name="{{ settings().kinesis_role }}",

@@ -1,6 +1,7 @@
-"""Kafka's REST proxy on the client machine, where API Gateway finds it.
+"""Kafka's REST proxy on the client machine, where API Gateway can reach it.
 
-Seed steps: download and unpack the proxy, write ``kafka-rest.properties`` (brokers, IAM), run ``kafka-rest-start``.
+Seed steps: download and unpack the proxy, write ``kafka-rest.properties`` (brokers, IAM), and run
+``kafka-rest-start``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def rest_proxy(brokers: str) -> None:
 
 
 def start_rest_proxy(task_id: str) -> KafkaClientScriptOperator:
-    """The proxy running: also after the machine was stopped and started again, when nobody else has started it."""
+    """Start the proxy unless it is running, for example after the machine was stopped and started again."""
     return KafkaClientScriptOperator(
         task_id=task_id,
         script="rest_proxy/start_rest_proxy.sh",

@@ -1,7 +1,7 @@
 """Kafka topics to S3: every record on the three topics becomes a line of an object in the bucket.
 
 Seed steps: download the S3 connector on the client, copy it to the bucket, create the custom plugin, the worker
-configuration and the connector with ``topics.regex``, wait until it runs.
+configuration and the connector with ``topics.regex``, and wait until it runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENCRYPTION = "{{ 'TLS' if settings().kafka.authentication == 'iam' else 'PLAINTE
 
 
 def sink_properties() -> dict[str, str]:
-    """What the connector needs in this environment only. It may hold secrets, so it is not rendered."""
+    """Properties that only this environment needs. They may contain secrets, so they are not rendered."""
     return settings().s3_sink.properties
 
 

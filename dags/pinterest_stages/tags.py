@@ -1,4 +1,4 @@
-"""Tags of what the pipeline creates. ``OWNER_TAGS`` say whose it is, ``TAGS`` also which run made it."""
+"""Tags for what the pipeline creates. ``OWNER_TAGS`` name the owner, ``TAGS`` also the run that created it."""
 
 from __future__ import annotations
 

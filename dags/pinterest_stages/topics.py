@@ -1,6 +1,6 @@
 """Three topics, one for each entity, and one for dead letters.
 
-Seed steps: read the bootstrap servers and ZooKeeper's address off the MSK cluster, create ``<user_id>.pin``,
+Seed steps: look up the MSK cluster's bootstrap servers and ZooKeeper address, and create ``<user_id>.pin``,
 ``<user_id>.geo`` and ``<user_id>.user`` with ``kafka-topics.sh`` on the client machine.
 """
 
@@ -15,7 +15,7 @@ from pinterest.operators.msk import MskGetBrokersOperator
 
 
 class Topics(NamedTuple):
-    """The stage, and an expression for templates of later stages: what its task ``brokers`` returned."""
+    """The stage, and a template expression for later stages: what its task ``brokers`` returned."""
 
     stage: TaskGroup
     brokers: str

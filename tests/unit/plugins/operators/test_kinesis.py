@@ -61,7 +61,7 @@ def test_a_stream_that_is_being_deleted_is_awaited_and_made_anew(kinesis):
 def test_a_stream_that_is_deleted_while_it_is_awaited_fails_the_task(kinesis):
     described(kinesis, summary("UPDATING"), summary("UPDATING"), summary("DELETING"))
 
-    with pytest.raises(AirflowException, match=f"Stream {NAME}: stream_active will not happen"):
+    with pytest.raises(AirflowException, match=f"Data stream {NAME}: stream_active will not happen"):
         operator().execute({})
 
 
