@@ -148,7 +148,7 @@ def _own_balance(entry: Entry) -> list[_Problem]:
 
 def _handed_over(entry: Entry, previous_hop: Hop, previous: Entry | None) -> list[_Problem]:
     if previous is None:
-        return [(Status.UNVERIFIED, 0, f"{previous_hop} before it could not be counted, so the input is unproven")]
+        return [(Status.UNVERIFIED, 0, f"the hop before, {previous_hop}, was not counted, so the input is unproven")]
     if entry.hop == "gold":
         if previous.stored is None:
             return [(Status.UNVERIFIED, 0, f"{previous_hop} does not say how many rows its table holds")]

@@ -23,7 +23,7 @@ ADVICE = {
     403: "The API key is not valid for this stage of the API, or the address is wrong: run the stage rest_api again.",
     404: "The API or the topic does not exist: run the stages topics and rest_api again.",
 }
-RERUN = "Acknowledged records are kept: fix the cause and run the task again; it continues where it stopped."
+RERUN = "What is acknowledged is recorded: fix the cause and run the task again; it continues where it stopped."
 
 
 class PostingError(RuntimeError):

@@ -171,7 +171,7 @@ DRAWN = (
     ),
     Analysis(
         "country_of_top_poster",
-        "Where is the most followed of them?",
+        "Where is the most-followed poster?",
         "The highest follower count of all",
         _top_country,
     ),
@@ -184,18 +184,18 @@ DRAWN = (
     Analysis(
         "users_joined_by_year",
         "How many users joined each year?",
-        "Distinct people, by the year they joined",
+        "Distinct people, by join year",
         _columns("join_year", "number_users_joined"),
     ),
     Analysis(
         "median_followers_by_join_year",
-        "How many followers, by the year users joined?",
+        "How many followers, by join year?",
         "Median over posts",
         _columns("join_year", "median_follower_count"),
     ),
     Analysis(
         "median_followers_by_join_year_and_age_group",
-        "And by both join year and age group?",
+        "And by join year and age group?",
         "Median over posts; a stronger shade means more",
         _grid,
         shape="wide",

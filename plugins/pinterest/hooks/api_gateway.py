@@ -23,7 +23,10 @@ class ApiGatewayHook(AwsBaseHook):
         super().__init__(*args, **kwargs)
 
     def find_rest_api(self, name: str, *, tags: Mapping[str, str] | None = None) -> dict[str, Any] | None:
-        """The API with exactly this name, or None. Of several with that name, the one with these tags."""
+        """The API with exactly this name, or None. Of several, the one with these tags.
+
+        Raises RestApiError if several have the name and not exactly one has the tags.
+        """
         named = [api for api in self._all("get_rest_apis") if api.get("name") == name]
         tagged = [api for api in named if tags and tags.items() <= api.get("tags", {}).items()]
         found = named if len(named) == 1 else tagged

@@ -65,8 +65,8 @@ class RestApiCreateOperator(AwsBaseOperator[ApiGatewayHook]):
 class RestApiPutResourcesOperator(AwsBaseOperator[ApiGatewayHook]):
     """Create the API's resources and their methods. Returns the methods it created or replaced, as ``VERB path``.
 
-    A method that differs from ``paths`` in any way is replaced. Resources and methods not in ``paths`` are left alone.
-    Callers see no change before the next deployment.
+    A method that differs in anything that ``paths`` specifies is replaced. Resources and methods not in ``paths`` are
+    left alone. Callers see no change before the next deployment.
 
     :param api_id: the API (templated)
     :param paths: methods by path, then by verb, as :func:`~include.aws.api_gateway.proxy_methods` describes them; a

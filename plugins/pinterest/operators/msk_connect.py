@@ -267,7 +267,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         return connector_arn
 
     def _verified(self, connector_arn: str) -> str:
-        """The ARN, once it is certain that the update took effect: MSK Connect rolls a failed update back."""
+        """The ARN, if the connector has the wanted configuration: MSK Connect rolls a failed update back."""
         current = self._describe(connector_arn)
         if current["connectorConfiguration"] != self._wanted():
             raise AirflowException(
