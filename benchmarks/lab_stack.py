@@ -1,4 +1,4 @@
-"""The running lab, as a benchmark posts through it."""
+"""The running lab, for the benchmarks that post through it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEED = 100
 
 @dataclass(frozen=True)
 class Stack:
-    """The parts that records go through, as the lab's Airflow knows them."""
+    """The parts that records pass through, as configured in the lab's Airflow."""
 
     settings: Settings
     invoke_url: str
@@ -44,9 +44,9 @@ class Stack:
 
 
 def find_stack() -> Stack:
-    """As the lab's ``airflow.env`` and its account describe it. Provisions the REST API if it does not answer.
+    """The stack of the lab's ``airflow.env`` and its account. Provisions the REST API if it does not answer.
 
-    Airflow's configuration is in that file, so Airflow is imported only after it is read.
+    That file holds Airflow's configuration, so Airflow is imported only after the file is read.
     """
     state = ROOT / os.environ.get("LAB_STATE", ".lab/state")
     file = Path(os.environ.get("ENV_FILE", state / "airflow.env"))
