@@ -74,17 +74,8 @@ def interval(dag_id: str, run_id: str) -> str:
     return f"landing/{dag_id}/{run_id}/interval.json"
 
 
-def coverage(dag_id: str, run_id: str) -> str:
-    """The objects that hold the interval."""
-    return f"landing/{dag_id}/{run_id}/coverage.json"
-
-
-def landed_ledger(dag_id: str, run_id: str) -> str:
-    """The ledger entries that go with the coverage; the manifest task publishes both."""
-    return f"landing/{dag_id}/{run_id}/landed.json"
-
-
 def manifest(dag_id: str, run_id: str) -> str:
+    """What the load reads: the objects and dead letters that hold the interval."""
     return f"landing/{dag_id}/{run_id}/manifest.json"
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from airflow.sdk import chain, task_group
 
-from pinterest.operators.landing import ConsumerCountOperator, LandingIntervalOperator, LandingManifestOperator
+from pinterest.operators.landing import ConsumerCountOperator, LandingIntervalOperator
 from pinterest.sensors.landing import LandedObjectsSensor
 
 
@@ -23,7 +23,5 @@ def landing() -> None:
     objects = LandedObjectsSensor(
         task_id="objects", timeout=timedelta(minutes=15).total_seconds(), execution_timeout=timedelta(minutes=30)
     )
-    manifest = LandingManifestOperator(task_id="manifest", execution_timeout=timedelta(minutes=5))
 
-    offsets >> consumer
-    chain(offsets, objects, manifest)
+    chain(offsets, [consumer, objects])

@@ -1,44 +1,73 @@
-"""What a Kafka consumer saw of an interval, held against what the broker holds."""
+"""What a Kafka consumer group read of an interval, compared with what the broker holds."""
 
 from __future__ import annotations
 
-from include.landing.interval import Interval, TopicRanges
+from dataclasses import dataclass, field
+
+from include.landing.interval import Interval, PartitionRange, TopicPartition, TopicRanges
+from include.positions.kafka import Range, clip, overlaps, size, spell, subtract
 
 
-def read_consumer_counts(stdout: str) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
-    """Records seen and offset committed, by topic and partition."""
-    seen: dict[tuple[str, int], int] = {}
-    committed: dict[tuple[str, int], int] = {}
-    for line in stdout.splitlines():
-        words = line.split()
-        if len(words) == 7 and words[0] == "seen":
-            place = words[1], int(words[2])
-            seen[place] = seen.get(place, 0) + int(words[3])
-        elif len(words) == 4 and words[0] == "committed":
-            committed[words[1], int(words[2])] = int(words[3])
-    return seen, committed
+@dataclass
+class GroupReading:
+    """Offsets that the group has read, in the order they came, and those it has committed.
 
+    Every round of the group is added by :meth:`add`. Records after the interval may be among those read: the console
+    consumer stops after a number of records, of whichever partition.
+    """
 
-def consumer_problems(
-    interval: Interval, seen: dict[tuple[str, int], int], committed: dict[tuple[str, int], int], group: str
-) -> list[str]:
-    """Where the group did not see what the broker holds."""
-    problems = []
-    for topic in interval.topics.values():
-        for number, one in topic.partitions.items():
-            place = topic.topic, number
-            first = max(one.start, one.earliest)
-            expected = max(0, one.stop - first)
-            where = f"{topic.topic} partition {number}"
-            if seen.get(place, 0) != expected:
-                problems.append(
-                    f"{where}: the broker holds {expected} records at offsets {first} to {one.stop - 1}, "
-                    f"group {group} saw {seen.get(place, 0)}"
+    interval: Interval
+    read: dict[TopicPartition, list[Range]] = field(default_factory=dict)
+    committed: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def add(self, printed: str) -> set[str]:
+        """Take in what one round of ``consume_interval.sh`` printed. Returns the topics that gave any record.
+
+        Lines are ``read <topic> <partition> <first> <last>`` and ``committed <topic> <partition> <offset>``; others
+        are skipped.
+        """
+        topics = set()
+        for line in printed.splitlines():
+            match line.split():
+                case ["read", topic, partition, first, last]:
+                    self.read.setdefault((topic, int(partition)), []).append((int(first), int(last) + 1))
+                    topics.add(topic)
+                case ["committed", topic, partition, offset]:
+                    self.committed[topic, int(partition)] = int(offset)
+        return topics
+
+    def seen(self, topic: TopicRanges) -> int:
+        """Offsets of the topic's interval that were read. One that was read twice counts once."""
+        return sum(size([one.on_broker]) for one in topic.partitions.values()) - self.left(topic)
+
+    def left(self, topic: TopicRanges) -> int:
+        """Offsets of the topic's interval that were not read yet."""
+        return sum(size(self.missing((topic.topic, number), one)) for number, one in topic.partitions.items())
+
+    def missing(self, place: TopicPartition, partition: PartitionRange) -> tuple[Range, ...]:
+        return subtract(partition.on_broker, self.read.get(place, ()))
+
+    def repeated(self, place: TopicPartition, partition: PartitionRange) -> tuple[Range, ...]:
+        """Offsets of the interval that were read more than once, as Kafka may deliver them."""
+        return clip(overlaps(self.read.get(place, ())), partition.on_broker)
+
+    def problems(self, group: str) -> list[str]:
+        """Where the group did not read or commit what the broker holds."""
+        found = []
+        for place, one in self.interval.partitions():
+            expected = one.on_broker
+            missing = self.missing(place, one)
+            where = f"{place[0]} partition {place[1]}"
+            if missing:
+                found.append(
+                    f"{where}: the broker holds {size([expected])} records at offsets {expected[0]} to {one.stop - 1}, "
+                    f"group {group} saw {size([expected]) - size(missing)}, not {spell(missing)}"
                 )
-            if expected and committed.get(place, -1) < one.stop:
-                problems.append(f"{where}: group {group} committed {committed.get(place)}, not {one.stop}")
-    return problems
+            if size([expected]) > 0 and self.committed.get(place, -1) < one.stop:
+                found.append(f"{where}: group {group} committed {self.committed.get(place)}, not {one.stop}")
+        return found
 
 
-def seen_of_topic(topic: TopicRanges, seen: dict[tuple[str, int], int]) -> int:
-    return sum(seen.get((topic.topic, number), 0) for number in topic.partitions)
+def start_offsets(interval: Interval) -> str:
+    """Where the group starts: lines ``topic,partition,offset``, as ``kafka-consumer-groups.sh`` reads them."""
+    return "\n".join(f"{topic},{number},{one.on_broker[0]}" for (topic, number), one in interval.partitions())

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 from pydantic import Field
 
-from include import bucket_layout
-from include.landing.bookmark import Bookmark, Place
+from include.landing.bookmark import Bookmark
 from include.landing.broker import BrokerOffsets
 from include.landing.document import Document, LandingError, Offset
 from include.positions.kafka import Range, merge
 from include.posting.progress import PostingProgress
 from include.settings import ENTITIES, Entity
+
+type TopicPartition = tuple[str, int]
 
 
 class PartitionRange(Document):
@@ -26,6 +27,12 @@ class PartitionRange(Document):
     @property
     def range(self) -> Range:
         return self.start, self.stop
+
+    @property
+    def on_broker(self) -> Range:
+        """The offsets that a consumer can still read."""
+        start = max(self.start, self.earliest)
+        return start, max(start, self.stop)
 
     @property
     def size(self) -> int:
@@ -46,12 +53,17 @@ class Interval(Document):
 
     topics: dict[Entity, TopicRanges]
 
+    def partitions(self) -> Iterator[tuple[TopicPartition, PartitionRange]]:
+        for topic in self.topics.values():
+            for number, partition in topic.partitions.items():
+                yield (topic.topic, number), partition
+
     def entity_of(self, topic: str) -> Entity | None:
         return next((entity for entity, one in self.topics.items() if one.topic == topic), None)
 
 
 def acknowledged_ranges(progress: PostingProgress) -> dict[Entity, dict[int, tuple[Range, ...]]]:
-    """Offsets that the REST API confirmed to a run, by stream and partition."""
+    """Offsets that the REST API acknowledged to a run, by entity and partition."""
     found: dict[Entity, dict[int, tuple[Range, ...]]] = {}
     for entity, posted in progress.entities.items():
         by_partition: dict[int, list[Range]] = {}
@@ -71,19 +83,18 @@ def plan_interval(
 ) -> Interval:
     """From the bookmark to the log end, and further back where this run's own records lie before the bookmark.
 
-    They do after a resumed run, when another run loaded the first part in between; and an attempt that is run again
-    keeps the start of the attempt before it (``earlier``). Loading an offset a second time changes nothing.
+    They do after a resumed run, when another run loaded the first part in between. A second attempt keeps the start
+    of the first (``earlier``). Loading an offset a second time changes nothing.
 
-    Without a bookmark the interval starts at the oldest record that the broker or the bucket
-    (``oldest_in_bucket``) has. Raises LandingError where the log ends before the bookmark or before an acknowledged
-    offset.
+    Without a bookmark the interval starts at the oldest record that the broker or the bucket (``oldest_in_bucket``)
+    has. Raises LandingError if a topic or an acknowledged partition is missing, or the log ends before the bookmark.
     """
     problems: list[str] = []
     planned: dict[Entity, TopicRanges] = {}
     for entity in ENTITIES:
         topic = topics[entity]
         if topic not in broker:
-            problems.append(f"topic {topic} is not on the broker: the stage topics makes it")
+            problems.append(f"topic {topic} is not on the broker: the stage topics creates it")
             continue
         partitions: dict[int, PartitionRange] = {}
         acknowledged_here = {partition: list(ranges) for partition, ranges in acknowledged.get(entity, {}).items()}
@@ -98,7 +109,7 @@ def plan_interval(
             if start > log.end:
                 problems.append(
                     f"{topic} partition {partition} ends at offset {log.end}, but offsets to {start - 1} are already "
-                    "loaded: the topic was deleted and made again. Start with an empty lake and bucket, or remove "
+                    "loaded: the topic was deleted and created again. Start with an empty lake and bucket, or remove "
                     "the topic from the bookmark and its old objects from the bucket"
                 )
                 continue
@@ -113,16 +124,16 @@ def plan_interval(
     return Interval(topics=planned)
 
 
-def list_after(partition: PartitionRange, topic: str, number: int, place: Place | None) -> str | None:
-    """S3's StartAfter for a listing that sees every object of the interval: None is from the first object on.
-
-    It starts at the last loaded object, inclusive, because the sink may have written it again after a crash.
-    """
-    if place is None or place.object is None:
-        return None
-    name = bucket_layout.parse_sink_object(place.object)
-    if name is None or name.topic != topic or name.partition != number or name.first_offset > partition.start:
-        return None
-    if name.first_offset == 0:
-        return None
-    return bucket_layout.sink_object(topic, number, name.first_offset - 1)
+def moved(checked: Interval, now: Interval) -> list[str]:
+    """Partitions whose offsets are others than those that were checked."""
+    before = dict(checked.partitions())
+    problems = []
+    for place, wanted in now.partitions():
+        found = before.get(place)
+        if found is None or found.range != wanted.range:
+            looked = f"offsets {found.start} to {found.stop}" if found else "no offset"
+            problems.append(
+                f"{place[0]} partition {place[1]}: the objects were checked for {looked}, "
+                f"but the interval is {wanted.start} to {wanted.stop}"
+            )
+    return problems

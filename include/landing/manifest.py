@@ -64,6 +64,10 @@ class Manifest(Document):
     dead_letters: ManifestDeadLetters
     ignored: tuple[IgnoredObject, ...] = ()
 
+    @property
+    def object_count(self) -> int:
+        return sum(len(one.objects) for topic in self.topics.values() for one in topic.partitions.values())
+
 
 def landed_manifest(
     interval: Interval,
@@ -78,7 +82,12 @@ def landed_manifest(
     next_letters: Mapping[int, int],
     ignored: Sequence[IgnoredObject],
 ) -> Manifest:
-    """:param letters: stream of every dead letter that belongs to the interval"""
+    """Build the manifest of a complete interval.
+
+    :param letters: entity of every dead letter to load
+    :param next_letters: where the next run starts to read each partition of the dead-letter topic
+    :param ignored: what was found and is not loaded
+    """
     topics: dict[Entity, ManifestTopic] = {}
     for entity, topic in interval.topics.items():
         partitions = {

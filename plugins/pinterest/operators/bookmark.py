@@ -31,7 +31,7 @@ class AdvanceBookmarkOperator(BaseOperator):
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
         manifest = Manifest.model_validate_json(
-            documents.require(bucket_layout.manifest(documents.dag_id, documents.run_id), "landing.manifest")
+            documents.require(bucket_layout.manifest(documents.dag_id, documents.run_id), "landing.objects")
         )
         letters = {str(n): Place(next_offset=offset) for n, offset in manifest.dead_letters.next_offsets.items()}
         loaded = {**loaded_bookmark(self.loaded), current.dead_letter_topic: letters}

@@ -11,67 +11,84 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
+from pinterest.hooks.kafka_client import Completed, KafkaClientError, KafkaClientHook
 from pinterest.settings import settings
 
 UPLOAD_SECONDS = 3600
 
 
-class KafkaClientScriptOperator(BaseOperator):
-    """Run a script on the Kafka client machine. Returns its last line: ``unchanged`` or ``changed: …``.
+class KafkaClientOperator(BaseOperator):
+    """Base of the operators that run a script on the Kafka client machine.
 
-    Cancelling the task, or its timeout, ends the script and its children on the machine.
+    Canceling the task, or its timeout, ends the script and its children on the machine.
+
+    :param script: bash, or the name of a ``.sh`` template (templated)
+    :param timeout: seconds the script may take
+    """
+
+    template_fields: Sequence[str] = ("script",)
+    template_ext: Sequence[str] = (".sh",)
+    template_fields_renderers = {"script": "bash", "environment": "json"}  # noqa: RUF012
+
+    def __init__(
+        self, *, script: str, timeout: float = 1500, aws_conn_id: str | None = "aws_default", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.script = script
+        self.timeout = timeout
+        self.aws_conn_id = aws_conn_id
+        self._running: KafkaClientHook | None = None
+
+    def on_kill(self) -> None:
+        if self._running is not None:
+            self._running.kill()
+
+    def run_script(
+        self,
+        hook: KafkaClientHook,
+        environment: Mapping[str, str],
+        *,
+        secrets: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Completed:
+        """Run the script once. Raises KafkaClientError if it fails, or takes longer than ``timeout``."""
+        self._running = hook
+        completed = hook.run(self.script, environment, self.timeout if timeout is None else timeout, secrets=secrets)
+        return completed.check(f"The script of {self.task_id}")
+
+
+class KafkaClientScriptOperator(KafkaClientOperator):
+    """Run a script on the Kafka client machine. Returns its last line: ``unchanged`` or ``changed: …``.
 
     :param script: bash, or the name of a ``.sh`` template (templated)
     :param environment: variables of the script; no secrets, they are shown as rendered (templated)
     :param timeout: seconds the script may take
     """
 
-    template_fields: Sequence[str] = ("script", "environment")
-    template_ext: Sequence[str] = (".sh",)
-    template_fields_renderers = {"script": "bash", "environment": "json"}  # noqa: RUF012
+    template_fields: Sequence[str] = (*KafkaClientOperator.template_fields, "environment")
 
-    def __init__(
-        self,
-        *,
-        script: str,
-        environment: Mapping[str, Any] | None = None,
-        timeout: float = 1500,
-        aws_conn_id: str | None = "aws_default",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, environment: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.script = script
         self.environment = dict(environment or {})
-        self.timeout = timeout
-        self.aws_conn_id = aws_conn_id
-        self._running: KafkaClientHook | None = None
 
     def execute(self, context: Context) -> str:
         return self._run(KafkaClientHook(settings(), self.aws_conn_id))
 
-    def on_kill(self) -> None:
-        if self._running is not None:
-            self._running.kill()
-
     def _run(self, hook: KafkaClientHook, secrets: Mapping[str, str] | None = None) -> str:
-        self._running = hook
         environment = {name: "" if value is None else str(value) for name, value in self.environment.items()}
-        completed = hook.run(self.script, environment, self.timeout, secrets=secrets)
-        self._running = None
-        return completed.check(f"The script of {self.task_id}").last_line
+        return self.run_script(hook, environment, secrets=secrets).last_line
 
 
 class KafkaClientUploadOperator(KafkaClientScriptOperator):
     """Have the client machine fetch an archive and put it into a bucket. Returns ``unchanged`` or ``changed: …``.
 
-    The machine needs no rights of its own on the bucket: it gets an address that is good for this object, this
-    content and an hour. An object of that key with that digest in its metadata is left alone.
+    The machine needs no rights of its own on the bucket: it gets a presigned URL, valid for an hour and for this
+    object and content only. An object that already has this key and this digest in its metadata is left alone.
 
     :param url: where the archive is (templated)
     :param sha256: its digest (templated)
     :param bucket: name of the bucket (templated)
-    :param key: key of the object; best one that carries the digest (templated)
+    :param key: key of the object, best one that contains the digest (templated)
     """
 
     template_fields: Sequence[str] = (*KafkaClientScriptOperator.template_fields, "url", "sha256", "bucket", "key")

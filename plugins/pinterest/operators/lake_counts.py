@@ -42,7 +42,7 @@ class LakeCountsOperator(BaseOperator):
         documents.write(bucket_layout.analyses(documents.dag_id, documents.run_id), json.dumps(tables, indent=1))
 
         manifest = Manifest.model_validate_json(
-            documents.require(bucket_layout.manifest(documents.dag_id, documents.run_id), "landing.manifest")
+            documents.require(bucket_layout.manifest(documents.dag_id, documents.run_id), "landing.objects")
         )
         short = quarantine_shortfall(exits, manifest.dead_letters.by_entity)
         if short:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pinterest.hooks.kafka_client import _stdin
+from pinterest.hooks.kafka_client import MARKER, _stdin
 from tests.local.client_scripts.client_machine import FileServer, render
 
 
@@ -32,9 +32,14 @@ def home(tmp_path) -> Path:
 
 @pytest.fixture
 def run(home):
-    """Run a template as the hook does. Gives (exit code, last line of stdout, stderr)."""
+    """Run a template as the hook does. Gives (exit code, last line of stdout, stderr).
 
-    def run(name: str, environment=None, secrets=None, path: str | None = None, sections=None, template=None):
+    ``stdout`` is a list that takes all lines of stdout, without the hook's own first line.
+    """
+
+    def run(
+        name: str, environment=None, secrets=None, path: str | None = None, sections=None, template=None, stdout=None
+    ):
         text = template or render(name, **(sections or {}))
         done = subprocess.run(
             ["bash", "-s"],
@@ -46,6 +51,8 @@ def run(home):
             timeout=60,
         )
         assert [p.name for p in home.iterdir() if p.name.startswith(".pinterest-pipeline")] == []
+        if stdout is not None:
+            stdout += [line for line in done.stdout.splitlines() if not line.startswith(MARKER)]
         return done.returncode, (done.stdout.strip().splitlines() or [""])[-1], done.stderr
 
     return run

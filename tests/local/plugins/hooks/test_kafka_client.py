@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from include.settings import Settings
-from pinterest.hooks import kafka_client
+from pinterest.hooks import kafka_client, kafka_tools
 from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
 from pinterest.operators import kafka_client as operators
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
@@ -302,6 +302,27 @@ def test_a_daemon_outlives_its_script(hook, tmp_path):
         assert alive(pid)
     finally:
         os.kill(pid, signal.SIGKILL)
+
+
+def test_kafka_tools_get_the_addresses_of_the_brokers(machine, aws, monkeypatch):
+    asked = []
+
+    class Msk:
+        def __init__(self, *, aws_conn_id, region_name):
+            asked.append((aws_conn_id, region_name))
+
+        def brokers(self, cluster_name, authentication):
+            asked.append((cluster_name, authentication))
+            return {"bootstrap_servers": "b1:9092,b2:9092"}
+
+    monkeypatch.setattr(kafka_tools, "MskHook", Msk)
+    aws.add_key(machine.client_key.export_private_key().decode())
+    current = settings(host="127.0.0.1", port=machine.port, host_key=public_line(machine.host_key))
+    hook = kafka_tools.KafkaToolsHook(current, "aws_test")
+
+    assert hook.run('echo "$BOOTSTRAP_SERVERS|$TOPIC"', {"TOPIC": "t"}).stdout == "b1:9092,b2:9092|t\n"
+    assert hook.run('echo "$BOOTSTRAP_SERVERS"').stdout == "b1:9092,b2:9092\n"
+    assert asked == [("aws_test", "us-east-1"), (current.kafka.cluster_name, current.kafka.authentication)]
 
 
 def test_another_machine_at_the_address(machine, aws):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 
-from include.landing.dead_letters import DeadLetter, DeadLetterError, Framing, StrayLetter, classify, parse
+from include.landing.console_consumer import ConsoleConsumerError, Framing, parse_partitions, parse_records
+from include.landing.dead_letters import DeadLetter, DeadLetters, StrayLetter, dead_letter
+from include.landing.refusal_reasons import classify
 
 FRAMING = Framing(field="<F>", header="<H>", record="<R>", nothing="<N>")
+
+
+def parse(content, framing):
+    return [dead_letter(record) for record in parse_records(content, framing)]
 
 
 def printed(value, *, headers=None, offset=0, timestamp=b"CreateTime:1795254517409", key=b"7528"):
@@ -92,7 +99,7 @@ def test_no_timestamp():
 
 
 def test_output_that_is_cut_off_is_an_error():
-    with pytest.raises(DeadLetterError, match="cut off"):
+    with pytest.raises(ConsoleConsumerError, match="cut off"):
         parse(printed(b"x") + printed(b"yyyy")[:-5], FRAMING)
 
 
@@ -125,6 +132,11 @@ def test_separators_are_new_for_every_read():
         pytest.param(b'{"index":7528,', "truncated_json", id="cut after a comma"),
         pytest.param(b'[{"index":1},', "truncated_json", id="cut in an array"),
         pytest.param(b'{"a":"\\"', "truncated_json", id="cut after an escaped quote"),
+        pytest.param(b'{"a":tru', "truncated_json", id="cut in a literal"),
+        pytest.param(b'{"a":-1.', "truncated_json", id="cut in a number"),
+        pytest.param(b'{"a":"\\u00', "truncated_json", id="cut in an escape"),
+        pytest.param(b'{"a":1  ', "truncated_json", id="cut before a bracket"),
+        pytest.param(b'{"a":1}x', "not_json_object", id="text after the object"),
         pytest.param(b'["' + b"x" * 1_000_000, "truncated_json", id="a megabyte, cut"),
         pytest.param(b"9" * 5000, "not_json_object", id="a number of 5000 digits"),
     ],
@@ -134,3 +146,40 @@ def test_reason(value, reason):
 
     assert code == reason
     assert message
+
+
+def test_every_beginning_of_a_row_is_truncated():
+    row = json.dumps({"a": [1.5, -2e10, True, None, {"b": 'é\\"\n🚗'}], "c": -0.1e-5, "d": "é🚗"})
+    unescaped = json.dumps(json.loads(row), ensure_ascii=False)
+
+    for text in (row, unescaped):
+        codes = {classify(text[:length].encode())[0] for length in range(1, len(text))}
+        assert codes == {"truncated_json"}
+
+
+def lines(*partitions):
+    """What ``read_dead_letters.sh`` prints: partition, first offset, offset after the last, and the records."""
+    return "\n".join(
+        f"{n} {start} {stop} {base64.b64encode(content).decode()}" for n, start, stop, content in partitions
+    )
+
+
+def test_letters_are_kept_by_their_place_and_reading_goes_on_after_them():
+    letters = DeadLetters("dead", {0: 3})
+    read = lines(
+        (0, 3, 5, printed(b"x", offset=3) + printed(b"y", offset=4)),
+        (1, 0, 1, printed(b"z", headers=[(b"a", b"b")]).replace(b"Partition:0", b"Partition:1")),
+    )
+
+    for partition in parse_partitions(read, FRAMING, "dead"):
+        letters.add(partition)
+
+    assert sorted(letters.found) == [(0, 3), (0, 4)]
+    assert letters.offsets_of("0e36c8cd403d.pin", 2) == [41, 41]
+    assert list(letters.stray) == ["dead p1@0"]
+    assert letters.next_offsets == {0: 5, 1: 1}
+
+
+def test_fewer_records_than_asked_for_is_an_error():
+    with pytest.raises(ConsoleConsumerError, match="dead partition 0: 1 records read of offsets 3 to 4; read again"):
+        list(parse_partitions(lines((0, 3, 5, printed(b"x", offset=3))), FRAMING, "dead"))

@@ -8,7 +8,8 @@ from include import bucket_layout
 from include.landing.bookmark import Place
 from include.landing.broker import LogOffsets
 from include.landing.document import LandingError
-from include.landing.interval import Interval, PartitionRange, TopicRanges, list_after, plan_interval
+from include.landing.interval import Interval, PartitionRange, TopicRanges, moved, plan_interval
+from include.landing.listing import list_after
 
 TOPICS = {"pin": "u.pin", "geo": "u.geo", "user": "u.user"}
 
@@ -115,6 +116,18 @@ def test_a_bookmark_that_names_a_foreign_object_is_not_followed(key):
     place = Place(next_offset=10, object=key)
 
     assert list_after(PartitionRange(start=10, stop=20), "u.pin", 2, place) is None
+
+
+def test_partitions_whose_offsets_have_changed_are_named():
+    def interval(**stops):
+        partitions = {int(number[1:]): PartitionRange(start=1, stop=stop) for number, stop in stops.items()}
+        return Interval(topics={"pin": TopicRanges(topic="u.pin", partitions=partitions)})
+
+    assert moved(interval(p0=4, p1=5), interval(p0=4, p1=5)) == []
+    assert moved(interval(p0=4, p1=5), interval(p0=4, p1=9, p2=3)) == [
+        "u.pin partition 1: the objects were checked for offsets 1 to 5, but the interval is 1 to 9",
+        "u.pin partition 2: the objects were checked for no offset, but the interval is 1 to 3",
+    ]
 
 
 def test_the_interval_document_uses_the_words_from_and_to():

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSen
 
 from include.bucket_layout import interval as interval_key
 from include.bucket_layout import partition_prefix, sink_object
-from include.landing.document import dump
+from include.landing.document import LandingError, dump
 from include.landing.interval import Interval, PartitionRange, TopicRanges
 from include.ledger.entry import parse_entries
 from include.settings import ENTITIES
@@ -21,8 +21,8 @@ from pinterest.sensors.landing import LandedObjectsSensor
 from tests.builders import USER_ID, Bucket, settings
 
 PIN = f"{USER_ID}.pin"
-LANDED = "landing/d/r/landed.json"
-COVERAGE = "landing/d/r/coverage.json"
+LANDED = "ledger/d/r/landed.json"
+MANIFEST = "landing/d/r/manifest.json"
 
 
 class ChangingBucket(Bucket):
@@ -57,12 +57,10 @@ def bucket(monkeypatch):
         for entity in ENTITIES
     }
     bucket.objects[interval_key("d", "r")] = dump(Interval(topics=topics)).encode()
-    brokers = SimpleNamespace(brokers=lambda *_: {"bootstrap_servers": "b:9092"})
-    client = SimpleNamespace(run=lambda *_, **__: Completed("", "", 0))
+    kafka = SimpleNamespace(run=lambda *_, **__: Completed("", "", 0))
     monkeypatch.setattr(run_documents, "S3Hook", bucket)
     monkeypatch.setattr(module, "settings", settings)
-    monkeypatch.setattr(module, "MskHook", lambda **_: brokers)
-    monkeypatch.setattr(module, "KafkaClientHook", lambda *_: client)
+    monkeypatch.setattr(module, "KafkaToolsHook", lambda *_: kafka)
     return bucket
 
 
@@ -71,8 +69,8 @@ def wait(**times) -> str:
     return sensor.execute({"ti": SimpleNamespace(dag_id="d"), "run_id": "r"})
 
 
-def pin_entry(bucket, key=LANDED):
-    return next(entry for entry in parse_entries(bucket.objects[key]) if entry.entity == "pin")
+def pin_entry(bucket):
+    return next(entry for entry in parse_entries(bucket.objects[LANDED]) if entry.entity == "pin")
 
 
 def test_what_is_not_the_sinks_is_named_and_left_out(bucket):
@@ -88,9 +86,9 @@ def test_what_is_not_the_sinks_is_named_and_left_out(bucket):
     ours = {sink_object(PIN, 0, 0): lines(0, 5), sink_object(PIN, 0, 6): lines(6, 9)}
     bucket.objects |= foreign | ours
 
-    assert wait() == COVERAGE
+    assert wait() == MANIFEST
 
-    manifest = json.loads(bucket.objects[COVERAGE])
+    manifest = json.loads(bucket.objects[MANIFEST])
     assert [one["key"] for one in manifest["topics"]["pin"]["partitions"]["0"]["objects"]] == sorted(ours)
     reasons = {one["key"]: one["reason"] for one in manifest["ignored"]}
     assert reasons == {
@@ -126,10 +124,10 @@ def test_a_damaged_object_that_is_needed_fails_the_task_and_is_named(bucket, con
         wait()
 
     error.match(rf"{PIN}\+0\+0000000003\.json .*{fault}".replace(".pin", r"\.pin"))
-    entry = pin_entry(bucket, "ledger/d/r/landed.json")
+    entry = pin_entry(bucket)
     assert (entry.records_in, entry.positions) == (10, (f"p0@{offsets}",))
     assert entry.records_out == 10 - (1 if offsets == "5" else 3)
-    assert COVERAGE not in bucket.objects
+    assert MANIFEST not in bucket.objects
 
 
 def test_a_cut_off_object_that_is_written_again_is_read_again(bucket):
@@ -148,4 +146,38 @@ def test_records_that_do_not_arrive_end_the_wait_with_their_offsets(bucket):
     with pytest.raises(AirflowSensorTimeout, match=rf"{PIN}.*7-9.*Look at the connector {USER_ID}-connector"):
         wait(timeout=0.1)
 
-    assert pin_entry(bucket, "ledger/d/r/landed.json").positions == ("p0@7-9",)
+    assert pin_entry(bucket).positions == ("p0@7-9",)
+
+
+def test_a_complete_interval_is_published_and_later_hops_are_forgotten(bucket):
+    later = [f"ledger/d/r/{hop}.json" for hop in ("bronze", "silver", "gold")]
+    bucket.objects |= {
+        sink_object(PIN, 0, 0): lines(0, 9),
+        **dict.fromkeys(later, b"[]"),
+        "ledger/d/r/topic.json": b"[]",
+    }
+
+    key = wait()
+
+    manifest = json.loads(bucket.objects[key])
+    assert (manifest["topics"]["pin"]["partitions"]["0"]["from"], manifest["dead_letters"]["count"]) == (0, 0)
+    assert bucket.objects[manifest["dead_letters"]["key"]] == b""
+    assert [one for one in later if one in bucket.objects] == []
+    assert "ledger/d/r/topic.json" in bucket.objects
+    assert pin_entry(bucket).records_out == 10
+
+
+def test_an_interval_that_moves_during_the_wait_is_not_published(bucket):
+    bucket.objects[sink_object(PIN, 0, 0)] = lines(0, 9)
+    before = Interval.model_validate_json(bucket.objects[interval_key("d", "r")])
+    grown = {0: PartitionRange(start=0, stop=12)}
+    now = Interval(topics={**before.topics, "pin": TopicRanges(topic=PIN, partitions=grown)})
+    bucket.later = {interval_key("d", "r"): dump(now).encode()}
+
+    with pytest.raises(
+        LandingError, match=r"partition 0: .* 0 to 10, but the interval is 0 to 12: run landing.objects"
+    ):
+        wait()
+
+    assert MANIFEST not in bucket.objects
+    assert LANDED not in bucket.objects
