@@ -11,10 +11,10 @@ from include.positions.kafka import Range, clip, merge, overlaps, ranges_of, siz
 
 @dataclass(frozen=True)
 class PartitionCoverage:
-    """One partition's interval against what was found. ``missing`` and ``repeated`` are inside the interval.
+    """One partition's interval, compared with what was found. ``missing`` and ``repeated`` are inside the interval.
 
     ``objects`` are those to load. ``unused`` add nothing to them and have a fault. ``quarantined`` counts offsets that
-    only the dead letters hold. ``passed`` is the part of ``missing`` that will not come any more: the sink has
+    only the dead letters hold. ``passed`` is the part of ``missing`` that will not come anymore: the sink has
     written beyond it, or an object that should hold it is damaged.
     """
 
@@ -61,7 +61,7 @@ def cover(
     *,
     reached: int = -1,
 ) -> PartitionCoverage:
-    """Hold an interval against what was read.
+    """Compare an interval with what was read.
 
     :param dead: offsets of this partition that are on the dead-letter topic, with repeats
     :param reached: first offset of an object beyond the interval that was listed and not read; -1 if there is none

@@ -1,4 +1,4 @@
-"""What the documents of this package have in common, and the error that all of it raises."""
+"""What the documents of this package share, and the error that the package raises."""
 
 from __future__ import annotations
 

@@ -15,7 +15,10 @@ COUNTED_BY = "positions in the lines of the sink's objects, and on the dead-lett
 
 
 def topic_entry(run_id: str, entity: Entity, topic: TopicRanges, progress: PostingProgress, counted_by: str) -> Entry:
-    """What the broker holds, against what the REST API acknowledged to this run; ``positions`` are those it lacks."""
+    """What the broker holds, compared with what the REST API acknowledged to this run.
+
+    ``positions`` names the acknowledged offsets that the broker lacks.
+    """
     own = acknowledged_ranges(progress)[entity]
     inside = {number: clip(ranges, topic.partitions[number].range) for number, ranges in own.items()}
     outside = {

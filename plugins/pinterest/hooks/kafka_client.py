@@ -57,7 +57,7 @@ class KafkaClientError(RuntimeError):
 
 @dataclass(frozen=True)
 class Completed:
-    """What a script left. ``exit_code`` is -1 where a signal or a lost connection ended it."""
+    """A script's output. ``exit_code`` is -1 if a signal or a lost connection ended it."""
 
     stdout: str
     stderr: str
@@ -68,7 +68,7 @@ class Completed:
         return (self.stdout.strip().splitlines() or [""])[-1].strip()
 
     def check(self, name: str) -> Completed:
-        """Itself if the script succeeded; else raises KafkaClientError with the end of what the script said."""
+        """Return self if the script succeeded; otherwise raise KafkaClientError with the end of its output."""
         if self.exit_code != 0:
             said = "\n".join((self.stderr.strip() or self.stdout.strip()).splitlines()[-15:])
             how = "was ended by a signal or a lost connection" if self.exit_code == -1 else f"failed ({self.exit_code})"
@@ -179,7 +179,7 @@ class KafkaClientHook:
         secrets: Mapping[str, str] | None = None,
         quiet: bool = False,
     ) -> Completed:
-        """Run a bash script and return what it left; a failed script is not an exception (``Completed.check``).
+        """Run a bash script and return its output; a script that fails raises nothing (see ``Completed.check``).
 
         The script travels over the standard input of ``bash -s`` and starts only when all of it has arrived; its
         own standard input is empty. Java, the Kafka tools and the IAM jar are on its paths. Lines are logged as
