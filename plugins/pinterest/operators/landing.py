@@ -13,6 +13,7 @@ from include.landing.consumer import GroupReading, start_offsets
 from include.landing.document import LandingError, dump
 from include.landing.entries import topic_entry
 from include.landing.interval import Interval, acknowledged_ranges, plan_interval
+from include.positions.kafka import spell
 from include.settings import ENTITIES
 from pinterest.hooks.kafka_tools import KafkaToolsHook
 from pinterest.operators.kafka_client import KafkaClientOperator
@@ -105,6 +106,9 @@ class ConsumerCountOperator(KafkaClientOperator):
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
         interval, progress = documents.require_interval(), documents.progress()
         reading = self._read(KafkaToolsHook(current, self.aws_conn_id), interval, current.consumer_group)
+        for (topic, number), one in interval.partitions():
+            if repeated := reading.repeated((topic, number), one):
+                self.log.info("%s partition %d: read more than once: offsets %s", topic, number, spell(repeated))
         problems = reading.problems(current.consumer_group)
         if problems:
             raise LandingError("The consumer and the broker do not agree: " + "; ".join(problems))
