@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "lab" in getattr(item, "fixturenames", ()):
             item.add_marker("whole_lab")
-    items.sort(key=lambda item: ("pipeline" in item.fixturenames, "end_of_lab" in item.fixturenames))
+    items.sort(key=lambda item: ("end_of_lab" in item.fixturenames, "pipeline" in item.fixturenames))
 
 
 @pytest.fixture(scope="session")
