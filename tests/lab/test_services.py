@@ -138,7 +138,8 @@ def test_a_stop_leaves_no_process_and_a_start_loses_nothing(end_of_lab):
     """A process on the client machine, such as the REST proxy, was started by the pipeline and goes as well."""
     lab = end_of_lab
     topic = f"kept-{time.time_ns()}"
-    broker(lab).create_topics([NewTopic(topic, 1)])[topic].result(10)
+    admin = broker(lab)
+    admin.create_topics([NewTopic(topic, 1)])[topic].result(10)
     client_home = lab.path("client_machine", "home")
     client_home.mkdir(parents=True, exist_ok=True)
     detached = subprocess.Popen(
