@@ -160,7 +160,7 @@ def _handed_over(entry: Entry, previous_hop: Hop, previous: Entry | None) -> lis
         return [(Status.LOST, handed - received, f"{handed - received} lost: {handed} {name}, {received} received")]
     if received > handed:
         more = received - handed
-        return [(Status.DUPLICATED, more, f"{more} more than expected: {handed} {name}, {received} received")]
+        return [(Status.DUPLICATED, more, f"{more} more than there should be: {handed} {name}, {received} received")]
     return []
 
 

@@ -114,7 +114,8 @@ def test_a_lost_answer_repeats_the_records_and_counts_them_once(api, sender, fau
 
 
 @pytest.mark.parametrize(
-    ("status", "advice"), [(401, "rest_api"), (403, "API key"), (404, "topic"), (301, "Check the API"), (418, "Look")]
+    ("status", "advice"),
+    [(401, "rest_api"), (403, "API key"), (404, "topic"), (301, "Check the API"), (418, "Check the API")],
 )
 def test_an_answer_that_no_retry_betters_ends_the_run_at_once(api, sender, status, advice):
     api.fault_for = lambda request: Fault(status=status, body=b'{"message":"Forbidden"}')
