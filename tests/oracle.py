@@ -53,7 +53,7 @@ GOLD_COLUMNS = {
 
 
 def expected_silver(pins: list[Row], geos: list[Row], users: list[Row]) -> dict[str, dict[int, tuple]]:
-    """By stream, then by ``ind``: the row of silver, in the order of SILVER_COLUMNS."""
+    """By entity, then by ``ind``: the row of silver, in the order of SILVER_COLUMNS."""
     return {
         "pin": {row["index"]: _pin(row) for row in pins},
         "geo": {row["ind"]: _geo(row) for row in geos},
@@ -65,8 +65,8 @@ def expected_gold(pins: list[Row], geos: list[Row], users: list[Row]) -> dict[st
     """By table: its rows, sorted, in the order of GOLD_COLUMNS."""
     silver = expected_silver(pins, geos, users)
     pin, geo, user = (
-        pd.DataFrame(list(silver[stream].values()), columns=list(SILVER_COLUMNS[stream]), dtype=object)
-        for stream in ("pin", "geo", "user")
+        pd.DataFrame(list(silver[entity].values()), columns=list(SILVER_COLUMNS[entity]), dtype=object)
+        for entity in ("pin", "geo", "user")
     )
     geo["post_year"] = [moment and moment.year for moment in geo["timestamp"]]
     user["join_year"] = [moment and moment.year for moment in user["date_joined"]]

@@ -6,16 +6,18 @@ from pinterest_lake import bronze, silver
 from pinterest_lake.manifest import read_manifest
 
 
-def load(lake, uri, stream="pin", run_id="run"):
-    return bronze.load(lake, read_manifest(lake.spark, uri), stream, run_id)
+def load(lake, uri, entity="pin", run_id="run"):
+    return bronze.load(lake, read_manifest(lake.spark, uri), entity, run_id)
 
 
-def clean(lake, uri, stream="pin", run_id="run"):
-    return silver.refresh(lake, read_manifest(lake.spark, uri).topics[stream], stream, run_id)
+def clean(lake, uri, entity="pin", run_id="run"):
+    return silver.refresh(lake, read_manifest(lake.spark, uri).topics[entity], entity, run_id)
 
 
-def positions(lake, table="bronze_pin"):
-    return sorted((row.partition, row.offset) for row in lake.table(table).select("partition", "offset").collect())
+def offsets(lake, partition, table="bronze_pin"):
+    """The offsets that bronze holds of one partition, one for each row."""
+    rows = lake.table(table).where(f"partition = {partition}").select("offset").collect()
+    return sorted(row.offset for row in rows)
 
 
 def version(lake, table):

@@ -8,16 +8,16 @@ from collections import Counter
 from pathlib import Path
 
 USER_ID = "0e36c8cd403d"
-TOPICS = {stream: f"{USER_ID}.{stream}" for stream in ("pin", "geo", "user")}
+TOPICS = {entity: f"{USER_ID}.{entity}" for entity in ("pin", "geo", "user")}
 KAFKA_TIME = 1_700_000_000_000
 
 
-def line(row, stream, partition, offset, time=None):
+def line(row, entity, partition, offset, time=None):
     """A record's JSON with its position in it, as Kafka Connect's InsertField adds it. Texts go as they are."""
     if isinstance(row, str):
         return row
     position = {
-        "_topic": TOPICS[stream],
+        "_topic": TOPICS[entity],
         "_partition": partition,
         "_offset": offset,
         "_timestamp": KAFKA_TIME + offset if time is None else time,
@@ -31,12 +31,12 @@ class Bucket:
         self.objects: dict[tuple[str, int], list[dict]] = {}
         self.letters: list[dict] = []
 
-    def put(self, stream, rows, *, partition=0, first=0, times=None):
+    def put(self, entity, rows, *, partition=0, first=0, times=None):
         """One object of rows from offset ``first`` on. Rows that are texts (or None) take an offset, too."""
-        topic = TOPICS[stream]
+        topic = TOPICS[entity]
         numbered = list(enumerate(rows, start=first))
         lines = [
-            line(row, stream, partition, offset, times and times[offset - first])
+            line(row, entity, partition, offset, times and times[offset - first])
             for offset, row in numbered
             if row is not None
         ]
@@ -51,7 +51,7 @@ class Bucket:
             "first_offset": held[0] if held else first,
             "last_offset": held[-1] if held else first - 1,
         }
-        objects = self.objects.setdefault((stream, partition), [])
+        objects = self.objects.setdefault((entity, partition), [])
         objects[:] = [other for other in objects if other["key"] != key] + [listed]
         return key
 
@@ -60,11 +60,11 @@ class Bucket:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def dead_letter(self, stream, raw: bytes, *, offset, reason="not_json_object", partition=0):
+    def dead_letter(self, entity, raw: bytes, *, offset, reason="not_json_object", partition=0):
         self.letters.append(
             {
-                "entity": stream,
-                "topic": TOPICS[stream],
+                "entity": entity,
+                "topic": TOPICS[entity],
                 "partition": partition,
                 "offset": offset,
                 "timestamp": KAFKA_TIME + offset,
@@ -75,18 +75,19 @@ class Bucket:
         )
 
     def manifest(self, intervals=None, run_id="manual__2026-01-02T03:04:05+00:00"):
-        """The manifest's URI. ``intervals`` is {stream: {partition: (from, to)}}; by default all that was put."""
+        """The manifest's URI. ``intervals`` is {entity: {partition: (from, to)}}; by default all that was put."""
         folder = f"landing/pinterest_batch/{run_id}"
         letters = f"{folder}/dead_letters.jsonl"
         self.write(letters, "".join(json.dumps(letter) + "\n" for letter in self.letters))
         topics = {}
-        for stream, topic in TOPICS.items():
+        for entity, topic in TOPICS.items():
             partitions = {}
             for (of, partition), objects in sorted(self.objects.items()):
-                if of != stream:
+                if of != entity:
                     continue
                 ends = [landed["last_offset"] + 1 for landed in objects]
-                start, end = (intervals or {}).get(stream, {}).get(partition, (0, max(ends)))
+                first = min(landed["first_offset"] for landed in objects)
+                start, end = (intervals or {}).get(entity, {}).get(partition, (first, max(ends)))
                 partitions[str(partition)] = {
                     "from": start,
                     "to": end,
@@ -96,7 +97,7 @@ class Bucket:
                         if not landed["lines"] or (landed["last_offset"] >= start and landed["first_offset"] < end)
                     ],
                 }
-            topics[stream] = {"topic": topic, "partitions": partitions}
+            topics[entity] = {"topic": topic, "partitions": partitions}
         manifest = {
             "dag_id": "pinterest_batch",
             "run_id": run_id,

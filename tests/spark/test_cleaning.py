@@ -9,31 +9,9 @@ import pytest
 
 from pinterest_lake.cleaning import CLEAN
 from pinterest_lake.records import parsed
+from tests.spark.source_rows import ROWS
 
 NBSP = "\u00a0"
-PIN = {
-    "index": 10794,
-    "unique_id": "c4bd2577-a7bb-4409-bb7a-17d5ed7e1cf1",
-    "title": "TireBuyer",
-    "description": "Nissan GT-R. Sick.",
-    "poster_name": "Ray",
-    "follower_count": "437",
-    "tag_list": "Lowrider,Old Vintage Cars",
-    "is_image_or_video": "image",
-    "image_src": "https://i.pinimg.com/originals/0d/29/9f/0d299f3df020395aa7ce8387f40fbeed.jpg",
-    "downloaded": 1,
-    "save_location": "Local save in /data/vehicles",
-    "category": "vehicles",
-}
-GEO = {
-    "ind": 10794,
-    "timestamp": "2022-01-01 02:26:50",
-    "latitude": -89.5236,
-    "longitude": -154.567,
-    "country": "Cocos (Keeling) Islands",
-}
-USER = {"ind": 10794, "first_name": "Thomas", "last_name": "Turner", "age": 34, "date_joined": "2016-12-22 00:02:02"}
-ROWS = {"pin": PIN, "geo": GEO, "user": USER}
 NO_TEXTS = [("empty", ""), ("blank", " "), ("non-breaking blank", NBSP)] + [
     (f"says {text}", text) for text in ("null", "N/A", "n/a", "none", "None", "NaN")
 ]
@@ -44,7 +22,7 @@ def moment(*parts):
 
 
 CASES = [
-    # stream, fields sent, column, what it becomes, id
+    # entity, fields sent, column, what it becomes, id
     *(
         ("pin", {field: raw}, field, None, f"{field} {name}")
         for field in ("unique_id", "title", "description", "poster_name", "follower_count", "tag_list")
@@ -142,23 +120,23 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def cleaned(spark):
-    """Every case's row, cleaned in one go for each stream: (stream, case number) to row."""
+    """Every case's row, cleaned in one go for each entity: (entity, case number) to row."""
     results = {}
-    for stream, row in ROWS.items():
+    for entity, row in ROWS.items():
         lines = [
             (number, json.dumps({**row, **sent}, ensure_ascii=False))
             for number, (of, sent, *_) in enumerate(CASES)
-            if of == stream
+            if of == entity
         ]
-        frame = parsed(spark.createDataFrame(lines, "number INT, raw STRING"), stream)
-        results |= {(stream, row.number): row for row in CLEAN[stream](frame, keep=["number"]).collect()}
+        frame = parsed(spark.createDataFrame(lines, "number INT, raw STRING"), entity)
+        results |= {(entity, row.number): row for row in CLEAN[entity](frame, keep=["number"]).collect()}
     return results
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{case[0]}: {case[4]}" for case in CASES])
 def test_value(cleaned, number):
-    stream, _, column, expected, _ = CASES[number]
-    value = cleaned[stream, number][column]
+    entity, _, column, expected, _ = CASES[number]
+    value = cleaned[entity, number][column]
 
     if isinstance(expected, datetime):
         value = value.astimezone(UTC)
@@ -187,7 +165,7 @@ def test_every_sentinel_at_once(spark, real_rows):
 
 
 @pytest.mark.parametrize(
-    ("stream", "schema"),
+    ("entity", "schema"),
     [
         (
             "pin",
@@ -198,7 +176,7 @@ def test_every_sentinel_at_once(spark, real_rows):
         ("user", "ind int, user_name string, age int, date_joined timestamp"),
     ],
 )
-def test_columns_and_their_order(spark, stream, schema):
-    frame = parsed(spark.createDataFrame([], "raw STRING"), stream)
+def test_columns_and_their_order(spark, entity, schema):
+    frame = parsed(spark.createDataFrame([], "raw STRING"), entity)
 
-    assert ", ".join(f"{name} {of}" for name, of in CLEAN[stream](frame).dtypes) == schema
+    assert ", ".join(f"{name} {of}" for name, of in CLEAN[entity](frame).dtypes) == schema

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from test_cleaning import PIN
+
+from tests.spark.source_rows import PIN
 
 NOTEBOOKS = Path(__file__).parents[2] / "spark" / "notebooks"
 CONTRACT = Path(__file__).parents[1] / "contract"
@@ -36,18 +37,18 @@ def dbutils(parameters):
     )
 
 
-def run_notebook(spark, name, **parameters):
+def run_notebook(session, name, **parameters):
     source = (NOTEBOOKS / f"{name}.py").read_text()
     try:
-        exec(compile(source, name, "exec"), {"spark": spark.newSession(), "dbutils": dbutils(parameters)})
+        exec(compile(source, name, "exec"), {"spark": session, "dbutils": dbutils(parameters)})
     except Exit as exit:
         return json.loads(str(exit))
     raise AssertionError(f"{name} left nothing")
 
 
-def test_a_run_of_all_notebooks(spark, bucket, real_rows):
-    for stream, rows in real_rows.items():
-        bucket.put(stream, rows[:40])
+def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows):
+    for entity, rows in real_rows.items():
+        bucket.put(entity, rows[:40])
     bucket.put("user", [PIN], partition=1)
     bucket.put("geo", [{"value": {}}], partition=1)
     bucket.put("pin", [{"index": "x"}], partition=1)
@@ -63,10 +64,10 @@ def test_a_run_of_all_notebooks(spark, bucket, real_rows):
         "credentials_table": "",
     }
     try:
-        loaded = run_notebook(spark, "load", **parameters)
+        loaded = run_notebook(compiling_sessions(), "load", **parameters)
         with ThreadPoolExecutor(3) as pool:
-            cleaned = list(pool.map(lambda name: run_notebook(spark, name, **parameters), NAMES[1:4]))
-        analysed = run_notebook(spark, "analyses", **parameters)
+            cleaned = list(pool.map(lambda name: run_notebook(compiling_sessions(), name, **parameters), NAMES[1:4]))
+        analysed = run_notebook(compiling_sessions(), "analyses", **parameters)
         quarantine = spark.table("spark_catalog.notebooks.quarantine").groupBy("stream").count().collect()
     finally:
         spark.sql("DROP SCHEMA IF EXISTS spark_catalog.notebooks CASCADE")
@@ -82,7 +83,7 @@ def test_a_run_of_all_notebooks(spark, bucket, real_rows):
     assert loaded["quarantined"] == {"pin": 0, "geo": 1, "user": 0}
     assert loaded["bookmark"]["0e36c8cd403d.geo"]["0"]["next_offset"] == 41
     expected = {"records_in": 41, "inserted": 40, "updated": 0, "duplicates": 0, "quarantined": 1, "rows": 40}
-    assert cleaned == [{"silver": {stream: expected}} for stream in ("pin", "geo", "user")]
+    assert cleaned == [{"silver": {entity: expected}} for entity in ("pin", "geo", "user")]
     assert analysed["gold"] == {"rows": {"pin": 40, "geo": 40, "user": 40}, "joined": 40}
     assert len(analysed["tables"]) == 9
     assert {row.stream: row["count"] for row in quarantine} == {"pin": 1, "geo": 2, "user": 1}
@@ -98,7 +99,7 @@ def test_a_missing_parameter_is_named(spark, missing):
     parameters = {"manifest": "s3a://bucket/landing/dag/run/manifest.json", "run_id": "run"} | {missing: ""}
 
     with pytest.raises(ValueError, match=f"parameter {missing} is empty"):
-        run_notebook(spark, "load", **parameters)
+        run_notebook(spark.newSession(), "load", **parameters)
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.py")), ids=lambda path: path.stem)

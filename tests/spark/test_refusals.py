@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_cleaning import GEO, PIN, USER
 
 from pinterest_lake.records import parsed
 from pinterest_lake.refusals import split_valid
+from tests.spark.source_rows import GEO, PIN, USER
 
 LONG = "x" * 1_000_000
 
@@ -62,7 +62,7 @@ PASSED = [
     ("pin", PIN, "as sent"),
     ("pin", {**PIN, "colour": "red"}, "unknown extra field"),
     ("pin", {**PIN, "value": {"a": 1}}, "extra field called value"),
-    ("pin", {**PIN, "age": "a word"}, "extra field of another stream"),
+    ("pin", {**PIN, "age": "a word"}, "extra field of another entity"),
     ("pin", {**PIN, "title": "{curly} things"}, "title that begins with a brace"),
     ("pin", {**PIN, "title": '"description": {'}, "title that quotes JSON"),
     ("pin", {**PIN, "description": LONG}, "a megabyte of text"),
@@ -71,37 +71,37 @@ PASSED = [
     ("geo", {**GEO, "latitude": None, "longitude": None, "country": None, "timestamp": None}, "nulls"),
     ("geo", {**GEO, "timestamp": "null"}, "no date"),
     ("user", {**USER, "age": None, "date_joined": ""}, "no age, no date"),
-    ("user", {**USER, "index": 7}, "extra key of another stream"),
+    ("user", {**USER, "index": 7}, "extra key of another entity"),
 ]
 
 
 @pytest.fixture(scope="module")
 def split(spark):
-    """What becomes of every case: (stream, raw) to (reason, message), or None where it passes."""
+    """What becomes of every case: (entity, raw) to (reason, message), or None where it passes."""
     outcomes = {}
-    cases = [(stream, raw) for stream, raw, *_ in REFUSED] + [(of, json.dumps(row)) for of, row, _ in PASSED]
-    for stream in ("pin", "geo", "user"):
-        lines = spark.createDataFrame([(raw,) for of, raw in cases if of == stream], "raw STRING")
-        valid, refused = split_valid(parsed(lines, stream), stream)
-        outcomes |= {(stream, row.raw): None for row in valid.select("raw").collect()}
-        outcomes |= {(stream, row.raw): (row.reason, row.message) for row in refused.collect()}
+    cases = [(entity, raw) for entity, raw, *_ in REFUSED] + [(of, json.dumps(row)) for of, row, _ in PASSED]
+    for entity in ("pin", "geo", "user"):
+        lines = spark.createDataFrame([(raw,) for of, raw in cases if of == entity], "raw STRING")
+        valid, refused = split_valid(parsed(lines, entity), entity)
+        outcomes |= {(entity, row.raw): None for row in valid.select("raw").collect()}
+        outcomes |= {(entity, row.raw): (row.reason, row.message) for row in refused.collect()}
     return outcomes
 
 
 @pytest.mark.parametrize(
-    ("stream", "raw", "reason", "names"), REFUSED, ids=[f"{case[0]}: {case[2]}: {case[1][:40]}" for case in REFUSED]
+    ("entity", "raw", "reason", "names"), REFUSED, ids=[f"{case[0]}: {case[2]}: {case[1][:40]}" for case in REFUSED]
 )
-def test_refused(split, stream, raw, reason, names):
-    outcome = split[stream, raw]
+def test_refused(split, entity, raw, reason, names):
+    outcome = split[entity, raw]
 
     assert outcome, "it passed"
     assert outcome[0] == reason
     assert names in outcome[1]
 
 
-@pytest.mark.parametrize(("stream", "row"), [case[:2] for case in PASSED], ids=[case[2] for case in PASSED])
-def test_passed(split, stream, row):
-    assert split[stream, json.dumps(row)] is None
+@pytest.mark.parametrize(("entity", "row"), [case[:2] for case in PASSED], ids=[case[2] for case in PASSED])
+def test_passed(split, entity, row):
+    assert split[entity, json.dumps(row)] is None
 
 
 def test_every_line_is_on_one_side(split):

@@ -1,26 +1,28 @@
-"""Clean: one row for each ind, the latest wins, a replay writes nothing, nothing is lost."""
+"""Clean: one row for each ind, the latest wins, a replay writes nothing, nothing is lost.
+
+Every fault has an ``ind`` of its own, so that a few runs do for all of them.
+"""
 
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
-from batch import clean, files, load, version
-from bucket import KAFKA_TIME
-from test_cleaning import GEO, PIN, USER
+import pytest
+
+from tests.spark.batch import clean, files, load, version
+from tests.spark.bucket import KAFKA_TIME
+from tests.spark.source_rows import GEO, PIN, USER
+
+# No key of the real rows.
+TWICE, ONLY, BY_OFFSET, BY_TIME, STAYS, REPLACED, SENT_AGAIN, FORGOTTEN, AHEAD, ADDED, BACK, REFUSED = range(
+    20001, 20013
+)
+REAL = 2  # a partition of real rows
 
 
 def pin(ind, title):
     return {**PIN, "index": ind, "title": title}
-
-
-def run(lake, bucket, intervals=None, run_id="run", stream="pin"):
-    uri = bucket.manifest(intervals, run_id=run_id)
-    load(lake, uri, stream, run_id)
-    return clean(lake, uri, stream, run_id)
-
-
-def titles(lake):
-    return {row.ind: row.title for row in lake.table("pin").collect()}
 
 
 def counts(records_in, inserted=0, updated=0, duplicates=0, quarantined=0, rows=None):
@@ -34,121 +36,182 @@ def counts(records_in, inserted=0, updated=0, duplicates=0, quarantined=0, rows=
     }
 
 
-def test_of_one_ind_the_latest_line_counts(lake, bucket):
-    bucket.put("pin", [pin(1, "old"), pin(2, "only"), pin(1, "new")])
-
-    assert run(lake, bucket) == counts(3, inserted=2, duplicates=1)
-    assert titles(lake) == {1: "new", 2: "only"}
-
-
-def test_offsets_decide_inside_a_partition_even_against_the_clock(lake, bucket):
-    bucket.put("pin", [pin(1, "old"), pin(1, "new")], times=[KAFKA_TIME + 9000, KAFKA_TIME])
-
-    run(lake, bucket)
-
-    assert titles(lake) == {1: "new"}
+def land(bucket, run_id, entity, partitions):
+    """The manifest of rows that are given by partition as (first offset, rows) or (first offset, rows, times)."""
+    for partition, (first, rows, *times) in partitions.items():
+        bucket.put(entity, rows, partition=partition, first=first, times=times[0] if times else None)
+    return bucket.manifest(run_id=run_id)
 
 
-def test_time_decides_between_partitions(lake, bucket):
-    bucket.put("pin", [pin(1, "later")], partition=0, times=[KAFKA_TIME + 9000])
-    bucket.put("pin", [pin(9, "x"), pin(1, "earlier")], partition=1, times=[KAFKA_TIME, KAFKA_TIME])
-
-    run(lake, bucket)
-
-    assert titles(lake)[1] == "later"
+def run(lake, bucket, run_id, entity, partitions):
+    uri = land(bucket, run_id, entity, partitions)
+    load(lake, uri, entity, run_id)
+    return clean(lake, uri, entity, run_id)
 
 
-def test_a_replay_writes_nothing(lake, bucket, real_rows):
-    """The seeds' script started anew sends the same rows at new offsets."""
-    bucket.put("pin", real_rows["pin"])
+@pytest.fixture(scope="module")
+def first_run(lake, new_bucket, real_rows):
+    rows = [
+        pin(TWICE, "old"),
+        pin(ONLY, "only"),
+        pin(TWICE, "new"),
+        pin(BY_OFFSET, "old"),
+        pin(BY_OFFSET, "new"),
+        pin(BY_TIME, "later"),
+        pin(STAYS, "one"),
+        pin(REPLACED, "two"),
+        pin(SENT_AGAIN, "three"),
+        pin(FORGOTTEN, "known"),
+    ]
+    times = [KAFKA_TIME + offset for offset in range(len(rows))]
+    times[3], times[4], times[5] = KAFKA_TIME + 9000, KAFKA_TIME, KAFKA_TIME + 9000
+    partitions = {
+        0: (0, rows, times),
+        1: (10, [pin(AHEAD, "x"), pin(BY_TIME, "earlier")], [KAFKA_TIME, KAFKA_TIME]),
+        REAL: (0, real_rows["pin"]),
+    }
+    return run(lake, new_bucket(), "1", "pin", partitions)
+
+
+@pytest.fixture(scope="module")
+def rows_of_first_run(lake, first_run):
+    return pins(lake)
+
+
+@pytest.fixture(scope="module")
+def second_run(lake, new_bucket, rows_of_first_run):
+    rows = [
+        pin(REPLACED, "TWO"),
+        pin(SENT_AGAIN, "three"),
+        pin(ADDED, "four"),
+        pin(ADDED, "FOUR"),
+        pin(FORGOTTEN, "No Title Data Available"),
+        pin(BACK, "a"),
+        pin(REFUSED, "a"),
+    ]
+    return run(lake, new_bucket(), "2", "pin", {0: (10, rows)})
+
+
+@pytest.fixture(scope="module")
+def rows_of_second_run(lake, second_run):
+    return pins(lake)
+
+
+@pytest.fixture(scope="module")
+def late_run(lake, new_bucket, rows_of_second_run):
+    """Runs 3 and 4 are loaded in their order, but cleaned the other way round."""
+    third = [pin(BACK, "b"), pin(REFUSED, "b")]
+    fourth = [pin(BACK, "a"), {**pin(REFUSED, "c"), "downloaded": "poison"}]
+    uris = [
+        land(new_bucket(), "3", "pin", {0: (17, third)}),
+        land(new_bucket(), "4", "pin", {0: (19, fourth)}),
+    ]
+    for uri in uris:
+        load(lake, uri)
+    in_time = clean(lake, uris[1])
+    return SimpleNamespace(in_time=in_time, late=clean(lake, uris[0]), rows=pins(lake))
+
+
+def pins(lake):
+    return {row.ind: row for row in lake.table("pin").where(f"ind BETWEEN {TWICE} AND {REFUSED}").collect()}
+
+
+def test_every_line_of_a_run_is_counted(first_run, real_rows):
     size = len(real_rows["pin"])
-    assert run(lake, bucket, run_id="1") == counts(size, inserted=size)
+
+    assert first_run == counts(12 + size, inserted=9 + size, duplicates=3)
+
+
+def test_of_one_ind_the_latest_line_counts(rows_of_first_run):
+    assert rows_of_first_run[TWICE].title == "new"
+    assert rows_of_first_run[ONLY].title == "only"
+
+
+def test_offsets_decide_inside_a_partition_even_against_the_clock(rows_of_first_run):
+    assert rows_of_first_run[BY_OFFSET].title == "new"
+
+
+def test_time_decides_between_partitions_even_against_the_offsets(rows_of_first_run):
+    assert rows_of_first_run[BY_TIME].title == "later"
+
+
+def test_the_next_run_adds_replaces_and_leaves_alone(first_run, second_run, rows_of_second_run):
+    assert second_run == counts(7, inserted=3, updated=2, duplicates=2, rows=first_run["rows"] + 3)
+    titles = {ind: row.title for ind, row in rows_of_second_run.items()}
+    assert titles == {
+        TWICE: "new",
+        ONLY: "only",
+        BY_OFFSET: "new",
+        BY_TIME: "later",
+        AHEAD: "x",
+        STAYS: "one",
+        REPLACED: "TWO",
+        SENT_AGAIN: "three",
+        ADDED: "FOUR",
+        FORGOTTEN: None,
+        BACK: "a",
+        REFUSED: "a",
+    }
+    lineage = {ind: (row._offset, row._run_id) for ind, row in rows_of_second_run.items()}
+    assert lineage[STAYS] == (6, "1")
+    assert lineage[REPLACED] == (10, "2")
+    assert lineage[SENT_AGAIN] == (8, "1")
+    assert lineage[ADDED] == (13, "2")
+
+
+def test_a_value_that_becomes_unknown_replaces_the_known_one(rows_of_first_run, rows_of_second_run):
+    assert rows_of_first_run[FORGOTTEN].title == "known"
+    assert rows_of_second_run[FORGOTTEN].title is None
+
+
+def test_a_run_cleaned_late_undoes_nothing(second_run, late_run):
+    """a, then b, then a again, which looks unchanged; the run of b, cleaned last, must not bring b back."""
+    assert late_run.in_time == counts(2, duplicates=1, quarantined=1, rows=second_run["rows"])
+    assert late_run.late == counts(2, updated=1, duplicates=1, rows=second_run["rows"])
+    assert late_run.rows[BACK].title == "a"
+
+
+def test_a_refused_line_that_follows_does_not_hold_a_run_back(late_run):
+    assert late_run.rows[REFUSED].title == "b"
+
+
+def test_a_replay_writes_nothing(lake, new_bucket, late_run, real_rows):
+    """The seeds' script started anew sends the same rows at new offsets."""
+    size = len(real_rows["pin"])
     before = sorted(lake.table("pin").collect()), files(lake, "pin"), version(lake, "pin")
 
-    bucket.put("pin", real_rows["pin"], first=size)
-    again = run(lake, bucket, {"pin": {0: (size, 2 * size)}}, run_id="2")
+    again = run(lake, new_bucket(), "5", "pin", {REAL: (size, real_rows["pin"])})
 
-    assert again == counts(size, duplicates=size, rows=size)
+    assert again == counts(size, duplicates=size, rows=late_run.late["rows"])
     assert (sorted(lake.table("pin").collect()), files(lake, "pin"), version(lake, "pin")) == before
 
 
-def test_a_rerun_writes_nothing(lake, bucket):
-    bucket.put("pin", [pin(1, "one"), pin(2, "two"), {**PIN, "index": "poison"}])
-    first = run(lake, bucket)
-    before = sorted(lake.table("pin").collect()), version(lake, "pin"), lake.table("quarantine").collect()
-
-    again = run(lake, bucket)
-
-    assert first == counts(3, inserted=2, quarantined=1)
-    assert again == counts(3, duplicates=2, quarantined=1, rows=2)
-    assert (sorted(lake.table("pin").collect()), version(lake, "pin"), lake.table("quarantine").collect()) == before
-
-
-def test_the_next_run_adds_replaces_and_leaves_alone(lake, bucket):
-    bucket.put("pin", [pin(1, "one"), pin(2, "two"), pin(3, "three")])
-    run(lake, bucket, run_id="1")
-    bucket.put("pin", [pin(2, "TWO"), pin(3, "three"), pin(4, "four"), pin(4, "FOUR")], first=3)
-
-    second = run(lake, bucket, {"pin": {0: (3, 7)}}, run_id="2")
-
-    assert second == counts(4, inserted=1, updated=1, duplicates=2, rows=4)
-    assert titles(lake) == {1: "one", 2: "TWO", 3: "three", 4: "FOUR"}
-    lineage = {row.ind: (row._offset, row._run_id) for row in lake.table("pin").collect()}
-    assert lineage == {1: (0, "1"), 2: (3, "2"), 3: (2, "1"), 4: (6, "2")}
+@pytest.fixture(scope="module")
+def poisoned(lake, new_bucket):
+    """A run in which most rows are poison, done twice: its counts and what the lake holds, both times."""
+    rows = [
+        {**USER, "ind": 1},
+        {"value": USER},
+        PIN,
+        {**USER, "ind": None},
+        {**USER, "ind": "seven"},
+        {**USER, "ind": -7},
+        {**USER, "age": "old"},
+        {**USER, "ind": 2, "colour": "red"},
+    ]
+    times = []
+    for _ in range(2):
+        counted = run(lake, new_bucket(), "poisoned", "user", {0: (0, rows)})
+        refused = lake.table("quarantine").where("stream = 'user'").orderBy("offset").collect()
+        held = sorted(lake.table("user").collect()), version(lake, "user"), refused
+        times.append(SimpleNamespace(counts=counted, held=held, refused=refused))
+    return times
 
 
-def test_a_value_that_becomes_unknown_replaces_the_known_one(lake, bucket):
-    bucket.put("pin", [pin(1, "one")])
-    run(lake, bucket, run_id="1")
-    bucket.put("pin", [pin(1, "No Title Data Available")], first=1)
+def test_poison_is_kept_with_its_position_and_the_rows_around_it_pass(lake, poisoned):
+    kept = poisoned[0].refused
 
-    assert run(lake, bucket, {"pin": {0: (1, 2)}}, run_id="2")["updated"] == 1
-    assert titles(lake) == {1: None}
-
-
-def test_a_run_cleaned_late_undoes_nothing(lake, bucket):
-    """a, then b, then a again, which looks unchanged; the run of b, cleaned anew, must not bring b back."""
-    uris = []
-    for offset, title in enumerate("aba"):
-        bucket.put("pin", [pin(1, title)], first=offset)
-        uris.append(bucket.manifest({"pin": {0: (offset, offset + 1)}}, run_id=str(offset)))
-        load(lake, uris[offset])
-    clean(lake, uris[0])
-    clean(lake, uris[2])
-
-    assert clean(lake, uris[1]) == counts(1, duplicates=1, rows=1)
-    assert titles(lake) == {1: "a"}
-
-
-def test_a_refused_line_that_follows_does_not_hold_a_run_back(lake, bucket):
-    bucket.put("pin", [pin(1, "a"), pin(1, "b"), {**pin(1, "c"), "downloaded": "poison"}])
-    uris = [bucket.manifest({"pin": {0: (n, n + 1)}}, run_id=str(n)) for n in range(3)]
-    for uri in uris:
-        load(lake, uri)
-    clean(lake, uris[0])
-
-    assert clean(lake, uris[2])["quarantined"] == 1
-    assert clean(lake, uris[1])["updated"] == 1
-    assert titles(lake) == {1: "b"}
-
-
-def test_poison_is_kept_with_its_position_and_the_rows_around_it_pass(lake, bucket):
-    bucket.put(
-        "user",
-        [
-            {**USER, "ind": 1},
-            {"value": USER},
-            PIN,
-            {**USER, "ind": None},
-            {**USER, "ind": "seven"},
-            {**USER, "ind": -7},
-            {**USER, "age": "old"},
-            {**USER, "ind": 2, "colour": "red"},
-        ],
-    )
-
-    assert run(lake, bucket, stream="user") == counts(8, inserted=2, quarantined=6)
-    kept = lake.table("quarantine").orderBy("offset").collect()
+    assert poisoned[0].counts == counts(8, inserted=2, quarantined=6)
     assert [(row.stream, row.partition, row.offset, row.reason, row.replays) for row in kept] == [
         ("user", 0, 1, "nested_value", 0),
         ("user", 0, 2, "wrong_stream", 0),
@@ -161,19 +224,23 @@ def test_poison_is_kept_with_its_position_and_the_rows_around_it_pass(lake, buck
     assert {row.ind for row in lake.table("user").collect()} == {1, 2}
 
 
-def test_a_run_of_nothing_but_poison_and_a_run_of_nothing(lake, bucket):
-    bucket.put("geo", [{**GEO, "ind": None}])
-    poison = run(lake, bucket, stream="geo")
-    nothing = run(lake, bucket, {"geo": {0: (1, 1)}}, stream="geo")
+def test_a_rerun_writes_nothing(poisoned):
+    first, again = poisoned
+
+    assert again.counts == counts(8, duplicates=2, quarantined=6, rows=2)
+    assert again.held == first.held
+
+
+def test_a_run_of_nothing_but_poison_and_a_run_of_nothing(lake, new_bucket):
+    poison = run(lake, new_bucket(), "poison", "geo", {0: (0, [{**GEO, "ind": None}])})
+    nothing = run(lake, new_bucket(), "nothing", "geo", {0: (1, [])})
 
     assert poison == counts(1, quarantined=1)
     assert nothing == counts(0)
 
 
-def test_silver_keeps_where_a_row_comes_from(lake, bucket):
-    bucket.put("geo", [{**GEO, "ind": 3}], partition=2, first=12)
-
-    run(lake, bucket, {"geo": {2: (12, 13)}}, run_id="daily", stream="geo")
+def test_silver_keeps_where_a_row_comes_from(lake, new_bucket):
+    run(lake, new_bucket(), "daily", "geo", {2: (12, [{**GEO, "ind": 3}])})
 
     row = lake.table("geo").first()
     assert row.asDict().keys() == {

@@ -33,9 +33,9 @@ def session(spark):
     return spark.newSession()
 
 
-@pytest.fixture
-def credentials(spark, tmp_path):
-    path = str(tmp_path / "authentication_credentials")
+@pytest.fixture(scope="module")
+def credentials(spark, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("storage") / "authentication_credentials")
     row = spark.createDataFrame([("AK", "s/k+")], "`Access key ID` STRING, `Secret access key` STRING")
     row.write.format("delta").option("delta.columnMapping.mode", "name").save(path)
     return path
