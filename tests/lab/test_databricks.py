@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from datetime import timedelta
 
 import psutil
@@ -83,9 +84,10 @@ def client(databricks):
 class TaskInstance:
     """As much of Airflow's as the operators use."""
 
-    id, dag_id, task_id, run_id, try_number, map_index = "uuid", "dag", "task", "run", 1, -1
+    dag_id, task_id, run_id, try_number, map_index = "dag", "task", "run", 1, -1
 
     def __init__(self) -> None:
+        self.id = uuid.uuid4().hex
         self.xcoms = {}
 
     def xcom_push(self, key, value):
