@@ -26,7 +26,6 @@ from lab.suite_costs import MEASURE, cost_tables
 TEST_STATE = CHECKOUT / ".lab" / "test-state"
 AT_A_TIME = 2
 SECONDS_TO_STOP = 60
-WITHOUT_LAB = ("tests/unit", "tests/dags", "tests/local")
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,12 @@ class Suite:
         return [*self.meter, str(self.python), "-m", "pytest", *self.arguments]
 
 
-def without_lab() -> Suite:
-    return Suite("tests without a lab", Path(sys.executable), WITHOUT_LAB)
+def without_lab() -> list[Suite]:
+    python = Path(sys.executable)
+    return [
+        Suite("local", python, ("tests/local",)),
+        Suite("unit and DAGs", python, ("tests/unit", "tests/dags")),
+    ]
 
 
 def all_suites(state: State) -> list[Suite]:
@@ -58,7 +61,7 @@ def all_suites(state: State) -> list[Suite]:
         Suite("whole lab", python, ("tests/lab", "-m", "whole_lab"), own_lab),
         Suite("Spark", spark, ("tests/spark",), {"JAVA_HOME": str(state.install / "java"), **install}),
         Suite("parts of the lab", python, ("tests/lab", "-m", "not whole_lab"), own_lab),
-        without_lab(),
+        *without_lab(),
     ]
 
 
@@ -70,7 +73,7 @@ def test(state: State, reporter: Reporter) -> int:
 
 def test_fast(reporter: Reporter) -> int:
     """The tests that need no lab and no Java."""
-    return Runner(reporter).run([without_lab()])
+    return Runner(reporter).run(without_lab())
 
 
 def bench_tests(state: State, reporter: Reporter) -> int:

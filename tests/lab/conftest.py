@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from databricks_parts import Databricks, SparkWorker, plan_little
-from http_backend import Backend, running_backend
-from lab_parts import running, start_aws
-from pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run
 
 from lab import lifecycle
 from lab.progress import Reporter
 from lab.state import State
 from lab.supervision import Supervisor
+from tests.lab.databricks_parts import Databricks, SparkWorker, plan_little
+from tests.lab.http_backend import Backend, running_backend
+from tests.lab.lab_parts import running, start_aws
+from tests.lab.pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run
 
 OWN_STATE = Path(__file__).parents[2] / ".lab" / "test-state"
 

@@ -7,9 +7,9 @@ import uuid
 from typing import Any
 
 import requests
-from lab_parts import Part, start_cloud, wait_until
 
 from lab.state import State
+from tests.lab.lab_parts import Part, start_cloud, wait_until
 
 RUN_DEADLINE = 300
 

@@ -15,13 +15,13 @@ import boto3
 import requests
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from lab_parts import wait_until
 
 from lab import lifecycle
 from lab.progress import Reporter, Step, run_steps
 from lab.services import services
 from lab.state import State
 from lab.supervision import Supervisor
+from tests.lab.lab_parts import wait_until
 
 SECONDS = 90
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import jinja2
 import requests
-from lab_parts import client
 
 from include import settings
 from include.aws.api_gateway import body_refusal_request
 from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
 from lab.state import REGION, USER_ID, State
+from tests.lab.lab_parts import client
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(settings.__file__).parent / "templates"), undefined=jinja2.StrictUndefined

@@ -22,10 +22,10 @@ from unittest import mock
 import boto3
 import pymysql
 import requests
-from airflow_processes import AirflowProcess, AirflowServer
-from lab_parts import wait_until
 
 from lab.state import CHECKOUT, USER_ID, State
+from tests.lab.airflow_processes import AirflowProcess, AirflowServer
+from tests.lab.lab_parts import wait_until
 
 ENTITIES = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}

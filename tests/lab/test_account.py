@@ -7,10 +7,10 @@ import json
 
 import paramiko
 import pytest
-from lab_parts import client, running, start_cloud
 
 from lab import account
 from lab.state import State
+from tests.lab.lab_parts import client, running, start_cloud
 
 USER_ID = "0e36c8cd403d"
 

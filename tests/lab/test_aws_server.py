@@ -10,9 +10,9 @@ import psutil
 import pytest
 import requests
 from botocore.exceptions import ClientError
-from lab_parts import client, running, start_aws, wait_until
 
 from lab.state import State
+from tests.lab.lab_parts import client, running, start_aws, wait_until
 
 
 @pytest.fixture

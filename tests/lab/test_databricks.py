@@ -25,11 +25,11 @@ from databricks.sdk.errors import NotFound
 from databricks.sdk.service.jobs import NotebookTask, SubmitTask
 from databricks.sdk.service.sql import StatementState
 from databricks.sdk.service.workspace import ImportFormat, Language, ObjectType
-from databricks_parts import notebook, results, task
-from lab_parts import wait_until
 
 from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
 from pinterest.operators.stream_job import StreamJobOperator
+from tests.lab.databricks_parts import notebook, results, task
+from tests.lab.lab_parts import wait_until
 
 CLUSTER = {"spark_version": "18.x-scala2.13", "node_type_id": "m5d.large", "num_workers": 1}
 ENDLESS = "spark.range(10**14).selectExpr('sum(hash(id))').collect()"

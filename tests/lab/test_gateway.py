@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import requests
-from lab_parts import client, running, start_aws, start_cloud, wait_until
 
 from lab.state import State
+from tests.lab.lab_parts import client, running, start_aws, start_cloud, wait_until
 
 MEGABYTE = 2**20
 KAFKA_JSON = "application/vnd.kafka.json.v2+json"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from kinesis_api import KinesisApi, make_kinesis_api
-from lab_parts import client, running, start_cloud
+
+from tests.lab.kinesis_api import KinesisApi, make_kinesis_api
+from tests.lab.lab_parts import client, running, start_cloud
 
 ROW = {
     "index": 7528,

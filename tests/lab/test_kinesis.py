@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import requests
 from botocore.exceptions import ClientError
-from kinesis_api import read_shard, read_stream
-from lab_parts import client, running, start_aws, wait_until
 
 from lab.aws.kinesis.journal import Journal
 from lab.aws.kinesis.sequence import Sequence
 from lab.state import State
+from tests.lab.kinesis_api import read_shard, read_stream
+from tests.lab.lab_parts import client, running, start_aws, wait_until
 
 SHARD = "shardId-000000000000"
 HALF = str(2**127)

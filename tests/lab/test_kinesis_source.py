@@ -7,9 +7,9 @@ import time
 import uuid
 
 import pytest
-from lab_parts import client, wait_until
 
 from lab.spark_worker.kinesis_shards import ShardReader, connect, shards_of
+from tests.lab.lab_parts import client, wait_until
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from lab_parts import running, start_cloud
 
 from lab.setup import archives
 from lab.state import State
+from tests.lab.lab_parts import running, start_cloud
 
 ARCHIVES = {
     "kafka_2.13-4.3.1.tgz",

@@ -13,11 +13,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 from botocore.waiter import WaiterModel, create_waiter_with_client
-from kafka_parts import SECONDS, Connect, new_bucket, new_topic, numbered, produce, s3, supervised
-from lab_parts import Part, start_cloud, wait_until
 
 from lab.state import State
 from lab.supervision import Supervisor
+from tests.lab.kafka_parts import SECONDS, Connect, new_bucket, new_topic, numbered, produce, s3, supervised
+from tests.lab.lab_parts import Part, start_cloud, wait_until
 
 CONNECTOR_CLASS = "pinterest.lab.S3SinkConnector"
 WAITERS = {
@@ -197,7 +197,7 @@ SERVICE = {"META-INF/services/org.apache.kafka.connect.sink.SinkConnector": b"so
         pytest.param(b"not a zip", "not a ZIP archive", id="no zip"),
         pytest.param(zip_of({"readme.txt": b"hello"}), "names no connector", id="no connector"),
         pytest.param(zip_of({"lib/a.jar": b"not a jar"}), "lib/a.jar is not a jar", id="no jar"),
-        pytest.param(zip_of({"../../a.jar": zip_of(SERVICE)}), "leads out of it", id="path that leads out"),
+        pytest.param(zip_of({"../../a.jar": zip_of(SERVICE)}), "leads outside it", id="path that leads out"),
     ],
 )
 def test_an_archive_that_cannot_be_a_plugin_fails_and_says_why(

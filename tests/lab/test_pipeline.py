@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 from confluent_kafka import Producer
-from oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
-from pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run, folder_files, seeds_draws
 
 from lab.state import USER_ID
+from tests.lab.pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run, folder_files, seeds_draws
+from tests.oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
 
 REPLAYED = 100
 SILVER = {

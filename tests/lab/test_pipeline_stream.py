@@ -9,10 +9,10 @@ import json
 from typing import NamedTuple
 
 import pytest
-from lab_parts import wait_until
-from pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run, seeds_draws
 
 from lab.state import USER_ID
+from tests.lab.lab_parts import wait_until
+from tests.lab.pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run, seeds_draws
 
 VALUES = {
     "pin": "ind, unique_id, title, description, follower_count, poster_name, tag_list, is_image_or_video, image_src,"

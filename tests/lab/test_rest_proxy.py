@@ -19,8 +19,6 @@ from pathlib import Path
 import pytest
 import requests
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
-from kafka_parts import SECONDS, new_topic, supervised
-from lab_parts import wait_until
 
 from include.posting.kafka_sender import KafkaSender
 from include.posting.progress import Settled
@@ -30,6 +28,8 @@ from lab.rest_proxy.properties import Configuration, PropertiesError, parse
 from lab.rest_proxy.records import embedded_json, parse_records
 from lab.state import State
 from lab.supervision import Supervisor
+from tests.lab.kafka_parts import SECONDS, new_topic, supervised
+from tests.lab.lab_parts import wait_until
 
 V2 = "application/vnd.kafka.v2+json"
 JSON = "application/vnd.kafka.json.v2+json"

@@ -17,7 +17,10 @@ import pytest
 import requests
 from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
-from kafka_parts import (
+
+from lab.state import State
+from lab.supervision import Supervisor
+from tests.lab.kafka_parts import (
     SECONDS,
     Connect,
     create_topic,
@@ -29,10 +32,7 @@ from kafka_parts import (
     produce,
     supervised,
 )
-from lab_parts import wait_until
-
-from lab.state import State
-from lab.supervision import Supervisor
+from tests.lab.lab_parts import wait_until
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
-from kafka_parts import supervised
 
 from lab import lifecycle, processes, status
 from lab.progress import Reporter, StepError
@@ -21,6 +20,7 @@ from lab.services import Service, services
 from lab.source import database
 from lab.state import State
 from lab.supervision import Supervisor
+from tests.lab.kafka_parts import supervised
 
 NAMES = ["mariadb", "kafka", "connect", "aws", "cloud", "spark"]
 QUIET = Reporter(quiet=True)

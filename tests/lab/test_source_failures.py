@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from kafka_parts import SECONDS, kill, supervised
-from lab_parts import wait_until
 
 from include.posting.source_tables import SourceError, SourceTables, source_engine
 from lab.source import database
 from lab.source.generator import source_rows
 from lab.state import State
+from tests.lab.kafka_parts import SECONDS, kill, supervised
+from tests.lab.lab_parts import wait_until
 
 
 @pytest.fixture(scope="module")

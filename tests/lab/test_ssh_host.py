@@ -15,10 +15,10 @@ from pathlib import Path
 import asyncssh
 import paramiko
 import pytest
-from lab_parts import running, start_cloud, wait_until
 
 from lab.cloud.ssh_host import host_key
 from lab.state import State
+from tests.lab.lab_parts import running, start_cloud, wait_until
 
 HUNDRED_LINES = "for i in $(seq 100); do echo line $i; done"
 

@@ -8,8 +8,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from databricks_parts import RUN_DEADLINE
-from lab_parts import client, wait_until
+
+from tests.lab.databricks_parts import RUN_DEADLINE
+from tests.lab.lab_parts import client, wait_until
 
 SPARK = Path(__file__).parents[2] / "spark"
 USER_ID = "0e36c8cd403d"
