@@ -14,14 +14,14 @@ java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 : "${KAFKA_JVM_PERFORMANCE_OPTS=-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true}"
 : "${KAFKA_LOG4J_OPTS=-Dlog4j2.configurationFile=$base_dir/config/tools-log4j2.properties}"
 
-# A tool's first call leaves its classes in an archive, with which every later call starts in half the time. Java
-# ignores an archive that does not fit its version or the jars.
+# Where Kafka is installed, a tool's first call leaves its classes in an archive, with which every later call starts in
+# half the time. Java ignores an archive that does not fit its version or the jars.
 archive=$base_dir/archives/$1.jsa
 share=()
 archiving=
 if [ -r "$archive" ]; then
   share=(-Xlog:disable "-XX:SharedArchiveFile=$archive")
-elif mkdir -p "$base_dir/archives" 2>/dev/null; then
+elif [ -d "$base_dir/libs" ] && mkdir -p "$base_dir/archives" 2>/dev/null; then
   archiving=$archive.$$
   share=(-Xlog:disable "-XX:ArchiveClassesAtExit=$archiving")
 fi
