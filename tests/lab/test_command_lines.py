@@ -85,6 +85,8 @@ def test_kafka_tools_find_the_broker(lab):
         assert printed("kafka", "get-offsets", "--topic", topic, state=lab) == f"{topic}:0:0\n"
     finally:
         printed("kafka", "topics", "--delete", "--topic", topic, state=lab)
+    tools = CHECKOUT / "lab" / "mirror_archives" / "kafka"
+    assert sorted(path.name for path in tools.iterdir()) == ["bin", "config"], "the checkout stays as it is"
 
 
 @pytest.mark.parametrize("arguments", [(), ("topic", "--list"), ("run-class", "kafka.Kafka")])
