@@ -37,10 +37,13 @@ def classify(value: bytes | None) -> tuple[str, str]:
 
 
 def _ends_early(error: json.JSONDecodeError) -> bool:
-    """Whether the decoder failed only at the end: in the last token, or because another should follow."""
+    """Whether the text lacks its end: no bracket closes it, or the decoder failed only there.
+
+    At the end is in the last token, or because another should follow.
+    """
     if error.msg == "Extra data":
         return False
-    if error.msg.startswith("Unterminated string"):
+    if error.msg.startswith("Unterminated string") or not error.doc.rstrip().endswith(("}", "]")):
         return True
     return DELIMITER.search(error.doc[error.pos :].rstrip()) is None
 

@@ -34,6 +34,7 @@ from include.landing.refusal_reasons import classify
         pytest.param(b'{"a":-1.', "truncated_json", id="cut in a number"),
         pytest.param(b'{"a":"\\u00', "truncated_json", id="cut in an escape"),
         pytest.param(b'{"a":1  ', "truncated_json", id="cut before a bracket"),
+        pytest.param(b'{"a" 1', "truncated_json", id="cut, and without a colon"),
         pytest.param(b'{"a":1}x', "not_json_object", id="text after the object"),
         pytest.param(b'["' + b"x" * 1_000_000, "truncated_json", id="a megabyte, cut"),
         pytest.param(b"9" * 5000, "not_json_object", id="a number of 5000 digits"),
