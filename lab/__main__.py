@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 
-from lab import checks, demo, doctor, lifecycle, status, suites, tests
+from lab import benches, checks, demo, doctor, lifecycle, status, tests
 from lab.airflow_ui import serve
 from lab.progress import Reporter, StepError
 from lab.setup import steps
@@ -77,9 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
         case "check":
             return checks.run(arguments.names, state, reporter)
         case "bench":
-            return suites.bench(state, reporter)
+            return benches.bench(state, reporter)
         case "bench-demo":
-            return suites.bench_demo(reporter)
+            return benches.bench_demo(reporter)
     return 0
 
 
