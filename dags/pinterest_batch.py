@@ -4,7 +4,8 @@
 running, sends rows through the REST API to Kafka and on to S3, and loads them on Databricks into bronze, silver and the
 nine analyses.
 
-**Params**: how many posts, which seed, where to start, at what pace, how many records per request.
+**Params**: how many posts, which seed, where to start, at what pace, how many records per request, and
+what to do if a topic or the lake is not the one that earlier runs have left (`on_new_identity`).
 
 **Reruns**: safe at any task. Posting continues where it stopped, and the lake stores each record once.
 
@@ -21,6 +22,7 @@ from datetime import timedelta
 from airflow.sdk import chain, dag
 
 from pinterest.dag_defaults import DAG_DEFAULTS, Tag
+from pinterest.operators.identity import TopicIdentityOperator
 from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch
 from pinterest_stages.reconcile import reconcile
@@ -37,7 +39,8 @@ from pinterest_stages.rest_proxy import start_rest_proxy
     **DAG_DEFAULTS,
 )
 def pinterest_batch() -> None:
-    chain(start_rest_proxy("rest_proxy"), batch(), reconcile("batch"))
+    identity = TopicIdentityOperator(task_id="identity", on_new_identity="{{ params.on_new_identity }}")
+    chain([identity, start_rest_proxy("rest_proxy")], batch(), reconcile("batch"))
 
 
 pinterest_batch()

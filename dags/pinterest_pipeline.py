@@ -6,12 +6,14 @@ them. Stream: through the API to Kinesis; Spark reads the data streams, cleans t
 tables. Every hop of both routes is counted.
 
 **Params**: how many posts, which seed, where to start, at what pace, how many records per request; for Kinesis, one
-record per request or many.
+record per request or many. `on_new_identity` and `replace_connector` say what to do if a topic, a data stream, the lake
+or the connector is not the one that earlier runs have left.
 
 **Reruns**: safe at any task. Setup adopts what exists, posting continues where it stopped, and the lake stores each
 record once. Never delete the folder with the streaming job's checkpoints.
 
-**Fails when**: a part cannot be created, a record is lost on the way, or a hop cannot be counted;
+**Fails when**: a part cannot be created, something under a name of ours is not what earlier runs have left (the task
+`identity` names both), a record is lost on the way, or a hop cannot be counted;
 `reconcile.verdict` names the hop, the entity and the positions.
 
 **Undo**: nothing in the source changes. What a run added stays; replaying the same posts changes nothing.
@@ -24,7 +26,7 @@ from datetime import timedelta
 from airflow.sdk import chain, dag
 
 from pinterest.dag_defaults import DAG_DEFAULTS, Tag
-from pinterest.posting_params import STREAM_POSTING_PARAMS
+from pinterest.posting_params import REPLACE_CONNECTOR, STREAM_POSTING_PARAMS
 from pinterest_stages.flows import batch, provision, stream
 from pinterest_stages.reconcile import reconcile
 
@@ -34,7 +36,7 @@ from pinterest_stages.reconcile import reconcile
     schedule=None,
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=3),
-    params=STREAM_POSTING_PARAMS,
+    params={**STREAM_POSTING_PARAMS, **REPLACE_CONNECTOR},
     tags=[Tag.SETUP, Tag.BATCH, Tag.STREAM],
     doc_md=__doc__,
     **DAG_DEFAULTS,

@@ -8,7 +8,8 @@ rows are in the tables seconds after they are posted; a run of this DAG starts t
 otherwise watches it.
 
 **Params**: how many posts, which seed, where to start, at what pace, how many records per batch, one record per
-request or many.
+request or many, and what to do if a data stream or the lake is not the one that earlier runs have left
+(`on_new_identity`).
 
 **Reruns**: safe at any task. Posting continues where it stopped; the job continues from its checkpoints, and a record
 that is read twice changes nothing. Never delete the folder with the checkpoints.

@@ -69,6 +69,16 @@ def bookmark(user_id: str) -> str:
     return f"landing/{user_id}.json"
 
 
+def checkpoints(user_id: str) -> str:
+    """Which data streams the checkpoints of the streaming queries belong to."""
+    return f"lake_stream/{user_id}.json"
+
+
+def set_aside(label: str, key: str) -> str:
+    """Where an object goes that another topic of the same name, or another connector, has left."""
+    return f"set_aside/{label}/{key}"
+
+
 def interval(dag_id: str, run_id: str) -> str:
     """The offsets that a run accounts for."""
     return f"landing/{dag_id}/{run_id}/interval.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import chain, task_group
 
+from pinterest.operators.identity import DataStreamIdentityOperator
 from pinterest_stages.data_streams import data_streams
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.lake_batch import lake_batch
@@ -31,4 +32,5 @@ def batch() -> None:
 
 @task_group(group_id="stream")
 def stream() -> None:
-    chain(posting_stream(), lake_stream())
+    identity = DataStreamIdentityOperator(task_id="identity", on_new_identity="{{ params.on_new_identity }}")
+    chain(identity, posting_stream(), lake_stream(f"ti.xcom_pull(task_ids='{identity.task_id}')"))

@@ -24,4 +24,5 @@ def landing() -> None:
         task_id="objects", timeout=timedelta(minutes=15).total_seconds(), execution_timeout=timedelta(minutes=30)
     )
 
-    chain(offsets, [consumer, objects])
+    # The consumer finds the offsets that hold no record, for which the sensor need not wait.
+    chain(offsets, consumer, objects)

@@ -17,8 +17,9 @@ from pinterest.operators.msk_connect import (
     MskConnectCreateCustomPluginOperator,
     MskConnectCreateWorkerConfigurationOperator,
 )
+from pinterest.operators.sink_restart import ReplaceConnectorOperator
 from pinterest.settings import settings
-from pinterest_stages.tags import TAGS
+from pinterest_stages.tags import OWNER_TAGS, TAGS
 
 ARCHIVE_KEY = "{{ settings().sink_archive_key }}"
 AUTHENTICATION = "{{ 'IAM' if settings().kafka.authentication == 'iam' else 'NONE' }}"
@@ -52,11 +53,18 @@ def s3_sink(brokers: str) -> None:
         configuration_name="{{ settings().worker_configuration }}",
         properties="s3_sink/connect-worker.properties",
     )
+    replaced = ReplaceConnectorOperator(
+        task_id="replaced",
+        replace="{{ params.replace_connector }}",
+        owner_tags=OWNER_TAGS,
+        execution_timeout=timedelta(minutes=60),
+    )
     connector = MskConnectCreateConnectorOperator(
         task_id="connector",
         connector_name="{{ settings().connector }}",
         configuration="s3_sink/s3-sink.properties",
         more_configuration=sink_properties,
+        owner_tags=OWNER_TAGS,
         connector=sink_connector_request(
             plugin_arn=plugin.output,
             worker_configuration_arn=workers.output,
@@ -83,4 +91,4 @@ def s3_sink(brokers: str) -> None:
     )
 
     archive >> plugin
-    chain(connector, running)
+    chain(replaced, connector, running)

@@ -1,15 +1,18 @@
 """Three topics, one for each entity, and one for dead letters.
 
 Seed steps: look up the MSK cluster's bootstrap servers and ZooKeeper address, and create ``<user_id>.pin``,
-``<user_id>.geo`` and ``<user_id>.user`` with ``kafka-topics.sh`` on the client machine.
+``<user_id>.geo`` and ``<user_id>.user`` with ``kafka-topics.sh`` on the client machine. Beyond the seeds: topics that
+were deleted and made again are noticed.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from airflow.sdk import TaskGroup, chain
 
+from pinterest.operators.identity import TopicIdentityOperator
 from pinterest.operators.kafka_client import KafkaClientScriptOperator
 from pinterest.operators.msk import MskGetBrokersOperator
 
@@ -40,5 +43,11 @@ def topics() -> Topics:
                 "REPLICATION_FACTOR": "{{ settings().kafka.replication_factor }}",
             },
         )
-        chain(found, created)
+        identity = TopicIdentityOperator(
+            task_id="identity",
+            on_new_identity="{{ params.on_new_identity }}",
+            makes_sink=True,
+            execution_timeout=timedelta(minutes=60),
+        )
+        chain(found, created, identity)
     return Topics(stage, brokers)

@@ -52,3 +52,14 @@ def bronze_table(entity: Entity) -> str:
 def silver_table(entity: Entity) -> str:
     name: str = _CONTRACT["tables"]["silver"].format(entity=entity)
     return name
+
+
+def batch_tables() -> set[str]:
+    """The tables that hold what the bookmark says is loaded."""
+    return {table(entity) for table in (bronze_table, silver_table) for entity in ENTITIES}
+
+
+def stream_tables(user_id: str) -> set[str]:
+    """The tables that hold what the checkpoints say is read."""
+    tables = {_CONTRACT["tables"]["stream"].format(user_id=user_id, entity=entity) for entity in ENTITIES}
+    return {*tables, STREAM_BATCHES}

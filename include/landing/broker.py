@@ -17,8 +17,17 @@ class LogOffsets(Document):
 type BrokerOffsets = dict[str, dict[int, LogOffsets]]
 
 
+def parse_topic_ids(lines: Iterable[str]) -> dict[str, str]:
+    """Read the lines ``topic <name> <id>`` of ``topic_ids.sh``; others are skipped."""
+    words = (line.split() for line in lines)
+    return {found[1]: found[2] for found in words if len(found) == 3 and found[0] == "topic"}
+
+
 def parse_log_offsets(lines: Iterable[str]) -> BrokerOffsets:
-    """Read ``earliest <topic>:<partition>:<offset>`` and ``latest …`` lines, others are skipped."""
+    """Read the lines ``earliest <topic>:<partition>:<offset>`` and ``latest …``; others are skipped.
+
+    Raises LandingError if a partition has no leader.
+    """
     found: dict[str, dict[int, dict[str, int]]] = {}
     for line in lines:
         which, _, rest = line.strip().partition(" ")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 
 from include.landing.interval import Interval, PartitionRange, TopicPartition, TopicRanges
-from include.positions.kafka import Range, clip, overlaps, size, spell, subtract
+from include.positions.kafka import Range, clip, merge, overlaps, size, spell, subtract
+
+
+def group_of_its_own(prefix: str) -> str:
+    """The name of a consumer group that nobody else uses: no member of another group can disturb the count."""
+    return f"{prefix}-count-{secrets.token_hex(6)}"
 
 
 @dataclass
 class GroupReading:
-    """Offsets that the group has read, in the order they came, and those it has committed.
+    """Offsets that the group has read, in the order they came, and how far it has got in each partition.
 
-    Every round of the group is added by :meth:`add`. Records after the interval may be among those read: the console
-    consumer stops after a number of records, of whichever partition.
+    The group reads committed records only. An offset that it has passed and not read holds no record: a transaction's
+    marker, a record of an aborted transaction, or one that compaction removed. Every round of the group is added by
+    :meth:`add`. Records after the interval may be among those read: the console consumer stops after a number of
+    records, of whichever partition.
     """
 
     interval: Interval
@@ -38,36 +46,53 @@ class GroupReading:
 
     def seen(self, topic: TopicRanges) -> int:
         """Offsets of the topic's interval that were read. One that was read twice counts once."""
-        return sum(size([one.on_broker]) for one in topic.partitions.values()) - self.left(topic)
+        return sum(
+            size(clip(merge(self.read.get((topic.topic, number), ())), one.on_broker))
+            for number, one in topic.partitions.items()
+        )
 
     def left(self, topic: TopicRanges) -> int:
-        """Offsets of the topic's interval that were not read yet."""
+        """Offsets of the topic's interval that the group has neither read nor passed."""
         return sum(size(self.missing((topic.topic, number), one)) for number, one in topic.partitions.items())
 
     def missing(self, place: TopicPartition, partition: PartitionRange) -> tuple[Range, ...]:
-        return subtract(partition.on_broker, self.read.get(place, ()))
+        """Offsets that the group has not got to."""
+        start, stop = partition.on_broker
+        return subtract((max(start, self.committed.get(place, start)), stop), self.read.get(place, ()))
+
+    def empty(self, place: TopicPartition, partition: PartitionRange) -> tuple[Range, ...]:
+        """Offsets that the group has passed without finding a record."""
+        start, stop = partition.on_broker
+        return subtract((start, min(stop, self.committed.get(place, start))), self.read.get(place, ()))
 
     def repeated(self, place: TopicPartition, partition: PartitionRange) -> tuple[Range, ...]:
         """Offsets of the interval that were read more than once, as Kafka may deliver them."""
         return clip(overlaps(self.read.get(place, ())), partition.on_broker)
 
-    def problems(self, group: str) -> list[str]:
-        """Where the group did not read or commit what the broker holds."""
+    def problems(self) -> list[str]:
+        """Where the group did not get to the end of what the broker holds."""
         found = []
         for place, one in self.interval.partitions():
-            expected = one.on_broker
-            missing = self.missing(place, one)
-            where = f"{place[0]} partition {place[1]}"
-            if missing:
+            start, stop = one.on_broker
+            reached = self.committed.get(place, start)
+            if start < stop and reached < stop:
+                unread = self.missing(place, one)
                 found.append(
-                    f"{where}: the broker holds {size([expected])} records at offsets {expected[0]} to {one.stop - 1}, "
-                    f"group {group} saw {size([expected]) - size(missing)}, not {spell(missing)}"
+                    f"{place[0]} partition {place[1]}: the broker holds offsets {start} to {stop - 1}, and the "
+                    f"consumer got to offset {reached}" + (f", not to {spell(unread)}" if unread else "")
                 )
-            if size([expected]) > 0 and self.committed.get(place, -1) < one.stop:
-                found.append(f"{where}: group {group} committed {self.committed.get(place)}, not {one.stop}")
         return found
 
 
 def start_offsets(interval: Interval) -> str:
     """Where the group starts: lines ``topic,partition,offset``, as ``kafka-consumer-groups.sh`` reads them."""
     return "\n".join(f"{topic},{number},{one.on_broker[0]}" for (topic, number), one in interval.partitions())
+
+
+def stop_offsets(interval: Interval) -> str:
+    """Where the group has read everything: lines ``topic partition offset``, of partitions that have any."""
+    return "\n".join(
+        f"{topic} {number} {one.on_broker[1]}"
+        for (topic, number), one in interval.partitions()
+        if size([one.on_broker])
+    )

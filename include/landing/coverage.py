@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from include.landing.objects import ScannedObject
-from include.positions.kafka import Range, clip, merge, overlaps, ranges_of, size, spell, subtract
+from include.positions.kafka import Range, clip, merge, overlaps, ranges_of, size, spell, subtract, without
 
 
 @dataclass(frozen=True)
 class PartitionCoverage:
     """One partition's interval, compared with what was found. ``missing`` and ``repeated`` are inside the interval.
+
+    ``empty`` are offsets that hold no record on the broker; nothing is missing there, and what an object holds of them
+    is not loaded.
 
     ``objects`` are those to load. ``unused`` add nothing to them and have a fault. ``quarantined`` counts offsets that
     only the dead letters hold. ``passed`` is the part of ``missing`` that will not come anymore: the sink has
@@ -21,6 +24,7 @@ class PartitionCoverage:
     topic: str
     partition: int
     interval: Range
+    empty: tuple[Range, ...]
     objects: tuple[ScannedObject, ...]
     unused: tuple[ScannedObject, ...]
     stored: tuple[Range, ...]
@@ -59,11 +63,13 @@ def cover(
     scanned: Iterable[ScannedObject],
     dead: Iterable[int],
     *,
+    empty: Sequence[Range] = (),
     reached: int = -1,
 ) -> PartitionCoverage:
     """Compare an interval with what was read.
 
     :param dead: offsets of this partition that are on the dead-letter topic, with repeats
+    :param empty: offsets that hold no record on the broker
     :param reached: first offset of an object beyond the interval that was listed and not read; -1 if there is none
     """
     inside = sorted((s for s in scanned if clip(s.ranges, interval) or s.faults), key=lambda s: s.name.first_offset)
@@ -79,19 +85,20 @@ def cover(
     used.sort(key=lambda s: s.name.first_offset)
 
     lines = [r for s in used for r in (*s.ranges, *s.repeated)]
-    stored = clip(have, interval)
-    letters = clip(ranges_of(sorted(dead)), interval)
-    missing = subtract(interval, (*stored, *letters))
+    stored = without(clip(have, interval), empty)
+    letters = without(clip(ranges_of(sorted(dead)), interval), empty)
+    missing = subtract(interval, (*stored, *letters, *empty))
     last = max([reached, *(s.last_offset for s in used if s.ranges)])
     return PartitionCoverage(
         topic=topic,
         partition=partition,
         interval=interval,
+        empty=clip(empty, interval),
         objects=tuple(used),
         unused=tuple(unused),
         stored=stored,
         quarantined=size(merge((*stored, *letters))) - size(stored),
-        repeated=clip(overlaps((*lines, *merge(letters))), interval),
+        repeated=without(clip(overlaps((*lines, *merge(letters))), interval), empty),
         missing=missing,
         passed=tuple(gap for gap in missing if gap[0] < last or _damaged(gap, inside)),
     )

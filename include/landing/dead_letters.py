@@ -109,10 +109,10 @@ def first_letters(interval: Interval, bookmark: Bookmark, topic: str) -> dict[in
     """
     for one in interval.topics.values():
         for number, partition in one.partitions.items():
-            place = bookmark.get(one.topic, {}).get(str(number))
+            place = bookmark.place(one.topic, number)
             if place is not None and partition.start < place.next_offset:
                 return {}
-    return {int(number): place.next_offset for number, place in bookmark.get(topic, {}).items()}
+    return {int(number): place.next_offset for number, place in bookmark.topics.get(topic, {}).items()}
 
 
 def next_letters(interval: Interval, letters: Iterable[DeadLetter], read_to: Mapping[int, int]) -> dict[int, int]:
@@ -139,7 +139,7 @@ def letters_to_load(
         entity, one = interval.entity_of(letter.topic), held.get((letter.topic, letter.partition))
         if entity is None or one is None or not one.interval[0] <= letter.offset < one.interval[1]:
             continue
-        if not any(start <= letter.offset < stop for start, stop in one.stored):
+        if not any(start <= letter.offset < stop for start, stop in (*one.stored, *one.empty)):
             chosen.setdefault((letter.topic, letter.partition, letter.offset), (entity, letter))
     return [chosen[place] for place in sorted(chosen)]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from include.landing.coverage import PartitionCoverage
 from include.landing.interval import Interval, TopicRanges, acknowledged_ranges
 from include.ledger.entry import Entry
-from include.positions.kafka import Range, clip, positions, size, subtract
+from include.positions.kafka import Range, clip, positions, size, subtract, without
 from include.posting.progress import PostingProgress
 from include.settings import Entity
 
@@ -17,14 +17,15 @@ COUNTED_BY = "positions in the lines of the sink's objects, and on the dead-lett
 def topic_entry(run_id: str, entity: Entity, topic: TopicRanges, progress: PostingProgress, counted_by: str) -> Entry:
     """What the broker holds, compared with what the REST API acknowledged to this run.
 
-    ``positions`` names the acknowledged offsets that the broker lacks.
+    ``positions`` names the acknowledged offsets that the broker lacks, or that hold no committed record.
     """
     own = acknowledged_ranges(progress)[entity]
-    inside = {number: clip(ranges, topic.partitions[number].range) for number, ranges in own.items()}
-    outside = {
-        number: [gap for one in ranges for gap in subtract(one, [topic.partitions[number].range])]
+    held_ranges = {number: subtract(one.range, one.empty) for number, one in topic.partitions.items()}
+    inside = {
+        number: tuple(part for one in held_ranges[number] for part in clip(ranges, one))
         for number, ranges in own.items()
     }
+    outside = {number: without(ranges, held_ranges[number]) for number, ranges in own.items()}
     held = [(number, one) for number, one in topic.partitions.items() if one.size]
     return Entry(
         hop="topic",

@@ -10,7 +10,7 @@ from pydantic import Field
 from include.landing.bookmark import Bookmark
 from include.landing.broker import BrokerOffsets
 from include.landing.document import Document, LandingError, Offset
-from include.positions.kafka import Range, merge
+from include.positions.kafka import Range, clip, merge, size
 from include.posting.progress import PostingProgress
 from include.settings import ENTITIES, Entity
 
@@ -18,11 +18,16 @@ type TopicPartition = tuple[str, int]
 
 
 class PartitionRange(Document):
-    """Offsets from ``start`` to before ``stop``. Below ``earliest`` only S3 still has them."""
+    """Offsets from ``start`` to before ``stop``. Below ``earliest`` only S3 still has them.
+
+    The offsets of ``empty`` hold no record that was committed: markers of transactions, records of aborted ones, and
+    what compaction removed.
+    """
 
     start: Annotated[Offset, Field(alias="from")]
     stop: Annotated[Offset, Field(alias="to")]
     earliest: Offset = 0
+    empty: tuple[Range, ...] = ()
 
     @property
     def range(self) -> Range:
@@ -36,11 +41,16 @@ class PartitionRange(Document):
 
     @property
     def size(self) -> int:
-        return self.stop - self.start
+        """How many records the range has."""
+        return self.stop - self.start - size(clip(self.empty, self.range))
 
 
 class TopicRanges(Document):
+    """``topic_id`` is Kafka's; None in intervals of earlier versions. ``stored_as`` is the topic's name in the lake."""
+
     topic: str
+    topic_id: str | None = None
+    stored_as: str | None = None
     partitions: dict[int, PartitionRange]
 
     @property
@@ -57,6 +67,22 @@ class Interval(Document):
         for topic in self.topics.values():
             for number, partition in topic.partitions.items():
                 yield (topic.topic, number), partition
+
+    def without(self, empty: Mapping[TopicPartition, tuple[Range, ...]]) -> Interval:
+        """The interval with the offsets that hold no record."""
+        return Interval(
+            topics={
+                entity: topic.model_copy(
+                    update={
+                        "partitions": {
+                            number: one.model_copy(update={"empty": empty.get((topic.topic, number), ())})
+                            for number, one in topic.partitions.items()
+                        }
+                    }
+                )
+                for entity, topic in self.topics.items()
+            }
+        )
 
     def entity_of(self, topic: str) -> Entity | None:
         return next((entity for entity, one in self.topics.items() if one.topic == topic), None)
@@ -103,25 +129,38 @@ def plan_interval(
             for partition in sorted(set(acknowledged_here) - set(broker[topic]))
         ]
         for partition, log in broker[topic].items():
-            place = bookmark.get(topic, {}).get(str(partition))
+            place = bookmark.place(topic, partition)
             oldest = (oldest_in_bucket or {}).get((topic, partition), log.earliest)
             start = min(log.earliest, oldest) if place is None else place.next_offset
             if start > log.end:
                 problems.append(
                     f"{topic} partition {partition} ends at offset {log.end}, but offsets to {start - 1} are already "
-                    "loaded: the topic was deleted and created again. Start with an empty lake and bucket, or remove "
-                    "the topic from the bookmark and its old objects from the bucket"
+                    "loaded: the broker has lost records, or the topic was made again since this run began. Run the "
+                    "DAG again: it compares the topic's identity first"
                 )
                 continue
             own = [first for first, _ in acknowledged_here.get(partition, [])]
-            before = earlier.topics[entity].partitions.get(partition) if earlier and entity in earlier.topics else None
+            before = _earlier_range(earlier, entity, partition, bookmark.topic_id(topic))
             if before is not None and before.start <= log.end:
                 own.append(before.start)
             partitions[partition] = PartitionRange(start=min([start, *own]), stop=log.end, earliest=log.earliest)
-        planned[entity] = TopicRanges(topic=topic, partitions=partitions)
+        planned[entity] = TopicRanges(
+            topic=topic,
+            topic_id=bookmark.topic_id(topic),
+            stored_as=bookmark.stored_as(topic),
+            partitions=partitions,
+        )
     if problems:
         raise LandingError("; ".join(problems))
     return Interval(topics=planned)
+
+
+def _earlier_range(
+    earlier: Interval | None, entity: Entity, partition: int, topic_id: str | None
+) -> PartitionRange | None:
+    """The range of an earlier attempt, if it was of the same topic."""
+    topic = earlier.topics.get(entity) if earlier else None
+    return topic.partitions.get(partition) if topic and topic.topic_id in (None, topic_id) else None
 
 
 def moved(checked: Interval, now: Interval) -> list[str]:

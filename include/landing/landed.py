@@ -31,6 +31,7 @@ class Landed:
                 partition.range,
                 self.objects.of(place),
                 self.letters.offsets_of(*place),
+                empty=partition.empty,
                 reached=self.objects.reached.get(place, -1),
             )
             for place, partition in self.interval.partitions()

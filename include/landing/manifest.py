@@ -9,10 +9,12 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
+from include.lake.identity import LakeIdentity
 from include.landing.coverage import PartitionCoverage
 from include.landing.document import Document, Offset
 from include.landing.interval import Interval
 from include.landing.objects import ScannedObject
+from include.positions.kafka import Range
 from include.settings import Entity
 
 
@@ -26,13 +28,19 @@ class ManifestObject(Document):
 
 
 class ManifestPartition(Document):
+    """``empty``: offsets that hold no record, whatever an object says."""
+
     start: Annotated[Offset, Field(alias="from")]
     stop: Annotated[Offset, Field(alias="to")]
+    empty: tuple[Range, ...] = ()
     objects: tuple[ManifestObject, ...]
 
 
 class ManifestTopic(Document):
+    """``stored_as``: the topic's name in the lake; None for the topic's own."""
+
     topic: str
+    stored_as: str | None = None
     partitions: dict[int, ManifestPartition]
 
 
@@ -53,7 +61,10 @@ class IgnoredObject(Document):
 
 
 class Manifest(Document):
-    """Exactly what the load reads: these objects, and of them the offsets of the interval."""
+    """Exactly what the load reads: these objects, and of them the offsets of the interval.
+
+    ``lake`` is the one that the bookmark is true of: before it stores anything, the load compares the tables' ids.
+    """
 
     dag_id: str
     run_id: str
@@ -62,6 +73,7 @@ class Manifest(Document):
     created_at: str
     topics: dict[Entity, ManifestTopic]
     dead_letters: ManifestDeadLetters
+    lake: LakeIdentity | None = None
     ignored: tuple[IgnoredObject, ...] = ()
 
     @property
@@ -81,23 +93,28 @@ def landed_manifest(
     letters: Sequence[Entity],
     next_letters: Mapping[int, int],
     ignored: Sequence[IgnoredObject],
+    lake: LakeIdentity | None,
 ) -> Manifest:
     """Build the manifest of a complete interval.
 
     :param letters: entity of every dead letter to load
     :param next_letters: where the next run starts to read each partition of the dead-letter topic
     :param ignored: what was found and is not loaded
+    :param lake: the lake that the bookmark is true of
     """
     topics: dict[Entity, ManifestTopic] = {}
     for entity, topic in interval.topics.items():
         partitions = {
             one.partition: ManifestPartition(
-                start=one.interval[0], stop=one.interval[1], objects=tuple(_manifest_object(s) for s in one.objects)
+                start=one.interval[0],
+                stop=one.interval[1],
+                empty=one.empty,
+                objects=tuple(_manifest_object(s) for s in one.objects),
             )
             for one in coverage
             if one.topic == topic.topic
         }
-        topics[entity] = ManifestTopic(topic=topic.topic, partitions=partitions)
+        topics[entity] = ManifestTopic(topic=topic.topic, stored_as=topic.stored_as, partitions=partitions)
     return Manifest(
         dag_id=dag_id,
         run_id=run_id,
@@ -111,6 +128,7 @@ def landed_manifest(
             by_entity=dict(Counter(letters)),
             next_offsets=dict(next_letters),
         ),
+        lake=lake,
         ignored=tuple(ignored),
     )
 

@@ -49,6 +49,11 @@ def subtract(whole: Range, taken: Iterable[Range]) -> tuple[Range, ...]:
     return tuple(left)
 
 
+def without(ranges: Iterable[Range], taken: Sequence[Range]) -> tuple[Range, ...]:
+    """The parts of the ranges that no range of ``taken`` covers."""
+    return tuple(left for one in ranges for left in subtract(one, taken))
+
+
 def size(ranges: Iterable[Range]) -> int:
     return sum(stop - start for start, stop in ranges)
 

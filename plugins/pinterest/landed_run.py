@@ -98,5 +98,6 @@ class LandedRun:
             dead_letters_key=bucket_layout.dead_letters(documents.dag_id, documents.run_id),
             letters=[entity for entity, _ in letters],
             next_letters=next_letters(landed.interval, read.found.values(), read.next_offsets),
+            lake=self.bookmark.lake,
             ignored=[IgnoredObject(key=name, reason=reason) for name, reason in sorted(ignored.items())],
         )

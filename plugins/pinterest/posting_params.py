@@ -1,12 +1,14 @@
 """The params of every DAG that posts: typed, bounded, described, and checked before the first task starts.
 
-A DAG that posts to Kinesis, alone or in addition to Kafka, uses ``STREAM_POSTING_PARAMS``.
+A DAG that posts to Kinesis, alone or in addition to Kafka, uses ``STREAM_POSTING_PARAMS``; one that makes the S3 sink
+adds ``REPLACE_CONNECTOR``.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import Param
 
+from include.identity import ON_NEW_IDENTITY
 from include.posting.order import LARGEST_BATCH, LARGEST_SEED, LARGEST_START, MOST_POSTS, START_PATTERN, PostingOrder
 
 DEFAULTS = PostingOrder()
@@ -55,6 +57,28 @@ POSTING_PARAMS: dict[str, Param] = {
         maximum=LARGEST_BATCH,
         title="Batch size",
         description="Records per request to the API. At the pace 'emulated', every request carries one record.",
+    ),
+    "on_new_identity": Param(
+        ON_NEW_IDENTITY[0],
+        type="string",
+        enum=list(ON_NEW_IDENTITY),
+        title="On new identity",
+        description=(
+            "What to do if a topic, a data stream or the lake is not the one that earlier runs remember: 'fail' names "
+            "both; 'load_all' loads everything that it still holds."
+        ),
+    ),
+}
+
+REPLACE_CONNECTOR: dict[str, Param] = {
+    "replace_connector": Param(
+        False,
+        type="boolean",
+        title="Replace connector",
+        description=(
+            "Whether a connector of our name that this pipeline did not make may be deleted. Its objects are set aside "
+            "in the bucket, and everything on the topics is written again."
+        ),
     ),
 }
 

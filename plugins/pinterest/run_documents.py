@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from include import bucket_layout
+from include.lake.checkpoints import Checkpoints
 from include.landing.bookmark import Bookmark, parse_bookmark
 from include.landing.document import LandingError
 from include.landing.interval import Interval
@@ -80,6 +81,10 @@ class RunDocuments:
                 f"{error.errors()[0]['msg']}). Restore an earlier version of it, or delete it to load everything "
                 "again: what is already in the lake is not loaded twice"
             ) from error
+
+    def checkpoints(self, user_id: str) -> Checkpoints:
+        content = self.read(bucket_layout.checkpoints(user_id))
+        return Checkpoints() if content is None else Checkpoints.model_validate_json(content)
 
     def interval(self) -> Interval | None:
         content = self.read(bucket_layout.interval(self.dag_id, self.run_id))

@@ -31,7 +31,7 @@ class SinkBucket:
         """
         due: list[tuple[ListedObject, SinkObject]] = []
         for (topic, number), partition in interval.partitions():
-            after = list_after(partition, topic, number, bookmark.get(topic, {}).get(str(number)))
+            after = list_after(partition, topic, number, bookmark.place(topic, number))
             due += found.to_read((topic, number), partition, self._list(topic, number, after))
         scanned = self._scan_all(due)
         for one in scanned:

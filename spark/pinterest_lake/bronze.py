@@ -34,7 +34,8 @@ def load(lake: Lake, manifest: Manifest, entity: str, run_id: str) -> dict[str, 
     landed = manifest.topics[entity]
     inserted = _store(lake, manifest, entity, run_id) if landed.objects else 0
     # One row per position: if the commit inserted as many rows as the run has positions, the table need not be read.
-    stored = landed.whole if inserted == landed.size else _stored(lake, landed, entity)
+    is_whole = inserted == landed.size and not landed.has_empty
+    stored = landed.whole if is_whole else _stored(lake, landed, entity)
     records_in = sum(held.lines for held in stored)
     return {
         "records_in": records_in,
@@ -58,7 +59,7 @@ def bookmark(manifest: Manifest) -> dict[str, dict[str, dict[str, Any]]]:
 
 def _store(lake: Lake, manifest: Manifest, entity: str, run_id: str) -> int:
     landed = manifest.topics[entity]
-    lines = positioned(_lines(lake, manifest, landed.objects), entity)
+    lines = landed.relabeled(positioned(_lines(lake, manifest, landed.objects), entity))
     held = lines.where(landed.held & F.col("offset").between(F.col("first"), F.col("last")))
     if _may_repeat(landed):
         held = held.dropDuplicates(POSITION)
@@ -138,7 +139,9 @@ def _quarantine(lake: Lake, manifest: Manifest, entity: str, run_id: str, stored
         quarantine(lake, unreadable(broken), entity, run_id)
         broken.unpersist()
     if manifest.dead_letters:
-        letters = dead_letters(lake, manifest, manifest.dead_letters, entity).persist()
+        letters = (
+            manifest.topics[entity].relabeled(dead_letters(lake, manifest, manifest.dead_letters, entity)).persist()
+        )
         count += letters.count()
         quarantine(lake, letters, entity, run_id)
         letters.unpersist()

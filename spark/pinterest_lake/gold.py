@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.types import StructType
 
 from pinterest_lake.analyses import ANALYSES, Facts, posts_of
+from pinterest_lake.conflicts import committed
 from pinterest_lake.contract import ENTITIES
 from pinterest_lake.tables import Lake, silver_table
 
@@ -63,4 +64,4 @@ def _interpreted(spark: SparkSession) -> Iterator[None]:
 
 def _write(lake: Lake, table: str, schema: StructType, rows: list[Row]) -> None:
     answer = lake.rows([row.asDict() for row in rows], schema)
-    answer.writeTo(lake.name(table)).using("delta").createOrReplace()
+    committed(lambda: answer.writeTo(lake.name(table)).using("delta").createOrReplace())

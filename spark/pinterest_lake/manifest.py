@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from pyspark.sql import Column, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 LANDING = "/landing/"
@@ -35,12 +35,20 @@ class LandedObject:
 
 @dataclass(frozen=True)
 class PartitionRange:
-    """The offsets ``[start, stop)`` of one partition, and the objects that hold them."""
+    """The offsets ``[start, stop)`` of one partition, and the objects that hold them.
+
+    The offsets of ``empty``, half-open ranges too, hold no record, whatever an object says.
+    """
 
     partition: int
     start: int
     stop: int
     objects: tuple[LandedObject, ...]
+    empty: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start - sum(stop - start for start, stop in self.empty)
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Landed:
-    """One topic of a run."""
+    """One topic of a run. The tables know it as ``stored_as``: a topic that was made again has its id in that name."""
 
     topic: str
     ranges: tuple[PartitionRange, ...]
+    stored_as: str
 
     @property
     def objects(self) -> tuple[LandedObject, ...]:
@@ -67,21 +76,27 @@ class Landed:
     @property
     def size(self) -> int:
         """How many positions the run covers."""
-        return sum(one.stop - one.start for one in self.ranges)
+        return sum(one.size for one in self.ranges)
+
+    @property
+    def has_empty(self) -> bool:
+        return any(one.empty for one in self.ranges)
+
+    def relabeled(self, rows: DataFrame) -> DataFrame:
+        """Rows with Kafka's topic, with the name that the tables know it by."""
+        if self.stored_as == self.topic:
+            return rows
+        return rows.withColumn("topic", F.when(F.col("topic") == self.topic, F.lit(self.stored_as)))
 
     @property
     def whole(self) -> list[Held]:
-        """What bronze holds once it holds every position."""
-        return [
-            Held(one.partition, one.stop - one.start, one.start, one.stop - 1)
-            for one in self.ranges
-            if one.stop > one.start
-        ]
+        """What bronze holds once it holds every position of ranges without empty offsets."""
+        return [Held(one.partition, one.size, one.start, one.stop - 1) for one in self.ranges if one.size]
 
     @property
     def held(self) -> Column:
         """True for rows whose position belongs to this run. Literals only, so that Delta skips other runs' files."""
-        return self._where(lambda one: F.col("offset").between(one.start, one.stop - 1))
+        return self._where(_holds)
 
     @property
     def follows(self) -> Column:
@@ -90,19 +105,28 @@ class Landed:
 
     def _where(self, offsets: Callable[[PartitionRange], Column]) -> Column:
         ranges = [(F.col("partition") == one.partition) & offsets(one) for one in self.ranges]
-        return (F.col("topic") == self.topic) & reduce(or_, ranges, F.lit(False))
+        return (F.col("topic") == self.stored_as) & reduce(or_, ranges, F.lit(False))
+
+
+def _holds(one: PartitionRange) -> Column:
+    held = F.col("offset").between(one.start, one.stop - 1)
+    for start, stop in one.empty:
+        held &= ~F.col("offset").between(start, stop - 1)
+    return held
 
 
 @dataclass(frozen=True)
 class Manifest:
     """Everything one run loads, by entity. ``root`` is the bucket's URI; object keys are relative to it.
 
-    ``dead_letters`` is the key of the run's file of dead letters; None if it has none.
+    ``dead_letters`` is the key of the run's file of dead letters; None if it has none. ``tables`` has the Delta ids
+    that the lake's tables must have, as far as they are known.
     """
 
     root: str
     topics: dict[str, Landed]
     dead_letters: str | None
+    tables: dict[str, str] = field(default_factory=dict)
 
     def uri(self, key: str) -> str:
         return f"{self.root}/{key}"
@@ -123,6 +147,7 @@ def read_manifest(spark: SparkSession, uri: str) -> Manifest:
             root=root,
             topics={entity: _landed(topic) for entity, topic in content["topics"].items()},
             dead_letters=content["dead_letters"]["key"] if content["dead_letters"]["count"] else None,
+            tables=(content.get("lake") or {}).get("tables") or {},
         )
     except KeyError as error:
         raise ManifestError(f"manifest {uri!r}: field {error} is missing; run the landing stage again") from error
@@ -133,6 +158,7 @@ def read_manifest(spark: SparkSession, uri: str) -> Manifest:
 def _landed(topic: dict[str, Any]) -> Landed:
     return Landed(
         topic=topic["topic"],
+        stored_as=topic.get("stored_as") or topic["topic"],
         ranges=tuple(
             PartitionRange(
                 partition=int(partition),
@@ -142,6 +168,7 @@ def _landed(topic: dict[str, Any]) -> Landed:
                     LandedObject(landed["key"], landed["lines"], landed["first_offset"], landed["last_offset"])
                     for landed in covered["objects"]
                 ),
+                empty=tuple((start, stop) for start, stop in covered.get("empty", ())),
             )
             for partition, covered in sorted(topic["partitions"].items(), key=lambda item: int(item[0]))
         ),

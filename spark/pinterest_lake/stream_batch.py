@@ -19,6 +19,7 @@ from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from pinterest_lake.conflicts import committed
 from pinterest_lake.contract import SEQUENCE_NUMBER_DIGITS
 from pinterest_lake.quarantine import entries
 from pinterest_lake.schemas import STREAM_BATCHES
@@ -156,4 +157,5 @@ def _kept_before(batch: Batch, table: str) -> tuple[int, int]:
 def _append_once(batch: Batch, rows: DataFrame, table: str, *, writer: str) -> None:
     """Append, unless ``writer`` has already appended this batch or a later one."""
     once = {"txnAppId": writer, "txnVersion": str(batch.number)}
-    rows.write.format("delta").mode("append").options(**once).saveAsTable(batch.lake.name(table))
+    append = rows.write.format("delta").mode("append").options(**once)
+    committed(lambda: append.saveAsTable(batch.lake.name(table)))

@@ -18,9 +18,10 @@ from pinterest_lake.tables import Lake
 @dataclass(frozen=True)
 class StreamJob:
     """``data_streams`` holds the names of the Kinesis data streams, by entity. ``checkpoints`` is the folder with one
-    checkpoint per data stream. ``trigger`` is ``available_now`` (take what is there and end) or ``processing_time``
-    (commit every ``interval_seconds``, until canceled). ``credentials`` are options of the Kinesis source; empty if
-    the cluster may read it already."""
+    checkpoint per data stream, each in a folder of its own (``checkpoint_names``, by entity; by default the data
+    stream's name). ``trigger`` is ``available_now`` (take what is there and end) or ``processing_time`` (commit every
+    ``interval_seconds``, until canceled). ``credentials`` are options of the Kinesis source; empty if the cluster may
+    read it already."""
 
     lake: Lake
     run_id: str
@@ -28,6 +29,7 @@ class StreamJob:
     data_streams: Mapping[str, str]
     checkpoints: str
     region: str
+    checkpoint_names: Mapping[str, str] = field(default_factory=dict)
     trigger: str = "available_now"
     interval_seconds: int = 5
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -51,6 +53,7 @@ class StreamJob:
             data_streams=json.loads(given["data_streams"]),
             checkpoints=checkpoints.rstrip("/"),
             region=given["region"],
+            checkpoint_names=json.loads(given["checkpoint_names"]),
             trigger=given["trigger"],
             interval_seconds=int(given["interval_seconds"]),
             credentials=dict(zip(("awsAccessKey", "awsSecretKey"), pair, strict=True)) if pair else {},

@@ -38,7 +38,8 @@ class Query:
     def __init__(self, job: StreamJob, data_streams: Mapping[str, str]) -> None:
         self.job = job
         self.data_streams = data_streams
-        self.checkpoint = f"{job.checkpoints}/{'+'.join(data_streams.values())}"
+        names = (job.checkpoint_names.get(entity, name) for entity, name in data_streams.items())
+        self.checkpoint = f"{job.checkpoints}/{'+'.join(names)}"
         self.counts = {entity: Counter(batches=0, **NO_RECORDS) for entity in data_streams}
         self.running: StreamingQuery | None = None
         self._query_id: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
+from pinterest_lake.conflicts import committed
 from pinterest_lake.contract import TABLES
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
 
@@ -108,25 +109,30 @@ class Lake:
     def insert_missing(self, table: str, rows: DataFrame, on: str) -> int:
         """Add the rows for which ``on`` (over the aliases ``stored`` and ``row``) finds no match; return how many.
 
-        Safe beside another writer: if two would add the same row, one fails, and finds it stored when it tries again.
+        Safe beside another writer: if two would add the same row, one tries again and finds it stored.
         Literals in ``on`` that bound ``stored`` keep Delta from reading the table's history.
         """
-        merge = self._merge(table, rows, on)
-        return int(_metrics(merge.whenNotMatchedInsertAll().execute()).num_inserted_rows)
+        metrics = self._merge(table, rows, on, lambda merge: merge.whenNotMatchedInsertAll())
+        return int(metrics.num_inserted_rows)
 
     def upsert(self, table: str, rows: DataFrame, on: str, when: str) -> tuple[int, int]:
         """Add rows, or replace the stored rows that ``when`` allows; return how many were added and replaced."""
-        merge = self._merge(table, rows, on)
-        metrics = _metrics(merge.whenMatchedUpdateAll(when).whenNotMatchedInsertAll().execute())
+        metrics = self._merge(table, rows, on, lambda merge: merge.whenMatchedUpdateAll(when).whenNotMatchedInsertAll())
         return metrics.num_inserted_rows, metrics.num_updated_rows
 
     def update(self, table: str, rows: DataFrame, on: str, when: str) -> int:
         """Replace the stored rows that ``on`` finds and ``when`` allows to be replaced; return how many."""
-        merge = self._merge(table, rows, on)
-        return int(_metrics(merge.whenMatchedUpdateAll(when).execute()).num_updated_rows)
+        metrics = self._merge(table, rows, on, lambda merge: merge.whenMatchedUpdateAll(when))
+        return int(metrics.num_updated_rows)
 
-    def _merge(self, table: str, rows: DataFrame, on: str) -> DeltaMergeBuilder:
-        return DeltaTable.forName(self.spark, self.name(table)).alias("stored").merge(rows.alias("row"), on)
+    def _merge(
+        self, table: str, rows: DataFrame, on: str, clauses: Callable[[DeltaMergeBuilder], DeltaMergeBuilder]
+    ) -> Row:
+        def commit() -> Row:
+            stored = DeltaTable.forName(self.spark, self.name(table)).alias("stored")
+            return _metrics(clauses(stored.merge(rows.alias("row"), on)).execute())
+
+        return committed(commit)
 
 
 def _metrics(result: DataFrame) -> Row:

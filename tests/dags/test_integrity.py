@@ -79,7 +79,9 @@ def test_params_are_typed_and_described(dag_bag, dag_id):
     params = dag_bag.dags[dag_id].params
 
     to_kinesis = {"mode"} if dag_id != "pinterest_batch" else set()
-    assert set(params) == {"posts", "seed", "start", "pace", "batch_size", *to_kinesis}
+    makes_sink = {"replace_connector"} if dag_id == "pinterest_pipeline" else set()
+    posting = {"posts", "seed", "start", "pace", "batch_size"}
+    assert set(params) == {*posting, "on_new_identity", *to_kinesis, *makes_sink}
     for name in params:
         param = params.get_param(name)
         assert param.schema.get("type"), f"{name} has no type"

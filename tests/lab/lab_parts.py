@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import boto3
+import psutil
 import requests
 
 from lab.state import CHECKOUT, State
@@ -23,6 +24,14 @@ def wait_until(condition: Callable[[], object], what: str, deadline: float = DEA
     while not condition():
         assert time.monotonic() < end, f"after {deadline} s still not: {what}"
         time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs. One that has ended, and that its parent has not yet taken note of, does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Part:

@@ -29,7 +29,7 @@ from databricks.sdk.service.workspace import ImportFormat, Language, ObjectType
 from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
 from pinterest.operators.stream_job import StreamJobOperator
 from tests.lab.databricks_parts import notebook, results, task
-from tests.lab.lab_parts import wait_until
+from tests.lab.lab_parts import is_alive, wait_until
 
 CLUSTER = {"spark_version": "18.x-scala2.13", "node_type_id": "m5d.large", "num_workers": 1}
 ENDLESS = "spark.range(10**14).selectExpr('sum(hash(id))').collect()"
@@ -648,7 +648,7 @@ def test_a_killed_worker_fails_its_tasks_and_leaves_its_tables_and_no_jvm(databr
     assert databricks.run(next_run)["tasks"][0]["state"]["life_cycle_state"] == "PENDING"
     worker.start_again()
 
-    assert not psutil.pid_exists(jvm)
+    assert not is_alive(jvm)
     assert failed["state"]["result_state"] == "FAILED"
     assert "worker ended or was restarted" in databricks.output(failed["tasks"][0]["run_id"])["error"]
     assert results(databricks.ended(next_run)) == {"next": "SUCCESS"}

@@ -21,6 +21,7 @@ from lab.source import database
 from lab.state import State
 from lab.supervision import Supervisor
 from tests.lab.kafka_parts import supervised
+from tests.lab.lab_parts import is_alive
 
 NAMES = ["mariadb", "kafka", "connect", "aws", "cloud", "spark"]
 QUIET = Reporter(quiet=True)
@@ -120,11 +121,11 @@ def test_services_whose_supervisor_was_killed_are_replaced(lab):
     orphans = {pid_of(lab, name) for name in NAMES}
     os.kill(supervisor.pid(), signal.SIGKILL)
     wait_until(lambda: not supervisor.is_alive(), 10, "the supervisor's end")
-    assert all(psutil.pid_exists(pid) for pid in orphans)
+    assert all(is_alive(pid) for pid in orphans)
 
     lifecycle.up(lab, QUIET)
 
-    assert not any(psutil.pid_exists(pid) for pid in orphans)
+    assert not any(is_alive(pid) for pid in orphans)
     assert [name for name in NAMES if not answers(lab, name)] == []
 
 
@@ -148,7 +149,7 @@ def test_a_stop_leaves_no_process_and_a_start_loses_nothing(end_of_lab):
 
     lifecycle.down(lab, QUIET)
 
-    assert not psutil.pid_exists(detached.pid)
+    assert not is_alive(detached.pid)
     assert processes.of_lab(lab) == []
     assert [port for port in map(lab.port, ("mariadb", "kafka", "aws", "ssh")) if processes.holder_of(port)] == []
 

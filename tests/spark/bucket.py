@@ -74,8 +74,13 @@ class Bucket:
             }
         )
 
-    def manifest(self, intervals=None, run_id="manual__2026-01-02T03:04:05+00:00"):
-        """The manifest's URI. ``intervals`` is {entity: {partition: (from, to)}}; by default all that was put."""
+    def manifest(
+        self, intervals=None, run_id="manual__2026-01-02T03:04:05+00:00", *, empty=None, stored_as=None, tables=None
+    ):
+        """The manifest's URI. ``intervals`` is {entity: {partition: (from, to)}}; by default all that was put.
+
+        ``empty`` is {entity: {partition: ranges}}, ``stored_as`` {entity: name}, ``tables`` {name: Delta id}.
+        """
         folder = f"landing/pinterest_batch/{run_id}"
         letters = f"{folder}/dead_letters.jsonl"
         self.write(letters, "".join(json.dumps(letter) + "\n" for letter in self.letters))
@@ -91,13 +96,14 @@ class Bucket:
                 partitions[str(partition)] = {
                     "from": start,
                     "to": end,
+                    "empty": (empty or {}).get(entity, {}).get(partition, []),
                     "objects": [
                         landed
                         for landed in objects
                         if not landed["lines"] or (landed["last_offset"] >= start and landed["first_offset"] < end)
                     ],
                 }
-            topics[entity] = {"topic": topic, "partitions": partitions}
+            topics[entity] = {"topic": topic, "stored_as": (stored_as or {}).get(entity), "partitions": partitions}
         manifest = {
             "dag_id": "pinterest_batch",
             "run_id": run_id,
@@ -111,6 +117,7 @@ class Bucket:
                 "by_entity": dict(Counter(letter["entity"] for letter in self.letters)),
                 "next_offsets": {},
             },
+            "lake": {"catalog": "spark_catalog", "schema_name": "x", "tables": tables} if tables else None,
             "ignored": [],
         }
         self.write(f"{folder}/manifest.json", json.dumps(manifest))

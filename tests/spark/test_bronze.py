@@ -14,7 +14,7 @@ from pinterest_lake.bronze import bookmark
 from pinterest_lake.manifest import read_manifest
 from tests.spark.batch import load, offsets, version
 from tests.spark.bucket import KAFKA_TIME, TOPICS, line
-from tests.spark.source_rows import PIN
+from tests.spark.source_rows import PIN, USER
 
 ODD_TITLE = {**PIN, "title": "Farmhouse\nDining\u2028Room 🍂\r\u00a0"}
 
@@ -23,6 +23,7 @@ ODD, LONE, LATER, EMPTY = 0, 1, 2, 3
 KILLED, REWRITTEN, CUT_OUT, GROWN = 10, 11, 12, 13
 OVERLAPPING, TWICE, WITH_GAP, BESIDE_GAP = 20, 21, 22, 23
 BROKEN, BROKEN_EMPTY = 30, 31
+ABORTED, MADE_AGAIN = 40, 0
 
 
 def pins(count, first=0):
@@ -239,3 +240,33 @@ def test_a_missing_object_fails_the_load_and_stores_nothing(lake, bucket):
     with pytest.raises(Exception, match=r"0000000000\.json"):
         load(lake, uri, "geo")
     assert version(lake, "bronze_geo") == 0
+
+
+def test_what_an_object_holds_of_offsets_without_a_record_is_not_loaded(lake, bucket):
+    """Offsets 2 and 3 were aborted; 5 is the marker, which no object holds."""
+    bucket.put("pin", pins(5, first=900), partition=ABORTED)
+    uri = bucket.manifest({"pin": {ABORTED: (0, 6)}}, empty={"pin": {ABORTED: [[2, 4], [5, 6]]}})
+
+    first, again = load(lake, uri), load(lake, uri)
+
+    assert first == counts({ABORTED: 0}, {ABORTED: 4}, records_in=3, inserted=3)
+    assert again == counts({ABORTED: 0}, {ABORTED: 4}, records_in=3, inserted=0)
+    assert offsets(lake, ABORTED) == [0, 1, 4]
+
+
+def test_a_topic_that_was_made_again_does_not_meet_its_old_offsets(lake, new_bucket):
+    before, after = new_bucket(), new_bucket()
+    for bucket, first in ((before, 950), (after, 960)):
+        bucket.put("user", [{**USER, "ind": first + number} for number in range(3)], partition=MADE_AGAIN)
+    renamed = f"{TOPICS['user']}#T2"
+    load(lake, before.manifest(), entity="user")
+
+    loaded = [load(lake, after.manifest(stored_as={"user": renamed}), entity="user") for _ in range(2)]
+
+    assert [one["inserted"] for one in loaded] == [3, 0]
+    assert [one["records_in"] for one in loaded] == [3, 3]
+    rows = {(row.topic, row.offset, row.ind) for row in lake.table("bronze_user").where("ind >= 950").collect()}
+    assert rows == {
+        *((TOPICS["user"], number, 950 + number) for number in range(3)),
+        *((renamed, number, 960 + number) for number in range(3)),
+    }

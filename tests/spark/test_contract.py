@@ -11,7 +11,7 @@ import pytest
 from pinterest_lake import contract, widgets
 from pinterest_lake.analyses import ANALYSES, Facts, age_group, posts_of
 from pinterest_lake.cleaning import CLEAN
-from pinterest_lake.manifest import Held, LandedObject, PartitionRange, read_manifest
+from pinterest_lake.manifest import LandedObject, PartitionRange, read_manifest
 from pinterest_lake.quarantine import dead_letters
 from pinterest_lake.schemas import SILVER
 from pinterest_lake.stream_query import Query
@@ -38,10 +38,14 @@ def test_the_manifest_is_read(spark, manifest_uri):
     assert manifest.root == manifest_uri.split("/landing/")[0]
     assert manifest.topics["pin"].topic == TOPIC
     assert manifest.topics["pin"].ranges == (
-        PartitionRange(0, 0, 5, (LandedObject(f"{prefix}0.json", 2, 0, 1), LandedObject(f"{prefix}3.json", 2, 3, 4))),
+        PartitionRange(
+            0, 0, 6, (LandedObject(f"{prefix}0.json", 2, 0, 1), LandedObject(f"{prefix}3.json", 2, 3, 4)), ((5, 6),)
+        ),
         PartitionRange(1, 7, 7, ()),
     )
-    assert manifest.topics["pin"].whole == [Held(0, 5, 0, 4)]
+    assert (manifest.topics["pin"].size, manifest.topics["pin"].has_empty) == (5, True)
+    assert manifest.topics["pin"].stored_as == f"{TOPIC}#T2"
+    assert manifest.tables == {"bronze_pin": "b1"}
     assert manifest.dead_letters == f"{RUN}/dead_letters.jsonl"
 
 
@@ -85,7 +89,7 @@ def test_the_code_knows_every_entity():
 
 def test_what_the_stream_notebook_exits_with():
     """``run`` returns these counts, by entity; what Airflow's side prints of them."""
-    job = SimpleNamespace(checkpoints="folder")
+    job = SimpleNamespace(checkpoints="folder", checkpoint_names={"pin": "streaming-pin@1"})
     [counts] = Query(job, {"pin": "streaming-pin"}).counts.values()
 
     assert set(counts) == {"batches", "records", "inserted", "updated", "superseded", "quarantined"}

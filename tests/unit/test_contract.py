@@ -20,9 +20,10 @@ from include import settings as settings_module
 from include.bucket_layout import SinkObject
 from include.lake import contract
 from include.lake.batch_counts import lake_entries
+from include.lake.identity import LakeIdentity
 from include.lake.stream_counts import BatchOfShard, StreamBatch, batches_query
 from include.landing import dead_letters
-from include.landing.bookmark import loaded_bookmark
+from include.landing.bookmark import loaded_places
 from include.landing.coverage import cover
 from include.landing.dead_letters import DeadLetter
 from include.landing.document import dump
@@ -259,8 +260,9 @@ def test_age_groups():
 def test_the_manifest():
     folder = bucket_layout.manifest("pinterest_batch", RUN).rpartition("/")[0]
     topic = f"{USER}.pin"
+    partitions = {"0": {"from": 0, "to": 6, "empty": [[5, 6]]}, "1": {"from": 7, "to": 7}}
     interval = Interval.model_validate(
-        {"topics": {"pin": {"topic": topic, "partitions": {"0": {"from": 0, "to": 5}, "1": {"from": 7, "to": 7}}}}}
+        {"topics": {"pin": {"topic": topic, "topic_id": "T2", "stored_as": f"{topic}#T2", "partitions": partitions}}}
     )
 
     def landed(first, etag):
@@ -270,7 +272,10 @@ def test_the_manifest():
 
     manifest = landed_manifest(
         interval,
-        [cover(topic, 0, (0, 5), [landed(0, "one"), landed(3, "two")], [2]), cover(topic, 1, (7, 7), [], [])],
+        [
+            cover(topic, 0, (0, 6), [landed(0, "one"), landed(3, "two")], [2], empty=[(5, 6)]),
+            cover(topic, 1, (7, 7), [], []),
+        ],
         dag_id="pinterest_batch",
         run_id=RUN,
         user_id=USER,
@@ -278,6 +283,7 @@ def test_the_manifest():
         dead_letters_key=bucket_layout.dead_letters("pinterest_batch", RUN),
         letters=["pin"],
         next_letters={0: 1},
+        lake=LakeIdentity(catalog="main", schema_name="pinterest", tables={"bronze_pin": "b1"}),
         ignored=[],
     )
 
@@ -308,7 +314,7 @@ def test_what_the_notebooks_exit_with():
     assert [entry.quarantined for entry in entries["silver"]] == [1, 1, 1]
     assert [entry.stored for entry in entries["silver"]] == [40, 40, 40]
     assert (entries["bronze"][0].first, entries["bronze"][0].last) == ("p0@0 p1@0", "p0@39 p1@0")
-    places = loaded_bookmark(exits[contract.LOAD]["bookmark"])[f"{USER}.pin"]
+    places = loaded_places(exits[contract.LOAD]["bookmark"])[f"{USER}.pin"]
     assert (places["0"].next_offset, places["1"].next_offset) == (40, 1)
     tables = exits[contract.ANALYZE]["tables"]
     assert {name: table["columns"] for name, table in tables.items()} == CONTRACT["analyses"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from include import bucket_layout
-from include.landing.bookmark import Place, dump_bookmark, parse_bookmark
+from include.landing.bookmark import Place, parse_bookmark
 from include.landing.document import dump
 from include.landing.interval import Interval, PartitionRange, acknowledged_ranges
 from include.landing.manifest import Manifest
@@ -237,12 +237,13 @@ def test_the_bookmark():
     bookmark = parse_bookmark(stored(bucket_layout.bookmark(USER_ID)))
 
     for topic in TOPICS.values():
-        assert bookmark[topic] == {
+        assert bookmark.topics[topic] == {
             "0": Place(next_offset=10, object=bucket_layout.sink_object(topic, 0, 0)),
             "1": Place(next_offset=4),
         }
-    assert bookmark[f"{USER_ID}-dead-letters"] == {"0": Place(next_offset=6)}
-    assert parse_bookmark(dump_bookmark(bookmark)) == bookmark
+    assert bookmark.topics[f"{USER_ID}-dead-letters"] == {"0": Place(next_offset=6)}
+    assert (bookmark.cluster, bookmark.topic_ids, bookmark.lake) == (None, {}, None)
+    assert parse_bookmark(dump(bookmark)) == bookmark
 
 
 def test_the_page_shows_dead_letters_and_ledger_of_before():

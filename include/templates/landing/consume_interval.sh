@@ -1,10 +1,12 @@
-# One round of a consumer group. Prints what was read, in order, and the offsets that the group has committed:
+# One round of a consumer group that this run has to itself. It reads committed records only, and prints what was read,
+# in order, and how far the group has got:
 #   read <topic> <partition> <first offset> <last offset>
 #   committed <topic> <partition> <offset>
 # A "read" line stands for consecutive offsets; a gap or a repeat starts another line. Only these lines leave the
-# machine, not the records.
+# machine, not the records. A group that has got to the end is deleted.
 # Takes BOOTSTRAP_SERVERS, GROUP, START (lines "topic,partition,offset" to set the group to first; empty: it goes on
-# where it is), READ (lines "topic records"), IDLE_SECONDS (for the next record) and BUSY_SECONDS (for a free group).
+# where it is), STOP (lines "topic partition offset": the end), READ (lines "topic records") and IDLE_SECONDS (for the
+# next record).
 set -euo pipefail
 export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
 work=$(mktemp -d)
@@ -15,24 +17,15 @@ groups() {
     --command-config "$HOME/kafka/bin/client.properties" --group "$GROUP" "$@"
 }
 
-# The tool exits with 0 whether or not it set the offsets, so its table is counted: GROUP TOPIC PARTITION NEW-OFFSET.
-set_offsets() {
-  groups --reset-offsets --from-file "$work/start" --execute >"$work/set" 2>&1 || true
-  [ "$(awk -v group="$GROUP" '$1 == group && NF == 4' "$work/set" | wc -l)" -eq "$(wc -l <"$work/start")" ]
-}
-
 if [ -n "$START" ]; then
   printf '%s\n' "$START" >"$work/start"
-  # Offsets can be set only while the group has no member. A killed consumer is a member until its session times out.
-  deadline=$(($(date +%s) + BUSY_SECONDS))
-  until set_offsets; do
-    if [ "$(date +%s)" -ge "$deadline" ]; then
-      echo "Consumer group $GROUP could not be set to the start of the interval within $BUSY_SECONDS s:" >&2
-      tail -n 15 "$work/set" >&2
-      exit 1
-    fi
-    sleep 2
-  done
+  groups --reset-offsets --from-file "$work/start" --execute >"$work/set" 2>&1 || true
+  # The tool exits with 0 whether or not it set the offsets, so its table is counted: GROUP TOPIC PARTITION NEW-OFFSET.
+  if [ "$(awk -v group="$GROUP" '$1 == group && NF == 4' "$work/set" | wc -l)" -ne "$(wc -l <"$work/start")" ]; then
+    echo "Consumer group $GROUP could not be set to the start of the interval:" >&2
+    tail -n 15 "$work/set" >&2
+    exit 1
+  fi
 fi
 
 # The consumer prints lines "Partition:0<tab>Offset:12"; log messages may be among them.
@@ -40,7 +33,7 @@ while read -r topic records; do
   [ -n "$topic" ] || continue
   "$HOME/kafka/bin/kafka-console-consumer.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
     --command-config "$HOME/kafka/bin/client.properties" --group "$GROUP" --topic "$topic" --from-beginning \
-    --max-messages "$records" --timeout-ms "$((IDLE_SECONDS * 1000))" \
+    --isolation-level read_committed --max-messages "$records" --timeout-ms "$((IDLE_SECONDS * 1000))" \
     --formatter-property print.value=false --formatter-property print.key=false \
     --formatter-property print.partition=true --formatter-property print.offset=true \
     2>"$work/consumer" </dev/null |
@@ -58,4 +51,12 @@ while read -r topic records; do
   if ! [ -s "$work/read" ]; then tail -n 5 "$work/consumer" >&2; fi
 done <<<"$READ"
 
-groups --describe 2>/dev/null | awk -v group="$GROUP" '$1 == group && $4 ~ /^[0-9]+$/ { print "committed", $2, $3, $4 }'
+groups --describe 2>/dev/null |
+  awk -v group="$GROUP" '$1 == group && $4 ~ /^[0-9]+$/ { print $2, $3, $4 }' >"$work/committed"
+sed 's/^/committed /' "$work/committed"
+
+printf '%s\n' "$STOP" >"$work/stop"
+if awk 'FNR == NR { reached[$1, $2] = $3; next } NF == 3 && reached[$1, $2] + 0 < $3 { exit 1 }' \
+  "$work/committed" "$work/stop"; then
+  groups --delete >"$work/deleted" 2>&1 || cat "$work/deleted" >&2
+fi

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from pinterest.hooks.kafka_client import Completed, KafkaClientHook
-from pinterest.hooks.msk import MskHook
+from pinterest.hooks.msk import Brokers, MskHook
 
 
 class KafkaToolsHook(KafkaClientHook):
@@ -16,10 +16,10 @@ class KafkaToolsHook(KafkaClientHook):
     """
 
     @cached_property
-    def bootstrap_servers(self) -> str:
+    def brokers(self) -> Brokers:
         kafka = self.settings.kafka
         msk = MskHook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region)
-        return msk.brokers(kafka.cluster_name, kafka.authentication)["bootstrap_servers"]
+        return msk.brokers(kafka.cluster_name, kafka.authentication)
 
     def run(
         self,
@@ -31,5 +31,5 @@ class KafkaToolsHook(KafkaClientHook):
         quiet: bool = False,
     ) -> Completed:
         """As :meth:`KafkaClientHook.run`, with ``BOOTSTRAP_SERVERS`` in the environment."""
-        given = {"BOOTSTRAP_SERVERS": self.bootstrap_servers, **(environment or {})}
+        given = {"BOOTSTRAP_SERVERS": self.brokers["bootstrap_servers"], **(environment or {})}
         return super().run(script, given, timeout, secrets=secrets, quiet=quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ class MskConnectHook(AwsBaseHook):
         """Summary of the worker configuration, or None."""
         pages = self.conn.get_paginator("list_worker_configurations").paginate(namePrefix=name)
         return next((w for page in pages for w in page["workerConfigurations"] if w["name"] == name), None)
+
+    def has_tags(self, arn: str, tags: Mapping[str, str]) -> bool:
+        """Whether a resource has all of these tags."""
+        found = self.conn.list_tags_for_resource(resourceArn=arn).get("tags", {})
+        return all(found.get(name) == value for name, value in tags.items())
 
     def typed(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """The request with JSON text parsed wherever the service's model expects another type, a list or a number."""

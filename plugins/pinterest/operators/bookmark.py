@@ -8,7 +8,9 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from include import bucket_layout
-from include.landing.bookmark import Place, advance, dump_bookmark, loaded_bookmark
+from include.lake.contract import batch_tables
+from include.landing.bookmark import Place, loaded_places
+from include.landing.document import dump
 from include.landing.manifest import Manifest
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
@@ -17,7 +19,9 @@ from pinterest.settings import settings
 class AdvanceBookmarkOperator(BaseOperator):
     """Store how far the lake has loaded, so that the next run starts there. The bookmark never moves back.
 
-    :param loaded: the bookmark that the load returned (templated)
+    A topic that was made again, or a lake that was changed, since the run began does not move it either.
+
+    :param loaded: the bookmark and the tables' Delta ids, as the load returned them (templated)
     """
 
     template_fields: Sequence[str] = ("loaded",)
@@ -33,9 +37,18 @@ class AdvanceBookmarkOperator(BaseOperator):
         manifest = Manifest.model_validate_json(
             documents.require(bucket_layout.manifest(documents.dag_id, documents.run_id), "landing.objects")
         )
+        before = documents.bookmark(current.user_id)
+        if before.lake and manifest.lake and before.lake.name != manifest.lake.name:
+            self.log.warning("The bookmark is now of the lake %s: this run does not move it", before.lake.name)
+            return
         letters = {str(n): Place(next_offset=offset) for n, offset in manifest.dead_letters.next_offsets.items()}
-        loaded = {**loaded_bookmark(self.loaded), current.dead_letter_topic: letters}
-        bookmark = advance(documents.bookmark(current.user_id), loaded)
-        documents.write(bucket_layout.bookmark(current.user_id), dump_bookmark(bookmark))
-        for topic, places in bookmark.items():
+        loaded = {**loaded_places(self.loaded["bookmark"]), current.dead_letter_topic: letters}
+        for one in documents.require_interval().topics.values():
+            if one.topic_id not in (None, before.topic_id(one.topic)):
+                self.log.warning("%s was made again since this run began: it does not move its bookmark", one.topic)
+                loaded.pop(one.topic, None)
+        tables = {name: found for name, found in self.loaded["tables"].items() if name in batch_tables()}
+        bookmark = before.advanced(loaded, tables)
+        documents.write(bucket_layout.bookmark(current.user_id), dump(bookmark))
+        for topic, places in bookmark.topics.items():
             self.log.info("%s: %s", topic, ", ".join(f"p{p}@{place.next_offset}" for p, place in places.items()))

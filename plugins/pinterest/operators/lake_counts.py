@@ -21,7 +21,8 @@ from pinterest.settings import settings
 class LakeCountsOperator(BaseOperator):
     """Read what each notebook of the job counted and write the hops bronze, silver and gold.
 
-    Stores the nine analyses for the report and returns the load's bookmark.
+    Stores the nine analyses for the report. Returns how far the load has loaded (``bookmark``) and the Delta ids of the
+    lake's tables (``tables``).
 
     :param run: what the job's launching task returned (templated)
     """
@@ -47,8 +48,7 @@ class LakeCountsOperator(BaseOperator):
         short = quarantine_shortfall(exits, manifest.dead_letters.by_entity)
         if short:
             raise LakeCountError(f"The load did not keep every dead letter in quarantine: {'; '.join(short)}")
-        bookmark: dict[str, Any] = exits[LOAD].get("bookmark") or {}
-        return bookmark
+        return {name: exits[LOAD].get(name) or {} for name in ("bookmark", "tables")}
 
     def _exits(self) -> dict[str, dict[str, Any]]:
         hook = DatabricksJobsHook(self.run["conn_id"])

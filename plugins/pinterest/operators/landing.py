@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import Context
 
 from include import bucket_layout
 from include.landing.broker import parse_log_offsets
-from include.landing.consumer import GroupReading, start_offsets
+from include.landing.consumer import GroupReading, group_of_its_own, start_offsets, stop_offsets
 from include.landing.document import LandingError, dump
 from include.landing.entries import topic_entry
 from include.landing.interval import Interval, acknowledged_ranges, plan_interval
@@ -45,7 +45,7 @@ class LandingIntervalOperator(KafkaClientOperator):
             (topic, partition): first
             for topic, partitions in broker.items()
             for partition, log in partitions.items()
-            if log.earliest > 0 and str(partition) not in bookmark.get(topic, {})
+            if log.earliest > 0 and bookmark.place(topic, partition) is None
             if (first := bucket.first_offset(topic, partition)) is not None
         }
         interval = plan_interval(
@@ -78,14 +78,15 @@ class LandingIntervalOperator(KafkaClientOperator):
 
 
 class ConsumerCountOperator(KafkaClientOperator):
-    """Have a Kafka consumer read the run's interval and count it; the broker and the consumer must agree.
+    """Have a Kafka consumer read the run's interval and count it.
 
-    The console consumer runs on the client machine, and only offset ranges leave it. Its group is set to the start of
-    the interval first, so a retry counts the same. Writes the ledger's hop ``topic``.
+    The console consumer runs on the client machine, in a consumer group that nobody else uses, so neither other
+    consumers nor other runs disturb it; only offset ranges leave the machine. It reads committed records. Offsets that
+    it passes without finding one are stored in ``interval.json``: there is nothing to land. Writes the ledger's hop
+    ``topic``. A rerun counts anew, in another group.
 
     :param timeout: seconds for the whole reading
     :param idle_seconds: how long the consumer waits for the next record
-    :param busy_seconds: how long to wait for the group to be free; a killed consumer holds it for 45 s
     """
 
     def __init__(
@@ -94,25 +95,36 @@ class ConsumerCountOperator(KafkaClientOperator):
         script: str = "landing/consume_interval.sh",
         timeout: float = 600,
         idle_seconds: int = 20,
-        busy_seconds: int = 120,
         **kwargs: Any,
     ) -> None:
         super().__init__(script=script, timeout=timeout, **kwargs)
         self.idle_seconds = idle_seconds
-        self.busy_seconds = busy_seconds
 
     def execute(self, context: Context) -> dict[str, int]:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
-        interval, progress = documents.require_interval(), documents.progress()
-        reading = self._read(KafkaToolsHook(current, self.aws_conn_id), interval, current.consumer_group)
+        interval = documents.require_interval()
+        group = group_of_its_own(current.consumer_group)
+        reading = self._read(KafkaToolsHook(current, self.aws_conn_id), interval, group)
         for (topic, number), one in interval.partitions():
             if repeated := reading.repeated((topic, number), one):
                 self.log.info("%s partition %d: read more than once: offsets %s", topic, number, spell(repeated))
-        problems = reading.problems(current.consumer_group)
-        if problems:
-            raise LandingError("The consumer and the broker do not agree: " + "; ".join(problems))
-        counted_by = f"the broker's log end offsets; group {current.consumer_group} read every offset of the interval"
+            if empty := reading.empty((topic, number), one):
+                self.log.info("%s partition %d: no record at offsets %s", topic, number, spell(empty))
+        if problems := reading.problems():
+            raise LandingError(
+                f"{'; '.join(problems)}. A consumer of committed records waits where a transaction is open: run the "
+                "task again when its producer has ended it"
+            )
+        interval = interval.without({place: reading.empty(place, one) for place, one in interval.partitions()})
+        documents.write(bucket_layout.interval(documents.dag_id, documents.run_id), dump(interval))
+        self._write_entries(documents, interval, group)
+        return {entity: reading.seen(topic) for entity, topic in interval.topics.items()}
+
+    @staticmethod
+    def _write_entries(documents: RunDocuments, interval: Interval, group: str) -> None:
+        progress = documents.progress()
+        counted_by = f"the broker's log end offsets; group {group} read the interval to its end"
         documents.write_entries(
             "topic",
             [
@@ -120,10 +132,9 @@ class ConsumerCountOperator(KafkaClientOperator):
                 for entity in ENTITIES
             ],
         )
-        return {entity: reading.seen(topic) for entity, topic in interval.topics.items()}
 
     def _read(self, hook: KafkaToolsHook, interval: Interval, group: str) -> GroupReading:
-        """Rounds of the group, until it has seen all of the interval or nothing more comes.
+        """Rounds of the group, until it has got to the end of the interval or nothing more comes.
 
         One round is usually enough. Records that others send meanwhile count among those a round reads.
         """
@@ -136,9 +147,9 @@ class ConsumerCountOperator(KafkaClientOperator):
                 {
                     "GROUP": group,
                     "START": start,
+                    "STOP": stop_offsets(interval),
                     "READ": "\n".join(f"{topic.topic} {reading.left(topic)}" for topic in unread),
                     "IDLE_SECONDS": str(self.idle_seconds),
-                    "BUSY_SECONDS": str(self.busy_seconds),
                 },
                 timeout=max(1.0, deadline - time.monotonic()),
             )
@@ -146,7 +157,6 @@ class ConsumerCountOperator(KafkaClientOperator):
             came = reading.add(completed.stdout)
             for topic in unread:
                 if topic.topic not in came:
-                    left = reading.left(topic)
-                    self.log.warning("%s: nothing came for %d s, %d not seen", topic.topic, self.idle_seconds, left)
+                    self.log.warning("%s: no record came for %d s", topic.topic, self.idle_seconds)
             unread = [topic for topic in unread if topic.topic in came and reading.left(topic)]
         return reading

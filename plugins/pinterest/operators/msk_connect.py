@@ -11,13 +11,25 @@ from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, B
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
-from airflow.providers.common.compat.sdk import AirflowException, Context, conf
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Context, conf
 
 from include.aws.properties import parse_properties
 from pinterest.hooks.msk_connect import MskConnectHook
 from pinterest.triggers.msk_connect import CONNECTOR_STATUS, MskConnectConnectorRunningTrigger
 
 PLUGIN_STATUS = ["customPluginState", "stateDescription.code", "stateDescription.message"]
+LAYOUT = (
+    "topics",
+    "s3.bucket.name",
+    "s3.compression.type",
+    "format.class",
+    "partitioner.class",
+    "file.delim",
+    "directory.delim",
+    "value.converter",
+    "transforms",
+    "predicates",
+)
 IN_PROGRESS = ("CREATING", "UPDATING")
 
 
@@ -131,6 +143,9 @@ class MskConnectCreateWorkerConfigurationOperator(AwsBaseOperator[MskConnectHook
 class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
     """Create a connector, or update the one of that name, and wait until it is RUNNING. Returns its ARN.
 
+    A connector of that name that others have made is adopted if its objects look like ours: it is updated and tagged.
+    Otherwise the task fails and names what differs; nothing is replaced.
+
     A rerun, or a retry after a lost response, creates no second one. What MSK Connect can change (the configuration) is
     updated. A connector that failed, or differs in what cannot be changed (plugin, worker configuration, network, role,
     version), is deleted and recreated: its consumer group is named after it, so it continues where it was. RUNNING
@@ -142,13 +157,14 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         given as JSON text, and the role by its name instead of its ARN (templated)
     :param more_configuration: called when the task runs; the properties it returns are added to the configuration and
         take precedence. They are not templated, so they are not shown anywhere
+    :param owner_tags: tags that a connector of ours has; every connector is ours if there are none (templated)
     :param deferrable: wait in the triggerer; creation takes 5 to 15 minutes on AWS
     :param waiter_delay: seconds between two checks
     :param waiter_max_attempts: checks before the task fails
     """
 
     aws_hook_class = MskConnectHook
-    template_fields: Sequence[str] = aws_template_fields("connector_name", "configuration", "connector")
+    template_fields: Sequence[str] = aws_template_fields("connector_name", "configuration", "connector", "owner_tags")
     template_ext: Sequence[str] = (".properties",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"connector": "json"}
     operator_extra_links = (MskConnectConnectorLink(),)
@@ -160,6 +176,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         configuration: str,
         connector: dict[str, Any],
         more_configuration: Callable[[], Mapping[str, str]] = dict,
+        owner_tags: Mapping[str, str] | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         waiter_delay: int = 5,
         waiter_max_attempts: int = 360,
@@ -170,6 +187,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         self.configuration = configuration
         self.connector = connector
         self.more_configuration = more_configuration
+        self.owner_tags = owner_tags or {}
         self.deferrable = deferrable
         self.waiter_delay = waiter_delay
         self.waiter_max_attempts = waiter_max_attempts
@@ -237,6 +255,8 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
             return None
         current = self._describe(connector_arn)
         fixed = _fixed_differences(current, request)
+        if self.owner_tags and not self.hook.has_tags(connector_arn, self.owner_tags):
+            self._take_over(current, request, fixed)
         if current["connectorState"] != "FAILED" and not fixed:
             return self._update(current, request)
         if current["connectorState"] in IN_PROGRESS:
@@ -245,6 +265,20 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         self.hook.conn.delete_connector(connectorArn=connector_arn)
         self._wait("connector_deleted", connector_arn)
         return None
+
+    def _take_over(self, current: dict[str, Any], request: dict[str, Any], fixed: Sequence[str]) -> None:
+        """Make a connector of others ours. Raises AirflowFailException if it cannot be brought to our configuration, or
+        has written objects that say something else."""
+        state = [_description(current)] if current["connectorState"] == "FAILED" else []
+        differ = [*state, *fixed, *_layout_differences(current["connectorConfiguration"], self._wanted())]
+        if differ:
+            raise AirflowFailException(
+                f"Connector {self.connector_name} exists, and this pipeline did not make it. It differs in "
+                f"{', '.join(differ)}. Rename or delete it, or run the DAG with the param replace_connector: then it "
+                "is deleted, its objects are set aside in the bucket, and everything on the topics is written again"
+            )
+        self.log.warning("Connector %s was made by others: adopted", self.connector_name)
+        self.hook.conn.tag_resource(resourceArn=current["connectorArn"], tags=request["tags"])
 
     def _update(self, current: dict[str, Any], request: dict[str, Any]) -> str:
         connector_arn = str(current["connectorArn"])
@@ -315,6 +349,11 @@ def _fixed_differences(current: dict[str, Any], request: dict[str, Any]) -> list
     if "kafkaCluster" in current and _other_cluster(current, request):
         differ.append("kafkaCluster")
     return differ
+
+
+def _layout_differences(current: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """Properties that decide where an object lies and what its lines look like."""
+    return sorted(key for key in {*wanted, *current} if key.startswith(LAYOUT) and wanted.get(key) != current.get(key))
 
 
 def _other_cluster(current: dict[str, Any], request: dict[str, Any]) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from include.lake.contract import AVAILABLE_NOW
-from include.lake.job_runs import SKIPPED, is_active, life_cycle_state, notebook_parameters
+from include.lake.job_runs import SKIPPED, Run, is_active, life_cycle_state, notebook_parameters
 from pinterest.stream_runs.job import TRIGGER, StreamJob
 
 log = logging.getLogger(__name__)
 
 MAX_SKIPPED = 3
+DECISIVE = ("catalog", "schema", "user_id", "region", "data_streams", "checkpoints", "checkpoint_names")
+"""Parameters that say what a run reads and where it stores it."""
 
 
 def adopt_or_start(job: StreamJob, found: Callable[[int], None]) -> int:
@@ -54,12 +56,21 @@ def _active_or_new(job: StreamJob) -> int:
         if not is_active(newest):
             return job.start(f"{job.job_id}/{newest['run_id']}")
         if notebook_parameters(newest).get(TRIGGER) != AVAILABLE_NOW:
-            return _adopted(job, int(newest["run_id"]))
+            return _adopted(job, newest)
         log.info("Waiting for Databricks run %s, which ends by itself", newest["run_id"])
         job.hook.wait_until_ended(newest["run_id"], poll_seconds=job.poll_seconds)
 
 
-def _adopted(job: StreamJob, run_id: int) -> int:
+def _adopted(job: StreamJob, run: Run) -> int:
+    run_id = int(run["run_id"])
+    given = notebook_parameters(run)
+    differ = [name for name in DECISIVE if name in given and given[name] != job.notebook_params.get(name)]
+    if differ:
+        told = "; ".join(f"{name} is {given[name]!r}, not {job.notebook_params.get(name)!r}" for name in differ)
+        raise AirflowFailException(
+            f"Databricks run {run_id} ({run['run_page_url']}) of the job {job.name} reads or writes elsewhere: {told}. "
+            "Cancel that run; the next run of this DAG starts another one"
+        )
     log.info("Databricks run %s is active: adopted", run_id)
     code = [task.get("notebook_task", {}).get("notebook_path") for task in job.hook.get_run_tasks(run_id)]
     if code != [job.notebook_path]:

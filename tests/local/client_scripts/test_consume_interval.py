@@ -15,11 +15,8 @@ path = os.path.expanduser("~/group.json")
 state = json.load(open(path))
 assert option("--bootstrap-server") == "b1:9092" and option("--group") == "students"
 if "--reset-offsets" in arguments:
-    if state["busy"]:
-        state["busy"] -= 1
-        json.dump(state, open(path, "w"))
-        print("Error: Assignments can only be reset if the group 'students' is inactive, but it is Stable.")
-        sys.exit()
+    if state["refuses"]:
+        sys.exit(print("Error: Group 'students' is not authorized."))
     print("\\nGROUP TOPIC PARTITION NEW-OFFSET")
     for line in open(option("--from-file")):
         topic, partition, offset = line.strip().split(",")
@@ -32,6 +29,8 @@ if "--describe" in arguments:
     for place, offset in state["committed"].items():
         print("students", place, offset, 99, 0, "- - -")
     print("students u.new 0 - 0 - - - -")
+if "--delete" in arguments:
+    json.dump({**state, "deleted": True}, open(path, "w"))
 """
 CONSUMER = """\
 #!/usr/bin/env python3
@@ -40,6 +39,7 @@ arguments = sys.argv[1:]
 option = lambda name: arguments[arguments.index(name) + 1]
 path = os.path.expanduser("~/group.json")
 state = json.load(open(path))
+assert option("--isolation-level") == "read_committed"
 if state["broken"]:
     sys.exit("TimeoutException: no broker")
 print("[2026-11-28 01:41:07,007] WARN a log message of 12 words (org.apache.kafka.clients)")
@@ -63,8 +63,8 @@ def group(home, kafka):
         path.write_text(tool)
         path.chmod(0o755)
 
-    def group(log, *, busy=0, broken=False):
-        state = {"log": log, "busy": busy, "broken": broken, "committed": {}}
+    def group(log, *, refuses=False, broken=False):
+        state = {"log": log, "refuses": refuses, "broken": broken, "committed": {}, "deleted": False}
         (home / "group.json").write_text(json.dumps(state))
 
     return group
@@ -74,9 +74,9 @@ def group(home, kafka):
 def consume(run, home):
     """One round. Gives (exit code, lines of stdout, stderr)."""
 
-    def consume(start="", read="", busy_seconds=30):
+    def consume(start="", read="", stop=""):
         environment = {"BOOTSTRAP_SERVERS": "b1:9092", "GROUP": "students", "START": start, "READ": read}
-        environment |= {"IDLE_SECONDS": "5", "BUSY_SECONDS": str(busy_seconds)}
+        environment |= {"IDLE_SECONDS": "5", "STOP": stop}
         code, _, stderr = run("landing/consume_interval.sh", environment, stdout=(lines := []))
         return code, lines, stderr
 
@@ -133,20 +133,31 @@ def test_nothing_that_comes_is_no_error_and_shows_what_the_consumer_said(group, 
     assert "Processed a total of 0 messages" in stderr
 
 
-def test_a_group_that_is_busy_is_waited_for(group, consume):
-    group({"u.pin": of(0, 4)}, busy=1)
+def test_a_group_that_cannot_be_set_is_an_error(group, consume):
+    group({"u.pin": of(0, 4)}, refuses=True)
 
-    assert consume("u.pin,0,4", "u.pin 1")[:2] == (0, ["read u.pin 0 4 4", "committed u.pin 0 5"])
-
-
-def test_a_group_that_stays_busy_is_an_error(group, consume):
-    group({"u.pin": of(0, 4)}, busy=1000)
-
-    code, lines, stderr = consume("u.pin,0,4", "u.pin 1", busy_seconds=0)
+    code, lines, stderr = consume("u.pin,0,4", "u.pin 1")
 
     assert (code != 0, lines) == (True, [])
-    assert "Consumer group students could not be set to the start of the interval within 0 s:" in stderr
-    assert "Assignments can only be reset" in stderr
+    assert "Consumer group students could not be set to the start of the interval:" in stderr
+    assert "not authorized" in stderr
+
+
+@pytest.mark.parametrize(
+    ("stop", "deleted"),
+    [
+        ("u.pin 0 20\nu.pin 1 3", True),
+        ("u.pin 0 20\nu.pin 1 4", False),
+        ("u.pin 0 20\nu.pin 1 3\nu.geo 0 1", False),
+        ("", True),
+    ],
+)
+def test_a_group_that_has_got_to_the_end_is_deleted(group, consume, home, stop, deleted):
+    group({"u.pin": [*of(0, *range(20)), *of(1, 0, 1, 2)]})
+
+    assert consume("u.pin,0,0\nu.pin,1,0", "u.pin 23", stop)[0] == 0
+
+    assert json.loads((home / "group.json").read_text())["deleted"] is deleted
 
 
 def test_a_consumer_that_fails_is_an_error(group, consume):

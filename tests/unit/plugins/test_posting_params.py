@@ -31,6 +31,7 @@ def test_defaults_are_those_of_the_runbook():
         "start": "continue",
         "pace": "none",
         "batch_size": 500,
+        "on_new_identity": "fail",
     }
 
 

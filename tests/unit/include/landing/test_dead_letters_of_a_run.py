@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.landing.bookmark import Place
+from include.landing.bookmark import Bookmark, Place
 from include.landing.coverage import cover
 from include.landing.dead_letters import first_letters, letters_to_load
 from include.landing.dead_letters import next_letters as letters_after
@@ -34,7 +34,7 @@ def test_the_next_run_starts_at_the_first_letter_beyond_this_one():
 
 
 def test_a_run_that_goes_back_reads_all_letters():
-    bookmark = {TOPIC: {"0": Place(next_offset=5, object=None)}, "dead": {"0": Place(next_offset=9)}}
+    bookmark = Bookmark(topics={TOPIC: {"0": Place(next_offset=5, object=None)}, "dead": {"0": Place(next_offset=9)}})
 
     assert first_letters(interval(start=5), bookmark, "dead") == {0: 9}
     assert first_letters(interval(start=4), bookmark, "dead") == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include import bucket_layout
-from include.landing.bookmark import Place
+from include.landing.bookmark import Bookmark, Place
 from include.landing.broker import LogOffsets
 from include.landing.document import LandingError
 from include.landing.interval import Interval, PartitionRange, TopicRanges, moved, plan_interval
@@ -24,7 +24,7 @@ def everything(first, last):
 
 
 def test_the_first_run_takes_all_there_is():
-    interval = plan_interval(TOPICS, broker(), {}, everything(0, 499))
+    interval = plan_interval(TOPICS, broker(), Bookmark(), everything(0, 499))
 
     assert {entity: topic.partitions[0].range for entity, topic in interval.topics.items()} == {
         "pin": (0, 500),
@@ -34,7 +34,7 @@ def test_the_first_run_takes_all_there_is():
 
 
 def test_the_second_run_starts_at_the_bookmark():
-    bookmark = {topic: {"0": Place(next_offset=500, object="x")} for topic in TOPICS.values()}
+    bookmark = Bookmark(topics={topic: {"0": Place(next_offset=500, object="x")} for topic in TOPICS.values()})
 
     interval = plan_interval(TOPICS, broker(pin=720, geo=700, user=700), bookmark, everything(500, 699))
 
@@ -43,7 +43,7 @@ def test_the_second_run_starts_at_the_bookmark():
 
 
 def test_what_a_killed_run_left_is_taken_in():
-    bookmark = {"u.pin": {"0": Place(next_offset=300, object="x")}}
+    bookmark = Bookmark(topics={"u.pin": {"0": Place(next_offset=300, object="x")}})
 
     interval = plan_interval(TOPICS, broker(), bookmark, everything(450, 499))
 
@@ -51,7 +51,7 @@ def test_what_a_killed_run_left_is_taken_in():
 
 
 def test_a_resumed_run_goes_back_to_its_own_first_record():
-    bookmark = {topic: {"0": Place(next_offset=480, object="x")} for topic in TOPICS.values()}
+    bookmark = Bookmark(topics={topic: {"0": Place(next_offset=480, object="x")} for topic in TOPICS.values()})
 
     interval = plan_interval(TOPICS, broker(), bookmark, everything(450, 499))
 
@@ -59,8 +59,8 @@ def test_a_resumed_run_goes_back_to_its_own_first_record():
 
 
 def test_a_run_that_is_done_again_keeps_its_start():
-    bookmark = {topic: {"0": Place(next_offset=500, object="x")} for topic in TOPICS.values()}
-    earlier = plan_interval(TOPICS, broker(), {}, everything(0, 499))
+    bookmark = Bookmark(topics={topic: {"0": Place(next_offset=500, object="x")} for topic in TOPICS.values()})
+    earlier = plan_interval(TOPICS, broker(), Bookmark(), everything(0, 499))
 
     again = plan_interval(TOPICS, broker(pin=510), bookmark, everything(490, 499), earlier=earlier)
 
@@ -71,7 +71,7 @@ def test_without_a_bookmark_the_oldest_object_counts_when_kafka_has_forgotten():
     offsets = {topic: {0: LogOffsets(earliest=400, end=500)} for topic in TOPICS.values()}
 
     interval = plan_interval(
-        TOPICS, offsets, {}, everything(450, 499), oldest_in_bucket={("u.pin", 0): 120, ("u.geo", 0): 400}
+        TOPICS, offsets, Bookmark(), everything(450, 499), oldest_in_bucket={("u.pin", 0): 120, ("u.geo", 0): 400}
     )
 
     assert interval.topics["pin"].partitions[0].range == (120, 500)
@@ -79,7 +79,7 @@ def test_without_a_bookmark_the_oldest_object_counts_when_kafka_has_forgotten():
 
 
 def test_a_topic_made_again_is_a_clear_error():
-    bookmark = {"u.geo": {"0": Place(next_offset=800, object="x")}}
+    bookmark = Bookmark(topics={"u.geo": {"0": Place(next_offset=800, object="x")}})
 
     with pytest.raises(LandingError, match=r"u\.geo partition 0 ends at offset 500, but offsets to 799"):
         plan_interval(TOPICS, broker(), bookmark, everything(0, 499))
@@ -90,7 +90,7 @@ def test_every_topic_that_is_missing_is_named():
     del offsets["u.pin"], offsets["u.user"]
 
     with pytest.raises(LandingError, match=r"u\.pin is not on the broker.*u\.user is not on the broker"):
-        plan_interval(TOPICS, offsets, {}, {})
+        plan_interval(TOPICS, offsets, Bookmark(), {})
 
 
 @pytest.mark.parametrize(

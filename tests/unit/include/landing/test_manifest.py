@@ -22,6 +22,7 @@ def test_the_manifest_lists_what_the_load_must_read():
         dead_letters_key="k",
         letters=["pin"],
         next_letters={0: 4},
+        lake=None,
         ignored=[],
     )
 

@@ -70,7 +70,7 @@ def test_the_group_is_set_even_where_there_is_nothing_to_read():
     topic = TopicRanges(topic="u.pin", partitions={0: PartitionRange(start=4, stop=4)})
     group = Group("committed u.pin 0 4\n")
 
-    assert read(Interval(topics={"pin": topic}), group).problems("students") == []
+    assert read(Interval(topics={"pin": topic}), group).problems() == []
     assert group.asked == [("u.pin,0,4", "")]
 
 
