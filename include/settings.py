@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from include import bucket_layout
+from include.faults import LastingError
 
 VARIABLE = "pinterest_pipeline"
 
@@ -20,7 +21,7 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class SettingsError(ValueError):
+class SettingsError(LastingError, ValueError):
     """The Variable is missing or invalid. The message names every bad key, its value and what is expected."""
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from include.faults import LastingError
 from include.lake.contract import ANALYZE, CLEAN, LOAD, bronze_table, silver_table
 from include.ledger.entry import Entry, Hop
 from include.settings import ENTITIES, Entity
@@ -15,7 +16,7 @@ BRONZE_COUNTED = "rows of the interval in {}, and Delta's commit metrics"
 type Counts = Mapping[str, Any]
 
 
-class LakeCountError(RuntimeError):
+class LakeCountError(LastingError, RuntimeError):
     """A notebook did not return what the ledger needs. The message names the notebook."""
 
 

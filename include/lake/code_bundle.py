@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from include.faults import LastingError
+
 NOTEBOOKS = "notebooks"
 LIBRARY = "pinterest_lake"
 SPARK = Path(__file__).parents[2] / "spark"
 CONTRACT = SPARK / LIBRARY / "contract.json"
 
 
-class CodeBundleError(RuntimeError):
+class CodeBundleError(LastingError, RuntimeError):
     """The folder ``spark/`` is not where it should be, or not whole."""
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from include.faults import LastingError
+
 CONTINUE = "continue"
 START_PATTERN = r"^(continue|[0-9]{1,8})$"
 LARGEST_START = 99_999_999
@@ -14,7 +16,7 @@ LARGEST_BATCH = 5_000
 LARGEST_SEED = 2**32 - 1
 
 
-class PostingOrderError(ValueError):
+class PostingOrderError(LastingError, ValueError):
     """An order is out of bounds. The message names every bad param, its value and what is expected."""
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from include.faults import LastingError
 from include.ledger.entry import RouteField
 from include.positions.kafka import Range, merge, ranges_of
 from include.positions.kinesis import ShardPosition, ShardRange, with_records
@@ -18,7 +19,7 @@ REFUSALS_SHOWN = 100
 Count = Annotated[int, Field(ge=0)]
 
 
-class ProgressError(ValueError):
+class ProgressError(LastingError, ValueError):
     """A stored progress object cannot be used. The message says why, and what to do."""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import include
+from pinterest.retry_policy import RetryWhatMayPass
 from pinterest.settings import settings
 
 TEMPLATES = Path(include.__path__[0]) / "templates"
@@ -34,6 +35,7 @@ DAG_DEFAULTS: dict[str, Any] = {
         "owner": "data-platform",
         "retries": 1,
         "retry_delay": timedelta(seconds=15),
+        "retry_policy": RetryWhatMayPass(),
         "execution_timeout": timedelta(minutes=30),
     },
     "user_defined_macros": {"settings": settings},

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pinterest.retry_policy import RetryWhatMayPass
+
 ROOT = Path(__file__).parents[2]
 
 DAG_FILES = {
@@ -115,3 +117,9 @@ def test_the_verdict_waits_for_every_hop(dag_bag, dag_id, stages):
 
     for stage in stages:
         assert any(stage in task_id.split(".") for task_id in upstream), f"the verdict does not wait for {stage}"
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_no_task_retries_a_fault_that_lasts(dag_bag, dag_id):
+    for task in dag_bag.dags[dag_id].tasks:
+        assert isinstance(task.retry_policy, RetryWhatMayPass), f"{task.task_id} has another retry policy"
