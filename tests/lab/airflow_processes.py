@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -72,4 +73,7 @@ def call(arguments: list[str], changes: dict[str, str], log: Path) -> None:
 
     os.environ |= changes
     sys.argv = ["airflow", *arguments]
-    main()
+    try:
+        main()
+    finally:
+        atexit._run_exitfuncs()  # a forked process skips them

@@ -10,8 +10,10 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.sdk.log import mask_secret
 
+from include.faults import LastingError
 
-class RestApiError(RuntimeError):
+
+class RestApiError(LastingError, RuntimeError):
     """The REST API is missing, ambiguous or not deployed. The message says what to do."""
 
 

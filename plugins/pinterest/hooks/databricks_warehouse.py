@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
+from include.faults import LastingError
 from pinterest.hooks.databricks_api import DatabricksApiHook
 
 STATEMENTS = "2.0/sql/statements"
@@ -12,9 +14,15 @@ STATEMENTS = "2.0/sql/statements"
 WAIT_SECONDS = 30
 POLL_SECONDS = 1
 
+LASTING = re.compile(r"\bSQLSTATE: 42")  # syntax error or access rule violation
+
 
 class SqlError(RuntimeError):
     """A statement did not return its rows. The message holds the warehouse's own."""
+
+
+class StatementError(LastingError, SqlError):
+    """The statement cannot be run as it is: a name it uses is not there, or may not be read, or it is too large."""
 
 
 class DatabricksWarehouseHook(DatabricksApiHook):
@@ -47,9 +55,10 @@ class DatabricksWarehouseHook(DatabricksApiHook):
         status = answer["status"]
         if status["state"] != "SUCCEEDED":
             reason = status.get("error", {}).get("message") or "the warehouse gave no reason"
-            raise SqlError(f"{status['state']}: {reason}: {statement}")
+            failed = StatementError if LASTING.search(reason) else SqlError
+            raise failed(f"{status['state']}: {reason}: {statement}")
         if answer["manifest"].get("truncated"):
-            raise SqlError(f"More rows than the warehouse hands out: {statement}")
+            raise StatementError(f"More rows than the warehouse hands out: {statement}")
         return self._all_chunks(answer)
 
     def _all_chunks(self, answer: dict[str, Any]) -> list[list[str | None]]:
@@ -64,5 +73,5 @@ class DatabricksWarehouseHook(DatabricksApiHook):
     def _first_warehouse(self) -> str:
         warehouses = self.call("GET", "2.0/sql/warehouses").get("warehouses") or []
         if not warehouses:
-            raise SqlError("The workspace has no SQL warehouse: make one, or set databricks.warehouse_id")
+            raise StatementError("The workspace has no SQL warehouse: make one, or set databricks.warehouse_id")
         return str(warehouses[0]["id"])

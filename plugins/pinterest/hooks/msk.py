@@ -6,11 +6,17 @@ from typing import Any, Literal, TypedDict
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
+from include.faults import LastingError
+
 BOOTSTRAP = {"iam": "BootstrapBrokerStringSaslIam", "none": "BootstrapBrokerString"}
 
 
 class MskError(RuntimeError):
-    """The cluster is missing, not ready, or has no listener for the authentication mode."""
+    """The cluster is not ready."""
+
+
+class MskSettingsError(LastingError, MskError):
+    """The cluster is missing, or has no listener for the authentication mode."""
 
 
 class Brokers(TypedDict):
@@ -41,7 +47,7 @@ class MskHook(AwsBaseHook):
             if cluster["ClusterName"] == name:
                 return dict(cluster)
         others = ", ".join(sorted(c["ClusterName"] for c in clusters)) or "none"
-        raise MskError(
+        raise MskSettingsError(
             f"No MSK cluster {name!r} in {self.conn_region_name}: set kafka.cluster_name. "
             f"Clusters that start with this name: {others}"
         )
@@ -55,7 +61,7 @@ class MskHook(AwsBaseHook):
         servers = answer.get(BOOTSTRAP[authentication])
         if not servers:
             offered = ", ".join(sorted(k for k in answer if k.startswith("BootstrapBroker"))) or "no addresses"
-            raise MskError(
+            raise MskSettingsError(
                 f"MSK cluster {cluster_name!r} has no {BOOTSTRAP[authentication]} (kafka.authentication is "
                 f"{authentication!r}); it offers {offered}"
             )

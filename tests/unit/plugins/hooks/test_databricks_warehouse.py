@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from include.faults import LastingError
 from include.positions.kinesis import ShardRange
 from pinterest.hooks import databricks_warehouse as module
 from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook, SqlError
@@ -96,6 +97,22 @@ def test_no_rows_are_an_empty_list():
 def test_a_statement_without_its_rows_is_an_error(answer, said):
     with pytest.raises(SqlError, match=said):
         Warehouse(answer).query("SELECT 1", warehouse_id="w")
+
+
+@pytest.mark.parametrize(
+    ("reason", "lasts"),
+    [
+        ("[SCHEMA_NOT_FOUND] The schema `x` cannot be found. SQLSTATE: 42704", True),
+        ("[INSUFFICIENT_PERMISSIONS] User does not have SELECT. SQLSTATE: 42501", True),
+        ("[PARSE_SYNTAX_ERROR] Syntax error at 'selec'. SQLSTATE: 42601", True),
+        ("The warehouse was stopped while the statement ran", False),
+        ("[DELTA_CONCURRENT_APPEND] Files were added. SQLSTATE: 2D521", False),
+    ],
+)
+def test_a_statement_that_cannot_succeed_is_not_tried_again(reason, lasts):
+    with pytest.raises(SqlError) as caught:
+        Warehouse(state("FAILED", reason)).query("SELECT 1", warehouse_id="w")
+    assert isinstance(caught.value, LastingError) == lasts
 
 
 def test_a_statement_that_takes_too_long_is_cancelled():
