@@ -8,6 +8,7 @@ from pinterest.operators.identity import DataStreamIdentityOperator
 from pinterest_stages.data_streams import data_streams
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.lake_batch import lake_batch
+from pinterest_stages.lake_check import lake_check
 from pinterest_stages.lake_stream import lake_stream
 from pinterest_stages.landing import landing
 from pinterest_stages.posting import posting
@@ -20,9 +21,11 @@ from pinterest_stages.topics import topics
 
 @task_group(group_id="provision")
 def provision() -> None:
-    created = topics()
-    chain(kafka_client(), created.stage, [s3_sink(created.brokers), rest_proxy(created.brokers)], rest_api())
+    check = lake_check()
+    created, api = topics(), rest_api()
+    chain(kafka_client(), created.stage, [s3_sink(created.brokers), rest_proxy(created.brokers)], api)
     data_streams()
+    api >> check.checked  # nobody waits for its cluster before the rest is done
 
 
 @task_group(group_id="batch")

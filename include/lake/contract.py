@@ -25,6 +25,7 @@ def _read() -> dict[str, Any]:
 _CONTRACT = _read()
 
 _notebooks: dict[str, str] = _CONTRACT["notebooks"]
+CHECK = _notebooks["check"]
 LOAD = _notebooks["load"]
 CLEAN: dict[Entity, str] = {entity: _notebooks["clean"].format(entity=entity) for entity in ENTITIES}
 ANALYZE = _notebooks["analyses"]

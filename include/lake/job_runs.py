@@ -17,6 +17,21 @@ INTERNAL_ERROR = "INTERNAL_ERROR"
 NOT_STARTED = frozenset({"PENDING", "BLOCKED", "QUEUED", "WAITING_FOR_RETRY"})
 ENDED = frozenset({"TERMINATED", SKIPPED, INTERNAL_ERROR})
 
+NEVER_RAN = frozenset({"UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "DISABLED"})
+LOST_TYPES = frozenset({"CLOUD_FAILURE", "INTERNAL_ERROR"})
+LOST_CODES = frozenset(
+    {
+        "BREAKING_CHANGE",
+        "CLOUD_FAILURE",
+        "CLUSTER_ERROR",
+        "CLUSTER_REQUEST_LIMIT_EXCEEDED",
+        "DRIVER_ERROR",
+        "INTERNAL_ERROR",
+        "WORKSPACE_RUN_LIMIT_EXCEEDED",
+    }
+)
+"""Types and codes of ``termination_details`` that do not blame the job: the same run may succeed on a new cluster."""
+
 TOKEN_LENGTH = 64
 
 
@@ -35,6 +50,23 @@ def is_active(run: Run) -> bool:
 
 def has_succeeded(run: Run) -> bool:
     return life_cycle_state(run) == "TERMINATED" and run["state"].get("result_state") == "SUCCESS"
+
+
+def is_lost(run: Run) -> bool:
+    """Whether a run, or a task of a run, ended because its cluster or the platform failed under it.
+
+    False if any of its tasks failed by itself: a notebook's own error, a wrong setting, a cancel, a time-out.
+    """
+    if is_active(run) or has_succeeded(run):
+        return False
+    tasks = latest_attempts(run.get("tasks") or []).values()
+    failed = [task for task in tasks if not has_succeeded(task) and outcome(task) not in NEVER_RAN]
+    return all(map(_is_lost, failed or [run]))
+
+
+def _is_lost(run: Run) -> bool:
+    details = (run.get("status") or {}).get("termination_details") or {}
+    return details.get("type") in LOST_TYPES or details.get("code") in LOST_CODES
 
 
 def outcome(run: Run) -> str:

@@ -9,8 +9,10 @@ import json
 
 from pinterest_lake.bronze import bookmark, load_all
 from pinterest_lake.job import Job
+from pinterest_lake.lake_check import check_tables, tables_of_batch
 
 job = Job.of_notebook(spark, dbutils)
+check_tables(job.lake, tables_of_batch())
 job.lake.create()
 
 # COMMAND ----------

@@ -36,5 +36,6 @@ ANALYSES: dict[str, list[str]] = _CONTRACT["analyses"]
 
 
 def parameters(kind: str) -> dict[str, str | None]:
-    """A notebook's parameters with their defaults; None marks those that must be given. ``kind``: batch or stream."""
+    """A notebook's parameters with their defaults; None marks those that must be given. ``kind``: batch, stream
+    or check."""
     return {**_CONTRACT["parameters"]["lake"], **_CONTRACT["parameters"][kind]}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from pyspark.sql import SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
 
 from pinterest_lake.contract import STORAGE_MODES
 
@@ -49,7 +51,7 @@ def keys(
     if mode == "instance_profile":
         return []
     if mode == "secret_scope":
-        return [dbutils.secrets.get(scope=secret_scope, key=name) for name in SECRETS]
+        return [_secret(dbutils, secret_scope, name) for name in SECRETS]
     return _from_table(spark, credentials_table)
 
 
@@ -63,11 +65,59 @@ def _use(spark: SparkSession, bucket: str, keys: list[str]) -> None:
         spark.conf.set(f"fs.s3a.bucket.{bucket}.{name}", value)
 
 
+def _secret(dbutils: Any, scope: str, name: str) -> str:
+    try:
+        return str(dbutils.secrets.get(scope=scope, key=name))
+    except Exception as error:  # Databricks raises an error of the JVM
+        raise StorageError(
+            f"databricks.secret_scope: the secret {name!r} of the scope {scope!r} cannot be read: {_first_line(error)}"
+        ) from error
+
+
 def _from_table(spark: SparkSession, table: str) -> list[str]:
-    """The keys in the seeds' credentials table: a Delta table of one row, given by path or by name."""
+    """The keys in the seeds' credentials table: a Delta table of one row, given by path or by name.
+
+    Its columns may be spelled as a CSV file left them: with a byte order mark, quotes, blanks, in any case.
+    """
     is_path = "/" in table
-    credentials = spark.read.format("delta").load(table) if is_path else spark.table(table)
-    row = credentials.select(*CREDENTIALS).first()
-    if row is None:
-        raise StorageError(f"databricks.credentials_table: {table!r} is empty, expected one row of {CREDENTIALS}")
-    return [row[name] for name in CREDENTIALS]
+    setting = f"databricks.credentials_table: {table!r}"
+    try:
+        credentials = spark.read.format("delta").load(table) if is_path else spark.table(table)
+        named = _columns(credentials)
+        if None in named.values():
+            raise StorageError(
+                f"{setting} has the columns {_listed(credentials.columns)}, expected {_listed(CREDENTIALS)}"
+            )
+        rows = credentials.select(*(credentials[f"`{name}`"] for name in named.values())).distinct().take(2)
+    except PySparkException as error:
+        raise StorageError(
+            f"{setting} cannot be read: {_first_line(error)}. Expected a Delta table with the columns "
+            f"{_listed(CREDENTIALS)}"
+        ) from error
+    if len(rows) != 1:
+        raise StorageError(f"{setting} has {'no row' if not rows else 'several rows'}, expected one: a pair of keys")
+    found = dict(zip(named, (str(value or "").strip() for value in rows[0]), strict=True))
+    empty = [name for name, value in found.items() if not value]
+    if empty:
+        raise StorageError(f"{setting} has no value in {_listed(empty)}")
+    return [*found.values()]
+
+
+def _columns(credentials: DataFrame) -> dict[str, str | None]:
+    """The table's own name of each column that is looked for, or None."""
+    spelled = {_plain(name): name for name in credentials.columns}
+    return {name: spelled.get(_plain(name)) for name in CREDENTIALS}
+
+
+def _plain(name: str) -> str:
+    """Without a byte order mark, also one that was read as Latin-1, without quotes, and with single blanks."""
+    bare = name.replace("\ufeff", "").removeprefix("ï»¿")
+    return " ".join(bare.replace("_", " ").replace('"', " ").split()).casefold()
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -18,11 +18,12 @@ from typing import Any
 from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from pinterest_lake.conflicts import committed
 from pinterest_lake.contract import SEQUENCE_NUMBER_DIGITS
 from pinterest_lake.quarantine import entries
-from pinterest_lake.schemas import STREAM_BATCHES
+from pinterest_lake.schemas import STREAM_BATCHES, STREAM_LINEAGE, VALUES
 from pinterest_lake.stream_records import in_order, ranked, refusals
 from pinterest_lake.stream_tables import BATCHES, stream_table
 from pinterest_lake.tables import QUARANTINED, Lake
@@ -138,7 +139,7 @@ def _keep_newest(batch: Batch, rows: DataFrame, entity: str, shards: list[Row]) 
     lowest = min(shard.lowest for shard in shards if shard.valid)
     highest = max(shard.highest for shard in shards if shard.valid)
     same_key = f"stored.ind = row.ind AND stored.ind BETWEEN {lowest} AND {highest}"
-    newest = rows.where("_newest").select(*lake.table(table).columns)
+    newest = rows.where("_newest").select(*StructType.fromDDL(f"{VALUES[entity]}, {STREAM_LINEAGE}").names)
     inserted += lake.insert_missing(table, newest, same_key)
     if inserted < sum(shard.newest for shard in shards):
         updated += lake.update(table, newest, same_key, when=IS_NEWER)

@@ -10,7 +10,7 @@ from typing import Any
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
@@ -112,17 +112,22 @@ class Lake:
         Safe beside another writer: if two would add the same row, one tries again and finds it stored.
         Literals in ``on`` that bound ``stored`` keep Delta from reading the table's history.
         """
-        metrics = self._merge(table, rows, on, lambda merge: merge.whenNotMatchedInsertAll())
+        values = _of_row(rows)
+        metrics = self._merge(table, rows, on, lambda merge: merge.whenNotMatchedInsert(values=values))
         return int(metrics.num_inserted_rows)
 
     def upsert(self, table: str, rows: DataFrame, on: str, when: str) -> tuple[int, int]:
         """Add rows, or replace the stored rows that ``when`` allows; return how many were added and replaced."""
-        metrics = self._merge(table, rows, on, lambda merge: merge.whenMatchedUpdateAll(when).whenNotMatchedInsertAll())
+        values = _of_row(rows)
+        metrics = self._merge(
+            table, rows, on, lambda merge: merge.whenMatchedUpdate(when, values).whenNotMatchedInsert(values=values)
+        )
         return metrics.num_inserted_rows, metrics.num_updated_rows
 
     def update(self, table: str, rows: DataFrame, on: str, when: str) -> int:
         """Replace the stored rows that ``on`` finds and ``when`` allows to be replaced; return how many."""
-        metrics = self._merge(table, rows, on, lambda merge: merge.whenMatchedUpdateAll(when))
+        values = _of_row(rows)
+        metrics = self._merge(table, rows, on, lambda merge: merge.whenMatchedUpdate(when, values))
         return int(metrics.num_updated_rows)
 
     def _merge(
@@ -133,6 +138,11 @@ class Lake:
             return _metrics(clauses(stored.merge(rows.alias("row"), on)).execute())
 
         return committed(commit)
+
+
+def _of_row(rows: DataFrame) -> dict[str, str | Column]:
+    """Each column of the rows by name: columns that somebody added to the table are left alone."""
+    return {f"`{name}`": f"row.`{name}`" for name in rows.columns}
 
 
 def _metrics(result: DataFrame) -> Row:

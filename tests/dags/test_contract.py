@@ -21,3 +21,9 @@ def test_the_batch_notebooks_get_their_parameters(dag_bag):
     ]
 
     assert set(launch.notebook_params) == {*PARAMETERS["lake"], *PARAMETERS["batch"]}
+
+
+def test_the_check_notebook_gets_its_parameters(dag_bag):
+    launch = dag_bag.dags["pinterest_pipeline"].get_task("provision.lake_check.launch")
+
+    assert set(launch.notebook_params) == {*PARAMETERS["lake"], *PARAMETERS["check"]}

@@ -24,6 +24,7 @@ STAGES = (
     "rest_proxy",
     "rest_api",
     "data_streams",
+    "lake_check",
     "posting",
     "landing",
     "lake_batch",
@@ -93,8 +94,8 @@ def test_params_are_typed_and_described(dag_bag, dag_id):
 @pytest.mark.parametrize(
     ("post", "needed"),
     [
-        ("batch.posting.post", ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api")),
-        ("stream.posting_stream.post", ("data_streams", "rest_api")),
+        ("batch.posting.post", ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api", "lake_check")),
+        ("stream.posting_stream.post", ("data_streams", "rest_api", "lake_check")),
     ],
 )
 def test_nothing_is_posted_before_the_api_stands(dag_bag, post, needed):

@@ -8,6 +8,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.spark.source_rows import PIN
 
 NOTEBOOKS = Path(__file__).parents[2] / "spark" / "notebooks"
 CONTRACT = Path(__file__).parents[1] / "contract"
-NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses", "stream")
+NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses", "stream", "check")
 
 
 class Exit(BaseException):
@@ -63,12 +64,15 @@ def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows):
         "secret_scope": "",
         "credentials_table": "",
     }
+    checking = parameters | {"bucket": "s3a://user-0e36c8cd403d-bucket"}
     try:
+        assert run_notebook(compiling_sessions(), "check", **checking) == {"tables": {}}
         loaded = run_notebook(compiling_sessions(), "load", **parameters)
         with ThreadPoolExecutor(3) as pool:
             cleaned = list(pool.map(lambda name: run_notebook(compiling_sessions(), name, **parameters), NAMES[1:4]))
         analysed = run_notebook(compiling_sessions(), "analyses", **parameters)
         quarantine = spark.table("spark_catalog.notebooks.quarantine").groupBy("stream").count().collect()
+        checked = run_notebook(compiling_sessions(), "check", **checking)["tables"]
     finally:
         spark.sql("DROP SCHEMA IF EXISTS spark_catalog.notebooks CASCADE")
 
@@ -87,6 +91,9 @@ def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows):
     assert analysed["gold"] == {"rows": {"pin": 40, "geo": 40, "user": 40}, "joined": 40}
     assert len(analysed["tables"]) == 9
     assert {row.stream: row["count"] for row in quarantine} == {"pin": 1, "geo": 2, "user": 1}
+
+    assert set(checked) == {"bronze_pin", "bronze_geo", "bronze_user", "pin", "geo", "user", "quarantine"}
+    assert len({UUID(id) for id in checked.values()}) == 7
 
     exits = {"load": loaded, **dict(zip(NAMES[1:4], cleaned, strict=True)), "analyses": analysed}
     for table in analysed["tables"].values():

@@ -136,6 +136,7 @@ def test_every_notebook_has_its_file():
         == {
             *contract.BATCH_NOTEBOOKS,
             contract.STREAM,
+            contract.CHECK,
         }
     )
 

@@ -15,15 +15,19 @@ from include.lake.job_runs import (
     has_started,
     idempotency_token,
     is_active,
+    is_lost,
     latest_attempts,
     message,
+    notebook_parameters,
     outcome,
 )
 from pinterest.hooks.databricks_api import DatabricksApiHook
 
+GET_RUN = "2.2/jobs/runs/get"
 LIST_RUNS = "2.2/jobs/runs/list"
 RUNS_PER_PAGE = 25
 POLL_SECONDS = 2
+MAX_REPAIRS = 2
 
 
 class DatabricksJobsHook(DatabricksApiHook):
@@ -120,6 +124,39 @@ class DatabricksJobsHook(DatabricksApiHook):
         while is_active(run := self.get_run(run_id)):
             time.sleep(poll_seconds)
         return run
+
+    def repair_if_lost(self, run: Run) -> bool:
+        """Have Databricks run a lost run again, on a new cluster: the tasks that failed, and those that wait for them.
+
+        True if it does, also if somebody else has asked for it. False if the run was not lost, see
+        :func:`~include.lake.job_runs.is_lost`, or was repaired ``MAX_REPAIRS`` times before. The run keeps its id, and
+        its tasks get new ones.
+        """
+        if not is_lost(run):
+            return False
+        run_id = run["run_id"]
+        repairs = self._repairs(run_id)
+        if len(repairs) >= MAX_REPAIRS:
+            self.log.error("Databricks run %s was repaired %d times and is lost again", run_id, len(repairs))
+            return False
+        self.log.warning("The cluster of Databricks run %s was lost, and the run is repaired: %s", run_id, message(run))
+        request = {
+            "run_id": run_id,
+            "rerun_all_failed_tasks": True,
+            "notebook_params": dict(notebook_parameters(run)),
+            **({"latest_repair_id": repairs[-1]["id"]} if repairs else {}),
+        }
+        try:
+            self.repair_run(request)
+        except DatabricksApiError:
+            if len(self._repairs(run_id)) == len(repairs):
+                raise
+            self.log.info("Another task repairs it already")
+        return True
+
+    def _repairs(self, run_id: int) -> list[dict[str, Any]]:
+        run = self.call("GET", GET_RUN, {"run_id": run_id, "include_history": "true"})
+        return [repair for repair in run.get("repair_history", []) if repair["type"] == "REPAIR"]
 
     def task_run(self, run_id: int, task_key: str) -> dict[str, Any]:
         """The latest attempt of a run's task."""

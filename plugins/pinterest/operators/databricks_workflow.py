@@ -7,6 +7,7 @@ task is retried, and can be changed only in its private methods.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -15,8 +16,18 @@ from typing import Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, Context, conf
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 
+from include.lake.batch_counts import parse_exit
 from include.lake.job import Order, job_settings, notebook_task, with_instance_profile
-from include.lake.job_runs import INTERNAL_ERROR, RUN_ID, SKIPPED, Run, has_succeeded, is_active, life_cycle_state
+from include.lake.job_runs import (
+    INTERNAL_ERROR,
+    RUN_ID,
+    SKIPPED,
+    Run,
+    has_succeeded,
+    is_active,
+    is_lost,
+    life_cycle_state,
+)
 from pinterest.databricks_link import RUN_PAGE_URL, RunPageLink
 from pinterest.hooks.databricks_jobs import POLL_SECONDS, DatabricksJobsHook, attempt_of
 
@@ -112,7 +123,8 @@ class LaunchWorkflowOperator(BaseOperator):
         run = self.hook.wait_until_started(run_id, poll_seconds=self.poll_seconds)
         state = life_cycle_state(run)
         if state in (SKIPPED, INTERNAL_ERROR):
-            raise AirflowException(f"The Databricks run did not start: {state} {run['state'].get('state_message', '')}")
+            error = AirflowException if state == SKIPPED or is_lost(run) else AirflowFailException
+            raise error(f"The Databricks run did not start: {state} {run['state'].get('state_message', '')}")
         self.log.info("Databricks run %s is %s", run_id, state)
 
 
@@ -120,10 +132,12 @@ class NotebookOperator(BaseOperator):
     """Follow one notebook of a job that :class:`LaunchWorkflowOperator` has launched, to its end.
 
     If the notebook fails, the task fails with the notebook's own error and is not retried: to run the job again, clear
-    the launching task. Killing the task cancels this notebook only.
+    the launching task. If its cluster is lost (a spot instance reclaimed, a driver that died), the task has Databricks
+    repair the run, a few times at most, and follows the new attempt. Killing the task cancels this notebook only.
 
     :param notebook: name of the notebook
     :param run: what the launching task returned (templated)
+    :param returns_exit: return the JSON object that the notebook exits with
     :param poll_seconds: time between two looks at the notebook's run
     :param deferrable: wait in the triggerer
     """
@@ -136,6 +150,7 @@ class NotebookOperator(BaseOperator):
         *,
         notebook: str,
         run: Any,
+        returns_exit: bool = False,
         poll_seconds: float = POLL_SECONDS,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
@@ -143,6 +158,7 @@ class NotebookOperator(BaseOperator):
         super().__init__(**kwargs)
         self.notebook = notebook
         self.run = run
+        self.returns_exit = returns_exit
         self.poll_seconds = poll_seconds
         self.deferrable = deferrable
         self._followed: int | None = None
@@ -151,32 +167,50 @@ class NotebookOperator(BaseOperator):
     def hook(self) -> DatabricksJobsHook:
         return DatabricksJobsHook(self.run["conn_id"])
 
-    def execute(self, context: Context) -> None:
-        task_run_id = self.hook.task_run(self.run["run_id"], self.notebook)["run_id"]
-        self._followed = task_run_id
-        task_run = self.hook.get_run(task_run_id)
-        context["ti"].xcom_push(key=RUN_PAGE_URL, value=task_run["run_page_url"])
-        if self.deferrable and is_active(task_run):
-            self.defer(
-                trigger=DatabricksExecutionTrigger(
-                    run_id=task_run_id,
-                    databricks_conn_id=self.run["conn_id"],
-                    polling_period_seconds=max(1, round(self.poll_seconds)),
-                    caller=type(self).__name__,
-                ),
-                method_name="execute_complete",
-            )
-        self._fail_unless_successful(self.hook.wait_until_ended(task_run_id, poll_seconds=self.poll_seconds))
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        return self._follow(context, self.hook.task_run(self.run["run_id"], self.notebook)["run_id"])
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
-        self._fail_unless_successful(self.hook.get_run(event["run_id"]))
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        return self._follow(context, event["run_id"])
 
     def on_kill(self) -> None:
         if self._followed is not None:
             self.hook.cancel_run(self._followed)
             self.log.info("Databricks run %s of notebook %s canceled", self._followed, self.notebook)
 
-    def _fail_unless_successful(self, task_run: Run) -> None:
-        if has_succeeded(task_run):
-            return
-        raise AirflowFailException(f"Notebook {self.notebook} ended {self.hook.failure_of_task(task_run)}")
+    def _follow(self, context: Context, task_run_id: int) -> dict[str, Any] | None:
+        while True:
+            self._followed = task_run_id
+            task_run = self.hook.get_run(task_run_id)
+            context["ti"].xcom_push(key=RUN_PAGE_URL, value=task_run["run_page_url"])
+            if self.deferrable and is_active(task_run):
+                self.defer(
+                    trigger=DatabricksExecutionTrigger(
+                        run_id=task_run_id,
+                        databricks_conn_id=self.run["conn_id"],
+                        polling_period_seconds=max(1, round(self.poll_seconds)),
+                        caller=type(self).__name__,
+                    ),
+                    method_name="execute_complete",
+                )
+            ended = self.hook.wait_until_ended(task_run_id, poll_seconds=self.poll_seconds)
+            if has_succeeded(ended):
+                return parse_exit(self.notebook, self.hook.get_run_output(task_run_id)) if self.returns_exit else None
+            again = self._next_attempt(ended) if is_lost(ended) else None
+            if again is None:
+                raise AirflowFailException(f"Notebook {self.notebook} ended {self.hook.failure_of_task(ended)}")
+            task_run_id = again
+
+    def _next_attempt(self, lost: Run) -> int | None:
+        """The attempt that follows a lost one, once the run is repaired: by this task, or by one that follows another
+        notebook of the same cluster. None if it is not repaired any more."""
+        while True:
+            latest = self.hook.task_run(self.run["run_id"], self.notebook)["run_id"]
+            if latest != lost["run_id"]:
+                return int(latest)
+            run = self.hook.wait_until_ended(self.run["run_id"], poll_seconds=self.poll_seconds)
+            if self.hook.task_run(self.run["run_id"], self.notebook)["run_id"] != lost["run_id"]:
+                continue
+            if not self.hook.repair_if_lost(run):
+                return None
+            time.sleep(self.poll_seconds)

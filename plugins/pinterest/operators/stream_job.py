@@ -11,6 +11,7 @@ from airflow.providers.databricks.triggers.databricks import DatabricksExecution
 
 from include.lake.contract import PROCESSING_TIME
 from include.lake.job import job_settings, notebook_task, with_instance_profile
+from include.lake.job_runs import is_active
 from pinterest.databricks_link import RUN_PAGE_URL, RunPageLink
 from pinterest.hooks.databricks_jobs import POLL_SECONDS, DatabricksJobsHook, attempt_of
 from pinterest.stream_runs import available_now, processing_time
@@ -22,8 +23,10 @@ class StreamJobOperator(BaseOperator):
 
     Makes the job, or updates its settings; two of its runs are never active at once. The trigger decides the rest:
 
-    - ``available_now``: starts a run and waits for its end. A retry adopts the run that an earlier attempt started; an
-      active run of another Airflow run is waited for. Killing the task cancels the run, in the triggerer too.
+    - ``available_now``: starts a run and waits for its end. If its cluster is lost, Databricks repairs it, a few times
+      at most; if the notebook fails, so does the task, for good. A retry adopts the run that an earlier attempt
+      started; an active run of another Airflow run is waited for. Killing the task cancels the run, in the triggerer
+      too.
     - ``processing_time``: adopts the active run, or else starts one and waits until it has started. Killing the task
       leaves it running.
 
@@ -90,28 +93,32 @@ class StreamJobOperator(BaseOperator):
         if self.trigger == PROCESSING_TIME:
             run_id = processing_time.adopt_or_start(job, lambda run_id: self._link(run_id, context))
             return {**found, "run_id": run_id}
-        run_id = available_now.adopt_or_start(job, attempt_of(context))
-        self._awaited = run_id
+        self._awaited = run_id = available_now.adopt_or_start(job, attempt_of(context))
         self._link(run_id, context)
         found["run_id"] = run_id
-        if self.deferrable:
-            self.defer(
-                trigger=DatabricksExecutionTrigger(
-                    run_id=run_id,
-                    databricks_conn_id=self.databricks_conn_id,
-                    polling_period_seconds=max(1, round(self.poll_seconds)),
-                    caller=type(self).__name__,
-                ),
-                method_name="execute_complete",
-                kwargs={"found": found},
-            )
-        run = self.hook.wait_until_ended(run_id, poll_seconds=self.poll_seconds)
-        self._awaited = None
-        return {**found, "counts": available_now.counts(job, run)}
+        return self._await_end(found)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-        run = self.hook.get_run(event["run_id"])
-        return {**found, "counts": available_now.counts(self._job(found["job_id"]), run)}
+        return self._await_end(found)
+
+    def _await_end(self, found: dict[str, Any]) -> dict[str, Any]:
+        run_id = self._awaited = found["run_id"]
+        while True:
+            if self.deferrable and is_active(self.hook.get_run(run_id)):
+                self.defer(
+                    trigger=DatabricksExecutionTrigger(
+                        run_id=run_id,
+                        databricks_conn_id=self.databricks_conn_id,
+                        polling_period_seconds=max(1, round(self.poll_seconds)),
+                        caller=type(self).__name__,
+                    ),
+                    method_name="execute_complete",
+                    kwargs={"found": found},
+                )
+            run = self.hook.wait_until_ended(run_id, poll_seconds=self.poll_seconds)
+            if not self.hook.repair_if_lost(run):
+                self._awaited = None
+                return {**found, "counts": available_now.counts(self._job(found["job_id"]), run)}
 
     def on_kill(self) -> None:
         if self._awaited is not None:

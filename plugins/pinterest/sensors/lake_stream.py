@@ -48,9 +48,10 @@ class CommittedStreamSensor(BaseSensorOperator):
 
     Watches the table ``stream_batches`` rather than the job's state. With the trigger ``processing_time`` the task
     fails for good if the job has ended, or if an entity's records wait while none of it is committed for
-    ``lake_stream.stalled_minutes``; the error names data stream, shard and last commit. With ``available_now`` the
-    job has ended before this task: it looks once and leaves it to the ledger to report missing records. It does not
-    wait for records that expired before they were read. Changes nothing, so a rerun is safe.
+    ``lake_stream.stalled_minutes``; the error names data stream, shard and last commit. A run whose cluster was lost is
+    repaired, a few times at most. With ``available_now`` the job has ended before this task: it looks once and leaves
+    it to the ledger to report missing records. It does not wait for records that expired before they were read. A rerun
+    is safe.
 
     :param run: what :class:`~pinterest.operators.stream_job.StreamJobOperator` returned (templated)
     """
@@ -154,7 +155,9 @@ class CommittedStreamSensor(BaseSensorOperator):
     def _fail_if_ended(self) -> None:
         run_id = self.run["run_id"]
         run = self._jobs.get_run(run_id)
-        if not is_active(run):
+        if self._jobs.repair_if_lost(run):
+            self._moved_at = dict.fromkeys(ENTITIES, time.monotonic())
+        elif not is_active(run):
             raise AirflowFailException(
                 f"The job's run {run_id} ({run['run_page_url']}) should go on and has ended "
                 f"{self._jobs.failure_of(run_id)}"

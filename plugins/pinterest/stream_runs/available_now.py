@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from include.lake.batch_counts import parse_exit
 from include.lake.contract import AVAILABLE_NOW, PROCESSING_TIME, STREAM
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 def adopt_or_start(job: StreamJob, attempt: str) -> int:
     """The active run of this Airflow run, or else a new one as soon as no run of another Airflow run is active.
 
-    Raises AirflowException if a run is active that never ends.
+    Raises AirflowFailException if a run is active that never ends.
     """
 
     def refuse(run: Run) -> None:
         if notebook_parameters(run).get(TRIGGER) == PROCESSING_TIME:
-            raise AirflowException(
+            raise AirflowFailException(
                 f"Databricks run {run['run_id']} ({run['run_page_url']}) of the job {job.name} reads the data streams "
                 f"all the time, but lake_stream.trigger is {AVAILABLE_NOW!r}: cancel that run, or set the trigger to "
                 f"{PROCESSING_TIME!r}"
@@ -34,11 +34,11 @@ def adopt_or_start(job: StreamJob, attempt: str) -> int:
 
 
 def counts(job: StreamJob, run: Run) -> dict[str, Any]:
-    """What the notebook of an ended run counted. Raises AirflowException with the notebook's error if it failed."""
+    """What the notebook of an ended run counted. Raises AirflowFailException with the notebook's error if it failed."""
     job.fail_if_skipped(run)
     if not has_succeeded(run):
         run_id = run["run_id"]
-        raise AirflowException(f"Databricks run {run_id} ({run['run_page_url']}) {job.hook.failure_of(run_id)}")
+        raise AirflowFailException(f"Databricks run {run_id} ({run['run_page_url']}) {job.hook.failure_of(run_id)}")
     counted = parse_exit(STREAM, job.hook.get_run_output(run["tasks"][-1]["run_id"]))
     for entity, figures in (counted.get("stream") or {}).items():
         log.info("%s: %s", entity, ", ".join(f"{name} {number}" for name, number in figures.items()))

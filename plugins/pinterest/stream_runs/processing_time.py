@@ -8,12 +8,12 @@ from collections.abc import Callable
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from include.lake.contract import AVAILABLE_NOW
-from include.lake.job_runs import SKIPPED, Run, is_active, life_cycle_state, notebook_parameters
+from include.lake.job_runs import SKIPPED, Run, is_active, is_lost, life_cycle_state, notebook_parameters
 from pinterest.stream_runs.job import TRIGGER, StreamJob
 
 log = logging.getLogger(__name__)
 
-MAX_SKIPPED = 3
+MAX_STARTS = 3
 DECISIVE = ("catalog", "schema", "user_id", "region", "data_streams", "checkpoints", "checkpoint_names")
 """Parameters that say what a run reads and where it stores it."""
 
@@ -22,12 +22,12 @@ def adopt_or_start(job: StreamJob, found: Callable[[int], None]) -> int:
     """Return the job's one active run, once it has started.
 
     Any number of callers may start it at once: Databricks starts one. A run that ends by itself is waited for first.
-    Raises AirflowException, with the notebook's error, if the run ends at once, or if Databricks skips it
-    ``MAX_SKIPPED`` times.
+    Raises AirflowFailException with the notebook's error if the run ends at once, and AirflowException if Databricks
+    skips it, or loses its cluster, ``MAX_STARTS`` times.
 
     :param found: is given the id of a run before its start is awaited
     """
-    skipped = 0
+    starts = 0
     while True:
         run_id = _active_or_new(job)
         found(run_id)
@@ -35,10 +35,12 @@ def adopt_or_start(job: StreamJob, found: Callable[[int], None]) -> int:
         if is_active(run):
             log.info("Databricks run %s is %s", run_id, life_cycle_state(run))
             return run_id
-        skipped += 1
-        if life_cycle_state(run) != SKIPPED or skipped == MAX_SKIPPED:
+        starts += 1
+        may_pass = life_cycle_state(run) == SKIPPED or is_lost(run)
+        if not may_pass or starts == MAX_STARTS:
             job.fail_if_skipped(run)
-            raise AirflowException(
+            error = AirflowException if may_pass else AirflowFailException
+            raise error(
                 f"Databricks run {run_id} ({run['run_page_url']}) should go on and has ended "
                 f"{job.hook.failure_of(run_id)}"
             )

@@ -10,6 +10,7 @@ from include.lake.job_runs import (
     has_succeeded,
     idempotency_token,
     is_active,
+    is_lost,
     latest_attempts,
     message,
     notebook_parameters,
@@ -42,6 +43,64 @@ def test_only_a_run_that_terminated_with_success_has_succeeded():
     assert not has_succeeded(run("TERMINATED", "CANCELED"))
     assert not has_succeeded(run("INTERNAL_ERROR", "FAILED"))
     assert not has_succeeded(run("RUNNING"))
+
+
+def ended(code, kind="CLIENT_ERROR", result="FAILED", **rest):
+    details = {"code": code, "type": kind, "message": "said"}
+    return run("INTERNAL_ERROR", result, status={"state": "TERMINATED", "termination_details": details}, **rest)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ended("DRIVER_ERROR"),
+        ended("CLUSTER_ERROR"),
+        ended("CLOUD_FAILURE", "CLOUD_FAILURE"),
+        ended("INTERNAL_ERROR", "INTERNAL_ERROR"),
+        ended("A_CODE_OF_A_LATER_RELEASE", "CLOUD_FAILURE"),
+        ended("CLUSTER_REQUEST_LIMIT_EXCEEDED"),
+    ],
+    ids=lambda lost: lost["status"]["termination_details"]["code"],
+)
+def test_a_run_whose_cluster_or_platform_failed_is_lost(lost):
+    assert is_lost(lost)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "RUN_EXECUTION_ERROR",
+        "USER_CANCELED",
+        "CANCELED",
+        "INVALID_CLUSTER_REQUEST",
+        "INVALID_RUN_CONFIGURATION",
+        "LIBRARY_INSTALLATION_ERROR",
+        "RESOURCE_NOT_FOUND",
+        "STORAGE_ACCESS_ERROR",
+        "UNAUTHORIZED_ERROR",
+        "MAX_CONCURRENT_RUNS_EXCEEDED",
+        "CLUSTER_TERMINATED_BY_USER",
+    ],
+)
+def test_a_run_that_failed_by_itself_is_not(code):
+    assert not is_lost(ended(code))
+
+
+def test_a_run_that_goes_on_succeeded_or_says_nothing_is_not_lost():
+    assert not is_lost(run("RUNNING"))
+    assert not is_lost(run("TERMINATED", "SUCCESS"))
+    assert not is_lost(run("INTERNAL_ERROR", "FAILED"))
+
+
+def test_a_run_of_tasks_is_lost_if_nothing_else_made_it_fail():
+    def of(*tasks):
+        numbered = [{**task, "task_key": str(at), "start_time": at} for at, task in enumerate(tasks)]
+        return ended("RUN_EXECUTION_ERROR", tasks=numbered)
+
+    succeeded = run("TERMINATED", "SUCCESS")
+    waited = run("TERMINATED", "UPSTREAM_FAILED")
+    assert is_lost(of(succeeded, ended("DRIVER_ERROR"), waited))
+    assert not is_lost(of(ended("DRIVER_ERROR"), ended("RUN_EXECUTION_ERROR"), waited))
 
 
 def test_the_outcome_is_the_result_or_the_state_without_one():

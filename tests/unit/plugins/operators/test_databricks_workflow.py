@@ -247,10 +247,114 @@ def test_deferred_the_notebook_is_awaited_in_the_triggerer():
     assert (arguments["run_id"], arguments["databricks_conn_id"]) == (111, "databricks_default")
     resume = getattr(operator, deferred.value.method_name)
     databricks.states = ["TERMINATED/SUCCESS"]
-    resume({}, {"run_id": 111})
+    context, _ = task_context()
+    resume(context, {"run_id": 111})
     databricks.states = ["TERMINATED/FAILED"]
     with pytest.raises(AirflowFailException, match="Notebook load ended FAILED: ValueError"):
-        resume({}, {"run_id": 111})
+        resume(context, {"run_id": 111})
+
+
+class Cluster:
+    """A run of three notebooks on one cluster. ``attempts`` holds how each attempt of each ends, in order: an attempt
+    runs for one look, then it has ended. ``lost`` marks a lost cluster."""
+
+    def __init__(self, **attempts):
+        self.ends = {name: [*ends] for name, ends in attempts.items()}
+        self.attempts = {name: 1 for name in attempts}
+        self.looks = {}
+        self.repairs = []
+        self.others_repair = False
+
+    def told(self, name, attempt):
+        ends = self.ends[name][attempt - 1]
+        if self.looks.setdefault((name, attempt), 0) < 1:
+            return {"state": {"life_cycle_state": "RUNNING", "state_message": ""}, "status": {"state": "RUNNING"}}
+        life = "TERMINATED" if ends in ("SUCCESS", "FAILED") else "INTERNAL_ERROR"
+        code = {"SUCCESS": "SUCCESS", "lost": "CLUSTER_ERROR"}.get(ends, "RUN_EXECUTION_ERROR")
+        result = "FAILED" if ends == "lost" else ends
+        return {
+            "state": {"life_cycle_state": life, "result_state": result, "state_message": "the driver stopped"},
+            "status": {"state": "TERMINATED", "termination_details": {"code": code, "type": "CLIENT_ERROR"}},
+        }
+
+    def task(self, name):
+        attempt = self.attempts[name]
+        run_id = 1000 * attempt + [*self.ends].index(name)
+        return {"task_key": name, "run_id": run_id, "start_time": attempt, "run_page_url": "u"} | self.told(
+            name, attempt
+        )
+
+    def run(self):
+        tasks = [self.task(name) for name in self.ends]
+        active = any(task["state"]["life_cycle_state"] == "RUNNING" for task in tasks)
+        life = "RUNNING" if active else "INTERNAL_ERROR"
+        return {"run_id": 100, "run_page_url": "u", "tasks": tasks, "state": {"life_cycle_state": life}}
+
+    def hook(self):
+        databricks = Databricks()
+        databricks.get_run_output = lambda _: {"notebook_output": {"result": '{"tables": {}}'}}
+        databricks.get_run = self.get_run
+        databricks.get_run_tasks = lambda _: self.run()["tasks"]
+        databricks.call = lambda *_: self.run() | {"repair_history": [{"type": "ORIGINAL"}, *self.repairs]}
+        databricks.repair_run = self.repair
+        return databricks
+
+    def get_run(self, run_id):
+        for name, attempt in self.attempts.items():
+            if run_id in (self.task(name)["run_id"], 100):
+                self.looks[name, attempt] = self.looks.get((name, attempt), -1) + 1
+        return self.run() if run_id == 100 else next(t for t in self.run()["tasks"] if t["run_id"] == run_id)
+
+    def repair(self, request):
+        if self.others_repair:
+            self.others_repair = False
+            self.repair({})
+            raise DatabricksApiError("The run is active", http_status_code=400)
+        for name, attempt in self.attempts.items():
+            if self.ends[name][attempt - 1] != "SUCCESS":
+                self.attempts[name] += 1
+        self.repairs.append({"type": "REPAIR", "id": 500 + len(self.repairs)})
+        return self.repairs[-1]["id"]
+
+
+def test_a_notebook_whose_cluster_was_lost_is_repaired_and_followed_again():
+    cluster = Cluster(load=["lost", "SUCCESS"], clean=["UPSTREAM_FAILED", "SUCCESS"])
+
+    follow(cluster.hook())[1]()
+
+    assert (len(cluster.repairs), cluster.attempts) == (1, {"load": 2, "clean": 2})
+
+
+def test_a_run_that_another_task_repairs_is_not_repaired_twice():
+    cluster = Cluster(load=["lost", "SUCCESS"], clean=["lost", "SUCCESS"])
+    cluster.others_repair = True
+
+    follow(cluster.hook())[1]()
+
+    assert (len(cluster.repairs), cluster.attempts) == (1, {"load": 2, "clean": 2})
+
+
+def test_a_notebook_whose_cluster_is_lost_again_and_again_fails():
+    cluster = Cluster(load=["lost"] * 3)
+
+    with pytest.raises(AirflowFailException, match="Notebook load ended FAILED: the driver stopped"):
+        follow(cluster.hook())[1]()
+    assert len(cluster.repairs) == 2
+
+
+def test_a_failed_notebook_is_not_repaired_and_neither_is_its_neighbor():
+    cluster = Cluster(load=["FAILED"], clean=["lost"])
+
+    with pytest.raises(AirflowFailException, match="Notebook load ended FAILED"):
+        follow(cluster.hook())[1]()
+    assert cluster.repairs == []
+
+
+def test_what_a_notebook_exits_with_is_returned_if_it_is_asked_for():
+    operator, _ = follow(Cluster(load=["SUCCESS"]).hook())
+    assert operator.execute(task_context()[0]) is None
+    operator.returns_exit = True
+    assert operator.execute(task_context()[0]) == {"tables": {}}
 
 
 def test_cancelling_a_notebook_leaves_the_others_of_its_job():

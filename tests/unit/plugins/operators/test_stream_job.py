@@ -7,7 +7,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk.exceptions import TaskDeferred
 
 from include.lake.contract import AVAILABLE_NOW, PROCESSING_TIME
@@ -15,6 +15,8 @@ from pinterest.hooks.databricks_jobs import DatabricksJobsHook
 from pinterest.operators.stream_job import StreamJobOperator
 
 NAME = "0e36c8cd403d.lake_stream"
+LOST = "LOST"
+"""In place of a result: the cluster was lost."""
 CODE = "/Shared/x/0123456789ab/stream"
 
 
@@ -26,6 +28,8 @@ class Databricks(DatabricksJobsHook):
         self.jobs: list[dict] = []
         self.runs: dict[int, dict] = {}
         self.tokens: dict[str, int] = {}
+        self.repairs: list[dict] = []
+        self.after_repair: list[tuple[str, ...]] = []
         self.before_create = lambda: None
         self.calls: list[tuple[str, dict]] = []
         self.output = {"notebook_output": {"result": json.dumps(counts or {"stream": {"pin": {"records": 3}}})}}
@@ -79,9 +83,25 @@ class Databricks(DatabricksJobsHook):
         if look and len(run["left"]) > 1:
             run["left"].pop(0)
         life, _, result = run["left"][0].partition("/")
-        return {**run, "state": {"life_cycle_state": life, "result_state": result, "state_message": "said"}}
+        code = "DRIVER_ERROR" if result == LOST else "RUN_EXECUTION_ERROR"
+        result = "FAILED" if result == LOST else result
+        told = {
+            "state": {"life_cycle_state": life, "result_state": result, "state_message": "said"},
+            "status": {"state": life, "termination_details": {"code": code, "type": "CLIENT_ERROR"}},
+        }
+        return {**run, **told, "tasks": [{**task, **told, "start_time": 1} for task in run["tasks"]]}
+
+    def runs_repair(self, body):
+        run = self.runs[body["run_id"]]
+        assert body.get("latest_repair_id") == (self.repairs[-1]["id"] if self.repairs else None)
+        assert body["notebook_params"] == run["overriding_parameters"]["notebook_params"]
+        self.repairs.append({"id": 500 + len(self.repairs), "type": "REPAIR"})
+        run["left"] = ["PENDING", *self.after_repair.pop(0)]
+        return {"repair_id": self.repairs[-1]["id"]}
 
     def runs_get(self, body):
+        if body.get("include_history"):
+            return self.view(self.runs[body["run_id"]]) | {"repair_history": [{"type": "ORIGINAL"}, *self.repairs]}
         return self.view(self.runs[body["run_id"]], look=True)
 
     def runs_list(self, body):
@@ -259,6 +279,62 @@ def test_every_attempt_has_a_token_of_its_own_and_a_repeated_request_has_not():
     tokens = [body["idempotency_token"] for body in databricks.named("run-now")]
     assert len(set(tokens)) == 3
     assert all(len(token) <= 64 for token in tokens)
+
+
+def test_a_run_whose_cluster_was_lost_is_repaired_and_awaited_again():
+    databricks = Databricks(states=("RUNNING", "INTERNAL_ERROR/LOST"))
+    databricks.after_repair = [("RUNNING", "INTERNAL_ERROR/LOST"), ("RUNNING", "TERMINATED/SUCCESS")]
+
+    result, _ = launch(databricks, AVAILABLE_NOW)[1]()
+
+    assert (result["run_id"], result["counts"]) == (100, {"stream": {"pin": {"records": 3}}})
+    assert (len(databricks.repairs), len(databricks.tokens)) == (2, 1)
+
+
+def test_a_cluster_that_is_lost_again_and_again_is_given_up():
+    databricks = Databricks(states=("INTERNAL_ERROR/LOST",))
+    databricks.after_repair = [("INTERNAL_ERROR/LOST",)] * 2
+    databricks.output = {}
+
+    with pytest.raises(AirflowFailException, match=r"runs/100\) FAILED: said"):
+        launch(databricks, AVAILABLE_NOW)[1]()
+    assert len(databricks.repairs) == 2
+
+
+def test_a_notebook_that_failed_by_its_own_error_is_not_repaired():
+    databricks = Databricks(states=("INTERNAL_ERROR/FAILED",))
+    databricks.output = {"error": "StreamError: pin"}
+
+    with pytest.raises(AirflowFailException, match="StreamError: pin"):
+        launch(databricks, AVAILABLE_NOW)[1]()
+    assert databricks.repairs == []
+
+
+def test_deferred_a_lost_run_is_repaired_and_awaited_in_the_triggerer_again():
+    databricks = Databricks(states=("RUNNING",))
+    operator, execute = launch(databricks, AVAILABLE_NOW, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        execute()
+    databricks.runs[100]["left"] = ["INTERNAL_ERROR/LOST"]
+    databricks.after_repair = [("RUNNING", "TERMINATED/SUCCESS")]
+
+    with pytest.raises(TaskDeferred):
+        getattr(operator, deferred.value.method_name)({}, {"run_id": 100}, **deferred.value.kwargs)
+    assert len(databricks.repairs) == 1
+
+
+def test_a_run_that_should_go_on_and_loses_its_cluster_at_once_is_started_again():
+    databricks = Databricks(states=("PENDING", "INTERNAL_ERROR/LOST"))
+    start = databricks.run_now
+
+    def second_start_succeeds(body):
+        databricks.states = ENDLESS if databricks.tokens else databricks.states
+        return start(body)
+
+    databricks.run_now = second_start_succeeds
+    databricks.output = {}
+
+    assert launch(databricks, PROCESSING_TIME)[1]()[0]["run_id"] == 101
 
 
 def test_a_kill_cancels_what_is_awaited():

@@ -26,9 +26,16 @@ class Job:
     def __init__(self, lake):
         self.query = lake.query
         self.state = {"life_cycle_state": "RUNNING"}
+        self.lost = False
 
     def get_run(self, run_id):
         return {"run_page_url": f"http://databricks/runs/{run_id}", "state": self.state}
+
+    def repair_if_lost(self, run):
+        repaired = self.lost
+        if repaired:
+            self.lost, self.state = False, {"life_cycle_state": "RUNNING"}
+        return repaired
 
     def failure_of(self, run_id):
         return "FAILED: StreamError: pin: reading failed"
@@ -163,6 +170,16 @@ def test_a_job_that_has_ended_fails_with_its_error(sensor, job):
 
     with pytest.raises(AirflowFailException, match=r"run 100 .* has ended FAILED: StreamError: pin"):
         sensor().poke(context())
+
+
+def test_a_job_whose_cluster_was_lost_is_repaired_and_given_its_time_again(sensor, job, clock):
+    waiting = sensor()
+    assert waiting.poke(context()) is False
+    job.state, job.lost = {"life_cycle_state": "INTERNAL_ERROR", "result_state": "FAILED"}, True
+    clock.now += 3600
+
+    assert waiting.poke(context()) is False
+    assert job.state == {"life_cycle_state": "RUNNING"}
 
 
 def test_a_job_that_ended_when_all_was_committed_is_no_matter_of_this_run(sensor, lake, job):

@@ -1,0 +1,118 @@
+"""Whether the lake is the pipeline's own: its tables have the pipeline's columns, and each is the one it was.
+
+A table of one of our names may be somebody else's, or was changed since. That is said before a row is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
+
+from pinterest_lake import widgets
+from pinterest_lake.contract import ENTITIES, TABLES
+from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER, STREAM_BATCHES, STREAM_LINEAGE, VALUES
+from pinterest_lake.storage import keys, open_bucket
+from pinterest_lake.tables import Lake, bronze_table, silver_table
+
+KEY = "ind"
+
+type Tables = Mapping[str, str]
+"""By table: its columns, as SQL."""
+
+
+class TableError(ValueError):
+    """A table of one of the pipeline's names has other columns. The message names table and columns, and what to do."""
+
+
+def tables_of_batch() -> Tables:
+    """What the batch route writes; the gold tables are made anew by every run."""
+    bronze = {bronze_table(entity): BRONZE for entity in ENTITIES}
+    return {**bronze, **{silver_table(entity): columns for entity, columns in SILVER.items()}, **_quarantine()}
+
+
+def tables_of_stream(user_id: str) -> Tables:
+    """What the stream route writes."""
+    own = {
+        TABLES["stream"].format(user_id=user_id, entity=entity): f"{VALUES[entity]}, {STREAM_LINEAGE}"
+        for entity in ENTITIES
+    }
+    return {**own, TABLES["stream_batches"]: STREAM_BATCHES, **_quarantine()}
+
+
+def of_notebook(spark: SparkSession, dbutils: Any) -> dict[str, Any]:
+    """Check all that a run needs of the lake, from the notebook's parameters; return the lake's :func:`identity`.
+
+    Opens the storage and creates the schema if it is missing, so that a run knows before it posts anything. Writes no
+    row and creates no table; a rerun does the same. Raises StorageError or TableError.
+    """
+    given = widgets.read(dbutils, "check")
+    access = {name: given[name] for name in ("secret_scope", "credentials_table")}
+    open_bucket(spark, dbutils, given["bucket"], mode=given["storage"], **access)
+    keys(spark, dbutils, given["storage"], **access)
+    lake = Lake(spark, given["catalog"], given["schema"])
+    lake.create_schema()
+    tables = {**tables_of_batch(), **tables_of_stream(given["user_id"])}
+    check_tables(lake, tables)
+    return identity(lake, tables)
+
+
+def check_tables(lake: Lake, tables: Tables) -> None:
+    """Raise TableError unless those of the tables that exist are Delta tables with these columns, of these types.
+
+    Columns that somebody added are left alone: new rows have null there.
+    """
+    problems = [
+        f"table {lake.name(f'`{name}`')}: {'; '.join(found)}"
+        for name, columns in tables.items()
+        if (found := [*_problems(lake, name, StructType.fromDDL(columns))])
+    ]
+    if problems:
+        raise TableError(
+            f"{'. '.join(problems)}. The pipeline did not make it so, and has written nothing: rename the table "
+            "(ALTER TABLE … RENAME TO …), or have databricks.schema name another schema"
+        )
+
+
+def identity(lake: Lake, tables: Tables) -> dict[str, dict[str, str]]:
+    """``{"tables": {name: id}}`` of those of the tables that exist.
+
+    Delta gives a table its id when it is created; one that is dropped and created again has another.
+    """
+    found = {name: delta.detail().first() for name in tables if (delta := _opened(lake, name)) is not None}
+    return {"tables": {name: str(detail.id) for name, detail in found.items() if detail is not None}}
+
+
+def _quarantine() -> Tables:
+    return {TABLES["quarantine"]: QUARANTINE}
+
+
+def _problems(lake: Lake, name: str, expected: StructType) -> Iterator[str]:
+    try:
+        table = _opened(lake, name)
+    except AnalysisException:
+        yield "it is not a Delta table"
+        return
+    if table is None:
+        return
+    stored = {field.name.lower(): field for field in table.toDF().schema}
+    for field in expected:
+        there, wanted = stored.pop(field.name.lower(), None), field.dataType.simpleString()
+        if there is None:
+            yield f"column {field.name} ({wanted}) is missing"
+        elif there.dataType.simpleString() != wanted:
+            yield f"column {there.name} is {there.dataType.simpleString()}, expected {wanted}"
+        elif not there.nullable and there.name != KEY:
+            yield f"column {there.name} is NOT NULL, and some records have no value there"
+    for more in stored.values():
+        if not more.nullable:
+            yield f"column {more.name} is NOT NULL, and the pipeline has no value for it"
+
+
+def _opened(lake: Lake, name: str) -> DeltaTable | None:
+    full = lake.name(f"`{name}`")
+    return DeltaTable.forName(lake.spark, full) if lake.spark.catalog.tableExists(full) else None
