@@ -16,6 +16,7 @@ from include.lake.code_bundle import CodeBundle
 from include.lake.contract import CHECK
 from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
 from pinterest.operators.databricks_workspace import UploadCodeOperator
+from pinterest.operators.identity import LakeIdentityOperator
 from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS
 
 TIMEOUT = timedelta(minutes=30)
@@ -47,5 +48,10 @@ def lake_check() -> LakeCheck:
         checked = NotebookOperator(
             task_id=CHECK, notebook=CHECK, run=launch.output, returns_exit=True, execution_timeout=TIMEOUT
         )
-        chain(upload, launch, checked)
+        identity = LakeIdentityOperator(
+            task_id="identity",
+            tables=f"{{{{ ti.xcom_pull(task_ids='{checked.task_id}')['tables'] | tojson }}}}",
+            on_new_identity="{{ params.on_new_identity }}",
+        )
+        chain(upload, launch, checked, identity)
     return LakeCheck(stage, checked)

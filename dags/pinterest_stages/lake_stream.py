@@ -32,14 +32,18 @@ NOTEBOOK_PARAMETERS = {
 
 @task_group(group_id="lake_stream")
 def lake_stream(checkpoints: str) -> None:
-    """:param checkpoints: template expression: the checkpoints' names by entity"""
+    """:param checkpoints: template expression: what the task ``identity`` returned"""
     code = CodeBundle()
     upload = UploadCodeOperator(task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10))
     job = StreamJobOperator(
         task_id="job",
         job_name="{{ settings().user_id }}.lake_stream",
         notebook_path=f"{FOLDER}/{code.content_hash}/{STREAM}",
-        notebook_params={**NOTEBOOK_PARAMETERS, "checkpoint_names": f"{{{{ {checkpoints} | tojson }}}}"},
+        notebook_params={
+            **NOTEBOOK_PARAMETERS,
+            "checkpoint_names": f"{{{{ {checkpoints}['names'] | tojson }}}}",
+            "tables": f"{{{{ {checkpoints}['tables'] | tojson }}}}",
+        },
         job_cluster=JOB_CLUSTER,
         instance_profile_arn=INSTANCE_PROFILE,
         trigger=TRIGGER,

@@ -9,11 +9,13 @@ import json
 
 from pinterest_lake.bronze import bookmark, load_all
 from pinterest_lake.job import Job
-from pinterest_lake.lake_check import check_tables, tables_of_batch
+from pinterest_lake.lake_check import check_identity, check_tables, identity, tables_of_batch
 
 job = Job.of_notebook(spark, dbutils)
 check_tables(job.lake, tables_of_batch())
 job.lake.create()
+found = identity(job.lake, tables_of_batch())
+check_identity(found["tables"], job.manifest.tables)
 
 # COMMAND ----------
 counts = load_all(job.lake, job.manifest, job.run_id)
@@ -21,5 +23,5 @@ counts = load_all(job.lake, job.manifest, job.run_id)
 # COMMAND ----------
 quarantined = {entity: count.pop("quarantined") for entity, count in counts.items()}
 dbutils.notebook.exit(
-    json.dumps({"bronze": counts, "quarantined": quarantined, "bookmark": bookmark(job.manifest)})
+    json.dumps({"bronze": counts, "quarantined": quarantined, "bookmark": bookmark(job.manifest), **found})
 )

@@ -7,10 +7,14 @@
 # COMMAND ----------
 import json
 
+from pinterest_lake.lake_check import identity, tables_of_stream
 from pinterest_lake.stream_job import StreamJob
 from pinterest_lake.stream_query import run
 
 job = StreamJob.of_notebook(spark, dbutils)
 
 # COMMAND ----------
-dbutils.notebook.exit(json.dumps({"stream": run(job)}))
+counts = run(job)
+
+# COMMAND ----------
+dbutils.notebook.exit(json.dumps({"stream": counts, **identity(job.lake, tables_of_stream(job.user_id))}))

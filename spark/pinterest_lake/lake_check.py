@@ -87,6 +87,23 @@ def identity(lake: Lake, tables: Tables) -> dict[str, dict[str, str]]:
     return {"tables": {name: str(detail.id) for name, detail in found.items() if detail is not None}}
 
 
+def check_identity(found: Mapping[str, str], expected: Mapping[str, str]) -> None:
+    """Raise TableError unless every table that is expected is the one that was found, by Delta's id.
+
+    What was loaded into a table that is gone is not loaded again by itself.
+    """
+    others = [
+        f"table {name} had the id {identity} when it was last written, and has {found.get(name, 'none')} now"
+        for name, identity in expected.items()
+        if found.get(name) != identity
+    ]
+    if others:
+        raise TableError(
+            f"{'; '.join(others)}: it was dropped or made again. Nothing is written. Bring back the table that was "
+            "there, or run the DAG pinterest_pipeline with the param on_new_identity=load_all: it loads everything again"
+        )
+
+
 def _quarantine() -> Tables:
     return {TABLES["quarantine"]: QUARANTINE}
 

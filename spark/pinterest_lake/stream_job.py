@@ -17,11 +17,14 @@ from pinterest_lake.tables import Lake
 
 @dataclass(frozen=True)
 class StreamJob:
-    """``data_streams`` holds the names of the Kinesis data streams, by entity. ``checkpoints`` is the folder with one
+    """What the notebook is given.
+
+    ``data_streams`` holds the names of the Kinesis data streams, by entity. ``checkpoints`` is the folder with one
     checkpoint per data stream, each in a folder of its own (``checkpoint_names``, by entity; by default the data
     stream's name). ``trigger`` is ``available_now`` (take what is there and end) or ``processing_time`` (commit every
-    ``interval_seconds``, until canceled). ``credentials`` are options of the Kinesis source; empty if the cluster may
-    read it already."""
+    ``interval_seconds``, until canceled). ``tables`` has the Delta ids that the tables must have, as far as they are
+    known. ``credentials`` are options of the Kinesis source; empty if the cluster may read it already.
+    """
 
     lake: Lake
     run_id: str
@@ -30,6 +33,7 @@ class StreamJob:
     checkpoints: str
     region: str
     checkpoint_names: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
     trigger: str = "available_now"
     interval_seconds: int = 5
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -54,6 +58,7 @@ class StreamJob:
             checkpoints=checkpoints.rstrip("/"),
             region=given["region"],
             checkpoint_names=json.loads(given["checkpoint_names"]),
+            tables=json.loads(given["tables"]),
             trigger=given["trigger"],
             interval_seconds=int(given["interval_seconds"]),
             credentials=dict(zip(("awsAccessKey", "awsSecretKey"), pair, strict=True)) if pair else {},

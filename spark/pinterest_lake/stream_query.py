@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_lake import stream_tables
-from pinterest_lake.lake_check import check_tables, tables_of_stream
+from pinterest_lake.lake_check import check_identity, check_tables, identity, tables_of_stream
 from pinterest_lake.stream_batch import Batch, store
 from pinterest_lake.stream_job import StreamJob
 from pinterest_lake.stream_records import cleaned
@@ -128,6 +128,8 @@ def run(job: StreamJob) -> dict[str, dict[str, int]]:
         job.lake.spark.conf.set(name, value)
     check_tables(job.lake, tables_of_stream(job.user_id))
     stream_tables.create(job.lake, job.user_id, job.data_streams)
+    if job.tables:
+        check_identity(identity(job.lake, tables_of_stream(job.user_id))["tables"], job.tables)
     queries = [Query(job, {entity: name}) for entity, name in job.data_streams.items()]
     run_side_by_side(job, queries)
     return {entity: dict(count) for query in queries for entity, count in query.counts.items()}

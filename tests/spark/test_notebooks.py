@@ -76,7 +76,9 @@ def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows):
     finally:
         spark.sql("DROP SCHEMA IF EXISTS spark_catalog.notebooks CASCADE")
 
-    assert set(loaded) == {"bronze", "quarantined", "bookmark"}
+    assert set(loaded) == {"bronze", "quarantined", "bookmark", "tables"}
+    assert len(set(loaded["tables"].values())) == 7
+    loaded["tables"] = {name: f"id of {name}" for name in sorted(loaded["tables"])}
     assert loaded["bronze"]["pin"] == {
         "records_in": 41,
         "inserted": 41,

@@ -112,7 +112,8 @@ class DataStreamIdentityOperator(BaseOperator):
 
     Without a record of earlier runs, what is found is recorded. With ``load_all``, a data stream that is another one
     gets a new checkpoint, and all of them do if the lake is another one: everything that the data streams still hold is
-    read. Returns the checkpoints' names by entity. A rerun changes nothing.
+    read. Returns the checkpoints' names by entity (``names``) and the Delta ids of the tables, as far as they are known
+    (``tables``). A rerun changes nothing.
 
     :param on_new_identity: ``fail`` or ``load_all`` (templated)
     """
@@ -124,7 +125,7 @@ class DataStreamIdentityOperator(BaseOperator):
         self.on_new_identity = on_new_identity
         self.aws_conn_id = aws_conn_id
 
-    def execute(self, context: Context) -> dict[Entity, str]:
+    def execute(self, context: Context) -> dict[str, Any]:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
         checkpoints, found, lake = documents.checkpoints(current.user_id), self._found(current), lake_of(current)
@@ -140,7 +141,8 @@ class DataStreamIdentityOperator(BaseOperator):
             self.log.warning("%s: what is there is read from its beginning", difference)
         if identified != checkpoints:
             write_checkpoints(documents, current, identified)
-        return identified.names
+        known = identified.lake.tables if identified.lake else None
+        return {"names": identified.names, "tables": known or {}}
 
     def _found(self, current: Settings) -> dict[Entity, DataStream]:
         hook = KinesisStreamHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
