@@ -100,7 +100,7 @@ def check_identity(found: Mapping[str, str], expected: Mapping[str, str]) -> Non
     if others:
         raise TableError(
             f"{'; '.join(others)}: it was dropped or made again. Nothing is written. Bring back the table that was "
-            "there, or run the DAG pinterest_pipeline with the param on_new_identity=load_all: it loads everything again"
+            "there, or have everything loaded again: run the DAG pinterest_pipeline with on_new_identity=load_all"
         )
 
 
