@@ -19,6 +19,7 @@ UserId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SettingsError(LastingError, ValueError):
@@ -132,6 +133,17 @@ class LakeStream(Section):
     stalled_minutes: Annotated[float, Field(gt=0)] = 10
 
 
+class Ledger(Section):
+    """What a run may leave aside and still be reconciled, as shares of an entity's records on a route, from 0 to 1.
+
+    Refused records are those that the source does not have or the REST API does not take. Records of other producers
+    count among the quarantined.
+    """
+
+    max_refused_share: Share = 0.01
+    max_quarantined_share: Share = 0.01
+
+
 class Databricks(Section):
     """Where the lake is, and what the job clusters consist of.
 
@@ -167,6 +179,7 @@ class Settings(Section):
     kinesis: Kinesis = Kinesis()
     databricks: Databricks = Databricks()
     lake_stream: LakeStream = LakeStream()
+    ledger: Ledger = Ledger()
 
     @property
     def bucket(self) -> str:

@@ -19,6 +19,9 @@ HOPS: dict[Route, tuple[Hop, ...]] = {
     "stream": ("source", "api", "kinesis", "table"),
 }
 
+HOLDS_OTHERS: tuple[Hop, ...] = ("topic", "kinesis", "table")
+"""Hops where ``extra`` are records that this run has not sent. At ``landed`` they are repeats of its input."""
+
 Count = Annotated[int, Field(ge=0)]
 
 EntityField = Annotated[Entity, Field(validation_alias=AliasChoices("entity", "stream"))]
@@ -31,9 +34,11 @@ class Entry(BaseModel):
 
     ``records_in + extra`` must equal ``records_out + duplicates + quarantined + refused + unmatched``. A count that
     could not be taken is None, never 0. ``extra`` counts what the hop holds beyond its input: records of other
-    producers, and repeats after a lost answer. ``stored`` is the number of rows in the whole table afterward, for a hop
-    whose successor starts from the table rather than from this run's records. ``first``, ``last`` and ``positions`` are
-    written as ``p0@12``, a range as ``p0@12-14``; ``positions`` lists what is missing or duplicated.
+    producers and of other runs, and repeats after a lost answer. ``extra_of`` says whose they are, as far as it is
+    known, and ``reason`` why most of what was refused was. ``stored`` is the number of rows in the whole table
+    afterward, for a hop whose successor starts from the table rather than from this run's records. ``first``, ``last``
+    and ``positions`` are written as ``p0@12``, a range as ``p0@12-14``; ``positions`` lists what is missing or
+    duplicated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,8 +58,18 @@ class Entry(BaseModel):
     first: str | None = None
     last: str | None = None
     positions: tuple[str, ...] = ()
+    extra_of: tuple[str, ...] = ()
+    reason: str | None = None
     counted_at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     counted_by: str
+
+    @property
+    def others(self) -> str:
+        """Whose records the hop holds beside the run's, and how many; empty if there are none."""
+        if not self.extra or self.hop not in HOLDS_OTHERS:
+            return ""
+        whose = ", ".join(self.extra_of) or "records of earlier runs or other producers"
+        return f"{self.route}: {self.entity} at hop {self.hop}: {self.extra:,} extra: {whose}"
 
 
 ENTRIES = TypeAdapter(list[Entry])

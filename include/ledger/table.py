@@ -27,7 +27,7 @@ NOT_COUNTED = "?"
 
 
 def ledger_table(document: LedgerDocument) -> str:
-    """One row per hop and entity; below the table, everything that is not reconciled, with positions."""
+    """One row per hop and entity; below the table, whose the extra records are, and what is not reconciled."""
     entries = {(entry.route, entry.hop, entry.entity): entry for entry in document.entries}
     rows = [
         _row(document.verdict.finding(route, entity, hop), entries.get((route, hop, entity)))
@@ -36,9 +36,10 @@ def ledger_table(document: LedgerDocument) -> str:
         for entity in ENTITIES
     ]
     lines = [f"{document.dag_id} {document.run_id}", "", *_aligned([COLUMNS, *rows]), ""]
-    lines += [f"  {finding}" for finding in document.verdict.failures]
-    if document.verdict.failures:
-        lines.append("")
+    for block in ([entry.others for entry in document.entries if entry.others], document.failure_lines):
+        lines += [f"  {line}" for line in block]
+        if block:
+            lines.append("")
     lines.append(f"verdict: {document.verdict.status.value}")
     return "\n".join(lines)
 

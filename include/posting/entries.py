@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from include.ledger.entry import Entry, Hop, Route
 from include.positions.kinesis import spell
-from include.posting.progress import EntityProgress, PostingProgress
+from include.posting.progress import NO_SOURCE_ROW, EntityProgress, PostingProgress
 from include.settings import Entity
+
+REASON_CHARACTERS = 300
 
 COUNTED_BY: dict[Route, str] = {
     "batch": "offsets in the REST proxy's answers, one for every acknowledged record",
@@ -30,6 +34,7 @@ def _source(progress: PostingProgress, entity: Entity, one: EntityProgress) -> E
         records_in=one.drawn,
         records_out=one.read,
         refused=one.missing,
+        reason=_reason(one, missing=True),
         first=f"draw {progress.first_draw}" if one.drawn else None,
         last=f"draw {progress.first_draw + one.drawn - 1}" if one.drawn else None,
         counted_by=f"draws of seed {progress.seed}, and the rows that the source's queries returned for them",
@@ -45,10 +50,21 @@ def _api(progress: PostingProgress, entity: Entity, one: EntityProgress) -> Entr
         records_in=one.read,
         records_out=one.acknowledged,
         refused=one.refused,
+        reason=_reason(one, missing=False),
         first=_first(one),
         last=_last(one),
         counted_by=COUNTED_BY[progress.route],
     )
+
+
+def _reason(one: EntityProgress, *, missing: bool) -> str | None:
+    """The most frequent code of the refusals that are shown, and the first message with it."""
+    shown = [refusal for refusal in one.refusals if (refusal.code == NO_SOURCE_ROW) == missing]
+    if not shown:
+        return None
+    code = Counter(refusal.code for refusal in shown).most_common(1)[0][0]
+    message = next(refusal.message for refusal in shown if refusal.code == code)
+    return f"{code}: {message[:REASON_CHARACTERS]}"
 
 
 def _first(one: EntityProgress) -> str | None:

@@ -15,6 +15,8 @@ from include.positions.kinesis import ShardPosition, ShardRange, with_records
 from include.settings import ENTITIES, Entity
 
 REFUSALS_SHOWN = 100
+NO_SOURCE_ROW = "no_source_row"
+"""Code of a refusal by the source."""
 
 Count = Annotated[int, Field(ge=0)]
 

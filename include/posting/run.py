@@ -15,13 +15,12 @@ from queue import Queue
 from typing import NamedTuple, Protocol
 
 from include.posting.emulation import draws
-from include.posting.progress import PostingProgress, RefusedRow, Settled
+from include.posting.progress import NO_SOURCE_ROW, PostingProgress, RefusedRow, Settled
 from include.posting.sender import PostingStoppedError, SourceRow
 from include.posting.source_tables import SOURCE_TABLES, SourceTables
 from include.settings import ENTITIES, Entity
 
 READ_AHEAD = 2
-NO_SOURCE_ROW = "no_source_row"
 
 Save = Callable[[PostingProgress, Sequence[RefusedRow]], None]
 

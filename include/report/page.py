@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from include.ledger.entry import HOPS, Entry, Hop, Route
+from include.ledger.entry import HOLDS_OTHERS, HOPS, Entry, Hop, Route
 from include.ledger.verdict import Finding, LedgerDocument, Status
 from include.report.charts import ANALYSES, Analysis, Chart, Row, text
 from include.settings import ENTITIES, Entity
@@ -24,6 +24,9 @@ HEADLINES = {
     Status.LOST: "Records are lost.",
     Status.DUPLICATED: "There are more records than there should be.",
     Status.UNVERIFIED: "Not every hop could be counted.",
+    Status.NOTHING_PASSED: "Nothing of an entity came through.",
+    Status.TOO_MANY_REFUSED: "Too many records were refused.",
+    Status.TOO_MANY_QUARANTINED: "Too many records are in quarantine.",
 }
 HOP_TITLES: dict[Hop, tuple[str, str]] = {
     "source": ("Source", "rows drawn and read from MySQL"),
@@ -36,7 +39,7 @@ HOP_TITLES: dict[Hop, tuple[str, str]] = {
     "kinesis": ("Kinesis", "records in the shards"),
     "table": ("Table", "clean rows inserted or updated"),
 }
-QUEUE_AND_LAKE: dict[Route, tuple[Hop, Hop]] = {"batch": ("topic", "silver"), "stream": ("kinesis", "table")}
+LAKE: dict[Route, Hop] = {"batch": "silver", "stream": "table"}
 ROUTE_TITLES: dict[Route, tuple[str, str]] = {
     "batch": ("From the source to the lake", "Through Kafka and S3, in batches."),
     "stream": ("From the source to the stream's tables", "Through Kinesis, as records arrive."),
@@ -60,6 +63,14 @@ class HopView:
     meaning: str
     entities: tuple[HopEntity, ...]
 
+    @property
+    def mark(self) -> str:
+        """How the hop's dot is drawn: ``bad``, ``doubt`` if it is only that something was not counted, or plain."""
+        statuses = {one.finding.status for one in self.entities}
+        if statuses <= {Status.RECONCILED}:
+            return ""
+        return "doubt" if statuses <= {Status.RECONCILED, Status.UNVERIFIED} else "bad"
+
 
 @dataclass(frozen=True)
 class RouteView:
@@ -67,6 +78,7 @@ class RouteView:
     title: str
     meaning: str
     hops: tuple[HopView, ...]
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,7 @@ def render_report(
         lstrip_blocks=True,
     )
     templates.filters["thousands"] = thousands
+    templates.filters["css_class"] = css_class
     return templates.get_template("report.html").render(
         document=document,
         headline=HEADLINES[document.verdict.status],
@@ -118,6 +131,10 @@ def thousands(count: int | None) -> str:
     return "?" if count is None else f"{count:,}"
 
 
+def css_class(status: Status) -> str:
+    return status.value.replace(" ", "-")
+
+
 def summary(document: LedgerDocument) -> str:
     """What became of the run's records, in a sentence or two per route."""
     return " ".join(_route_summary(document, route) for route in document.verdict.routes)
@@ -128,14 +145,14 @@ def _route_summary(document: LedgerDocument, route: Route) -> str:
         counts = [getattr(e, name) for e in document.entries if (e.route, e.hop) == (route, hop)]
         return sum(counts) if counts and None not in counts else None
 
-    queue, lake = QUEUE_AND_LAKE[route]
+    lake = LAKE[route]
     posted, stored = total("source", "records_out"), total(lake, "records_out")
     if posted is None:
         return f"{route.capitalize()}: the rows read from the source were not counted."
     told = [f"{route.capitalize()}: {posted:,} rows were read from the source"]
-    extra = total(queue, "extra") or 0
+    extra = sum(total(hop, "extra") or 0 for hop in HOLDS_OTHERS)
     if extra:
-        told.append(f"{extra:,} more records came from elsewhere")
+        told.append(f"{extra:,} more records came from earlier runs or other producers")
     if stored is None:
         return f"{'; '.join(told)}. What reached the lake was not counted."
     outcomes = [f"{stored:,} rows of the lake are new or newer"]
@@ -153,7 +170,13 @@ def _route_summary(document: LedgerDocument, route: Route) -> str:
 
 def route_views(document: LedgerDocument) -> list[RouteView]:
     return [
-        RouteView(route, *ROUTE_TITLES[route], tuple(hop_views(document, route))) for route in document.verdict.routes
+        RouteView(
+            route,
+            *ROUTE_TITLES[route],
+            tuple(hop_views(document, route)),
+            tuple(entry.others for entry in document.entries if entry.route == route and entry.others),
+        )
+        for route in document.verdict.routes
     ]
 
 

@@ -194,11 +194,14 @@ def recovery(pipeline, second_run) -> Recovery:
     rows |= {name: (entity, json.dumps(row).encode()) for name, (entity, row) in GOOD.items()}
     poison = produce(pipeline, rows)
     pipeline.run_and_kill("pinterest_batch", load_runs, "the load runs", posts=300)
-    return Recovery(pipeline.run("pinterest_batch", posts=60), drawn, stopped_at, poison)
+    with pipeline.changed_settings(ledger={"max_quarantined_share": 0.05}):
+        run = pipeline.run("pinterest_batch", posts=60)
+    return Recovery(run, drawn, stopped_at, poison)
 
 
 def test_a_run_after_poison_and_kills_reconciles(recovery):
     recovery.run.assert_reconciled()
+    assert "records of earlier runs or other producers" in recovery.run.log or "of run " in recovery.run.log
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
+from airflow.sdk import TaskInstanceState
 
 from include import bucket_layout
 from include.ledger.entry import HOPS, Route
 from include.ledger.table import ledger_table
 from include.ledger.verdict import LedgerDocument, reconcile
 from include.report.page import render_report
+from include.settings import Ledger
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 
@@ -34,7 +36,7 @@ class LedgerReportOperator(BaseOperator):
     def execute(self, context: Context) -> str:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
-        document = close_ledger(documents, self.routes)
+        document = close_ledger(documents, self.routes, current.ledger, failed_tasks(context))
         dag_id, run_id = documents.dag_id, documents.run_id
         documents.write(bucket_layout.report_ledger(dag_id, run_id), document.model_dump_json(indent=1))
         key = bucket_layout.report(dag_id, run_id)
@@ -57,7 +59,7 @@ class LedgerReportOperator(BaseOperator):
 
 
 class LedgerVerdictOperator(BaseOperator):
-    """Fail the run unless every record of every entity is accounted for at every hop.
+    """Fail the run unless every record of every entity is accounted for at every hop, and enough of them came through.
 
     :param routes: the routes that the run takes
     """
@@ -68,21 +70,34 @@ class LedgerVerdictOperator(BaseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> str:
-        documents = RunDocuments.of(context, settings().bucket, self.aws_conn_id)
-        verdict = close_ledger(documents, self.routes).verdict
+        current = settings()
+        documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
+        document = close_ledger(documents, self.routes, current.ledger, failed_tasks(context))
+        verdict = document.verdict
         if not verdict.reconciled:
-            told = "\n".join(f"  {finding}" for finding in verdict.failures)
+            told = "\n".join(f"  {line}" for line in document.failure_lines)
             raise AirflowFailException(f"The run is not reconciled ({verdict.status.value}):\n{told}")
         self.log.info("Reconciled: %d hops of %d", len(verdict.findings), len(verdict.findings))
         return verdict.status.value
 
 
-def close_ledger(documents: RunDocuments, routes: Sequence[Route]) -> LedgerDocument:
+def close_ledger(
+    documents: RunDocuments, routes: Sequence[Route], limits: Ledger, failed: Sequence[str] = ()
+) -> LedgerDocument:
     entries = documents.entries(routes)
+    hops = {route: HOPS[route] for route in routes}
     return LedgerDocument(
         dag_id=documents.dag_id,
         run_id=documents.run_id,
         written_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        verdict=reconcile(entries, documents.run_id, hops={route: HOPS[route] for route in routes}),
+        verdict=reconcile(entries, documents.run_id, limits=limits, hops=hops),
         entries=tuple(entries),
+        failed_tasks=tuple(failed),
     )
+
+
+def failed_tasks(context: Context) -> list[str]:
+    """The run's tasks that have failed themselves. Those behind them were not started."""
+    instance, run_id = context["ti"], context["run_id"]
+    states = instance.get_task_states(dag_id=instance.dag_id, run_ids=[run_id]).get(run_id, {})
+    return sorted(task_id for task_id, state in states.items() if state == TaskInstanceState.FAILED)

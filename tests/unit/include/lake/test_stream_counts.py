@@ -10,8 +10,10 @@ from include.lake.stream_counts import StreamBatch, batches_query, kinesis_entry
 from include.ledger.entry import Entry
 from include.ledger.verdict import Finding, reconcile
 from include.positions.kinesis import ShardRange
+from include.settings import Ledger
 
 A, B, C = (f"shardId-{number:012d}" for number in range(3))
+ANY = Ledger(max_refused_share=1, max_quarantined_share=1)
 SOURCE = "streaming-0e36c8cd403d-pin"
 
 
@@ -31,7 +33,7 @@ def batch(number: int, shards: dict[str, tuple[int, int, int]], **outcomes: int)
 
 def finding(*entries: Entry) -> Finding:
     hops = tuple(entry.hop for entry in entries)
-    verdict = reconcile(entries, "r", hops={"stream": hops}, entities=("pin",))
+    verdict = reconcile(entries, "r", hops={"stream": hops}, entities=("pin",), limits=ANY)
     return verdict.finding("stream", "pin", hops[-1])
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from include.ledger.entry import HOPS, Entry
-from include.settings import ENTITIES
+from include.settings import ENTITIES, Ledger
 
 RUN = "manual__1"
+LIMITS = Ledger(max_refused_share=0.02, max_quarantined_share=0.1)
+"""What the run below leaves aside: 2 of 100, and 10 of 101."""
 
 
 # One stream of a run of 100 posts: 2 refused by the API, 3 records of others on the topic, 4 dead letters,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.ledger.verdict import reconcile
 from include.posting.entries import posting_entries
 from include.posting.progress import RefusedRow, Settled
+from include.settings import Ledger
 from tests.unit.include.posting.settled import LONG, A, B, acknowledged, new, refusal, settle, settled_progress
 
 
@@ -26,8 +27,12 @@ def test_both_hops_balance_with_missing_and_refused_rows():
     assert (source.records_in, source.records_out, source.refused) == (4, 3, 1)
     assert (source.first, source.last) == ("draw 40", "draw 43")
     assert (api.records_in, api.records_out, api.refused, api.first, api.last) == (3, 2, 1, "p0@4", "p2@9")
-    verdict = reconcile([*entries["source"], *entries["api"]], "manual__1", hops={"batch": ("source", "api")})
-    assert verdict.reconciled, verdict.failures
+    assert source.reason == "no_source_row: no row"
+    assert api.reason == f"{refusal(2).code}: {refusal(2).message}"
+    assert (entries["source"][1].reason, entries["api"][1].reason) == (None, None)
+    counted, hops = [*entries["source"], *entries["api"]], {"batch": ("source", "api")}
+    assert reconcile(counted, "manual__1", hops=hops, limits=Ledger(max_refused_share=0.5)).reconciled
+    assert reconcile(counted, "manual__1", hops=hops).status == "too many refused"
 
 
 def test_an_open_record_is_a_loss_at_the_api():

@@ -156,7 +156,36 @@ def test_a_failure_is_told_with_hop_stream_and_count():
     text = " ".join(" ".join(outline(page(landed_geo=493)).text).split())
 
     assert "Records are lost." in text
-    assert "geo at hop landed : lost : 7 lost inside the hop" in text
+    assert "geo at hop landed: lost: 7 lost inside the hop" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "status", "headline"),
+    [
+        ({"quarantined": 500, "records_out": 0}, "nothing passed", "Nothing of an entity came through."),
+        ({"quarantined": 6, "records_out": 494}, "too many quarantined", "Too many records are in quarantine."),
+    ],
+)
+def test_a_run_of_which_too_little_came_through_says_so(counts, status, headline):
+    changed = [
+        one.model_copy(update=counts) if one.hop == "table" and one.entity == "geo" else one for one in entries()
+    ]
+    html = render_report(document(changed), analyses={}, dead_letters=[], user_id="0e36c8cd403d")
+
+    assert headline in html
+    assert f'<p class="stamp {status.replace(" ", "-")}">{status}</p>' in html
+    assert '<li class="bad">' in html
+
+
+def test_records_of_others_are_named_beside_their_route():
+    others = {"extra": 20, "records_out": 520, "extra_of": ("20 of run manual__0 of pinterest_stream",)}
+    changed = [
+        one.model_copy(update=others) if one.hop == "table" and one.entity == "pin" else one for one in entries()
+    ]
+    html = render_report(document(changed), analyses={}, dead_letters=[], user_id="0e36c8cd403d")
+
+    assert "20 more records came from earlier runs or other producers" in html
+    assert "stream: pin at hop table: 20 extra: 20 of run manual__0 of pinterest_stream" in html
 
 
 @pytest.mark.parametrize("analyses", [{}, {"users_joined_by_year": (["join_year", "number_users_joined"], [])}])

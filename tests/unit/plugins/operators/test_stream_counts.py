@@ -6,6 +6,7 @@ import pytest
 
 from include.ledger.verdict import reconcile
 from include.positions.kinesis import ShardRange
+from include.settings import Ledger
 from pinterest import run_documents
 from pinterest.operators import stream_counts as module
 from pinterest.operators.stream_counts import ShardCountsOperator, TableCountsOperator
@@ -60,7 +61,8 @@ def holds(monkeypatch):
 
 def verdict(bucket):
     entries = [*bucket.entries("kinesis"), *bucket.entries("table")]
-    return reconcile(entries, "r", hops={"stream": ("kinesis", "table")})
+    limits = Ledger(max_quarantined_share=0.5)
+    return reconcile(entries, "r", hops={"stream": ("kinesis", "table")}, limits=limits)
 
 
 def count():
