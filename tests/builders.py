@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from include.settings import Settings
 ROOT = Path(__file__).parents[1]
 USER_ID = "0e36c8cd403d"
 BUCKET = f"user-{USER_ID}-bucket"
+WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 DOWNLOADS = ("java", "kafka", "iam_auth", "s3_sink", "rest_proxy")
 
 
@@ -82,7 +84,10 @@ class Bucket:
     def page(self, Prefix: str, StartAfter: str = "") -> dict[str, Any]:
         found = [key for key in sorted(self.objects) if key.startswith(Prefix) and key > StartAfter]
         return {
-            "Contents": [{"Key": key, "ETag": etag(self.objects[key]), "Size": len(self.objects[key])} for key in found]
+            "Contents": [
+                {"Key": key, "ETag": etag(self.objects[key]), "Size": len(self.objects[key]), "LastModified": WRITTEN}
+                for key in found
+            ]
         }
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, Delimiter: str) -> dict[str, Any]:

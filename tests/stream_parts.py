@@ -20,15 +20,15 @@ A, B = "shardId-000000000000", "shardId-000000000001"
 class Bucket(builders.Bucket):
     """The bucket of run ``r`` of DAG ``d``."""
 
-    def posted(self, **entities):
+    def posted(self, run_id="r", **entities):
         """The progress of a run that put these records: shard and numbers, by stream."""
         posts = max((sum(map(len, shards.values())) for shards in entities.values()), default=1)
-        progress = PostingProgress(route="stream", dag_id="d", run_id="r", seed=100, first_draw=0, posts=posts)
+        progress = PostingProgress(route="stream", dag_id="d", run_id=run_id, seed=100, first_draw=0, posts=posts)
         for entity, shards in entities.items():
             positions = [ShardPosition(shard_id, n) for shard_id, numbers in shards.items() for n in numbers]
             progress.hand_out(entity, [*range(len(positions))], [])
             progress.settle(entity, Settled(acknowledged=dict(enumerate(positions))))
-        self.objects["posting/d/r.stream.json"] = progress.model_dump_json().encode()
+        self.objects[f"posting/d/{run_id}.stream.json"] = progress.model_dump_json().encode()
 
     def entries(self, hop):
         return parse_entries(self.objects[f"ledger/d/r/stream/{hop}.json"])
@@ -45,7 +45,7 @@ class Lake:
         self.batches: list[dict] = []
         self.asked: list[str] = []
 
-    def commit(self, entity, shards, *, at=datetime(2026, 1, 1, tzinfo=UTC), **outcomes):
+    def commit(self, entity, shards, *, at=datetime(2026, 1, 1, tzinfo=UTC), run_id="r", **outcomes):
         """``shards``: the numbers of the batch's records. What has no outcome is inserted."""
         records = sum(map(len, shards.values()))
         figures = {"updated": 0, "superseded": 0, "quarantined": 0, **outcomes}
@@ -57,6 +57,7 @@ class Lake:
                 **figures,
                 "shards": shards,
                 "at": at,
+                "run_id": run_id,
             }
         )
 
@@ -76,6 +77,7 @@ class Lake:
                         for s, n in batch["shards"].items()
                     ]
                 ),
+                batch["run_id"],
             ]
             for number, batch in enumerate(self.batches)
         ]

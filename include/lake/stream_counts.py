@@ -49,6 +49,15 @@ class StreamBatch(BaseModel):
     superseded: Count
     quarantined: Count
     shards: Annotated[tuple[BatchOfShard, ...], BeforeValidator(json.loads)]
+    run_id: str | None
+
+    def holds_any(self, ranges: Iterable[ShardRange]) -> bool:
+        """Whether it may hold a record of these ranges of its data stream."""
+        held = {shard.shard_id: shard for shard in self.shards}
+        return any(
+            (shard := held.get(one.shard_id)) is not None and shard.first <= one.last and one.first <= shard.last
+            for one in ranges
+        )
 
     @classmethod
     def of_row(cls, row: Sequence[str | None]) -> Self:
@@ -61,17 +70,91 @@ class StreamBatch(BaseModel):
         return [field.alias or name for name, field in cls.model_fields.items()]
 
 
-def batches_query(table: str, ranges: Mapping[str, Sequence[ShardRange]]) -> str:
-    """SELECT the batches that hold any record of these ranges, by Kinesis stream. Orders numbers, which are text."""
-    overlaps = [
-        f"(source = '{data_stream}' AND exists(shards, s -> s.shard_id = '{one.shard_id}' "
-        f"AND lpad(s.last, {SEQUENCE_NUMBER_DIGITS}, '0') >= '{one.first:0{SEQUENCE_NUMBER_DIGITS}d}' "
-        f"AND lpad(s.first, {SEQUENCE_NUMBER_DIGITS}, '0') <= '{one.last:0{SEQUENCE_NUMBER_DIGITS}d}'))"
+def batches_query(table: str, ranges: Mapping[str, Sequence[ShardRange]], run_id: str) -> str:
+    """SELECT the batches, by data stream, that hold any record of these ranges or were committed by the run.
+
+    Orders numbers, which are text.
+    """
+    committed = f"run_id = {_literal(run_id)}"
+    wanted = [
+        f"(source = '{data_stream}' AND ({' OR '.join([committed, *map(_overlap, of_stream)])}))"
         for data_stream, of_stream in ranges.items()
-        for one in of_stream
     ]
     columns = ", ".join("to_json(shards)" if name == "shards" else name for name in StreamBatch.columns())
-    return f"SELECT {columns} FROM {table} WHERE {' OR '.join(overlaps) or 'false'} ORDER BY source, batch_id"  # noqa: S608
+    return f"SELECT {columns} FROM {table} WHERE {' OR '.join(wanted) or 'false'} ORDER BY source, batch_id"  # noqa: S608
+
+
+def _overlap(one: ShardRange) -> str:
+    return (
+        f"exists(shards, s -> s.shard_id = '{one.shard_id}' "
+        f"AND lpad(s.last, {SEQUENCE_NUMBER_DIGITS}, '0') >= '{one.first:0{SEQUENCE_NUMBER_DIGITS}d}' "
+        f"AND lpad(s.first, {SEQUENCE_NUMBER_DIGITS}, '0') <= '{one.last:0{SEQUENCE_NUMBER_DIGITS}d}')"
+    )
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def accounted_for(
+    run_id: str, posted: Sequence[ShardRange], batches: Sequence[StreamBatch], *, job_goes_on: bool
+) -> list[StreamBatch]:
+    """The batches of one data stream that a run's ledger covers: those with its records, and those it committed.
+
+    What an earlier run left unread is in batches that hold no record of this run. A job that goes on commits for
+    later runs, too, under the id of the run that started it: of such a job, only batches up to the run's last count.
+    """
+    holding = [batch for batch in batches if batch.holds_any(posted)]
+    last: dict[str, int] = {}
+    for batch in holding:
+        last[batch.query_id] = max(batch.batch_id, last.get(batch.query_id, -1))
+    return [
+        batch
+        for batch in batches
+        if batch in holding
+        or (batch.run_id == run_id and not (job_goes_on and batch.batch_id > last.get(batch.query_id, -1)))
+    ]
+
+
+def owners(
+    extra: int,
+    within: Mapping[str, Sequence[Span]],
+    own: Sequence[ShardRange],
+    others: Mapping[str, Sequence[ShardRange]],
+) -> tuple[str, ...]:
+    """Whose the extra records of some spans are, as far as others' ranges say.
+
+    :param within: what was counted, by shard
+    :param own: the run's ranges, whose records are not extra
+    :param others: what other runs have posted, by their names
+    """
+    told, known, exact = [], 0, True
+    for name, ranges in others.items():
+        here = [one for one in ranges if any(_meet(one.span, span) for span in within.get(one.shard_id, []))]
+        if not here:
+            continue
+        whole = all(_lies_apart(one, within[one.shard_id], own) for one in here)
+        count = sum(one.count for one in here)
+        if whole and known + count <= extra:
+            told.append(f"{count:,} of {name}")
+            known += count
+        else:
+            told.append(f"some of {name}")
+            exact = False
+    if told and exact and known < extra:
+        told.append(f"{extra - known:,} of other producers")
+    return tuple(told)
+
+
+def _lies_apart(one: ShardRange, within: Iterable[Span], own: Iterable[ShardRange]) -> bool:
+    """Whether all of the range's records are extra: it is inside one span, and beside the run's own range."""
+    inside = any(first <= one.first and one.last <= last for first, last in within)
+    return inside and not any(mine.shard_id == one.shard_id and _meet(mine.span, one.span) for mine in own)
+
+
+def _meet(one: Span, other: Span) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
 
 
 def kinesis_entry(run_id: str, entity: Entity, posted: Sequence[ShardRange], found: Counted) -> Entry:
@@ -127,11 +210,12 @@ def table_entry(
 ) -> Entry:
     """Batches hold a run's records among others, and what became of a record is only told of a whole batch.
 
-    So the hop takes whole batches, and has as ``extra`` what Kinesis holds of them beyond the run's own ranges. That
-    cannot be counted any more once records that a batch holds have expired.
+    So the hop takes whole batches, and has as ``extra`` what Kinesis holds of them beyond the run's own ranges: records
+    of other producers, and what an earlier run left for this one to commit. That cannot be counted any more once
+    records that a batch holds have expired.
 
     :param handed_on: records of the run's ranges that the hop before has found
-    :param batches: those that hold any record of the run's ranges
+    :param batches: those that the run accounts for
     :param in_spans: what Kinesis holds of the ``spans``
     :param in_run: what it holds of the run's ranges
     """

@@ -69,9 +69,11 @@ def ranges_of(offsets: Iterable[int]) -> tuple[Range, ...]:
     return tuple(ranges)
 
 
-def spell(ranges: Iterable[Range]) -> str:
-    """``12, 14-16``."""
-    return ", ".join(str(start) if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in ranges)
+def spell(ranges: Iterable[Range], limit: int = 10) -> str:
+    """``12, 14-16``. Beyond ``limit`` ranges: ``… and 3 more ranges to 99``."""
+    named = [(str(start) if stop == start + 1 else f"{start}-{stop - 1}", stop) for start, stop in ranges]
+    told = ", ".join(name for name, _ in named[:limit])
+    return told if len(named) <= limit else f"{told} and {len(named) - limit} more ranges to {named[-1][1] - 1}"
 
 
 def positions(by_partition: Mapping[int, Sequence[Range]], limit: int = 20) -> tuple[str, ...]:

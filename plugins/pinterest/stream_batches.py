@@ -31,9 +31,9 @@ class StreamBatches:
         self._warehouse = settings.databricks.warehouse_id
         self._table = f"{settings.databricks.catalog}.{settings.databricks.schema_name}.{STREAM_BATCHES}"
 
-    def holding(self, ranges: Mapping[str, Sequence[ShardRange]]) -> list[StreamBatch]:
-        """The batches that hold any record of these ranges. ``ranges`` are by data stream."""
-        return [StreamBatch.of_row(row) for row in self._query(batches_query(self._table, ranges))]
+    def of_run(self, run_id: str, ranges: Mapping[str, Sequence[ShardRange]]) -> list[StreamBatch]:
+        """The batches that the run committed or that hold any record of these ranges, which are by data stream."""
+        return [StreamBatch.of_row(row) for row in self._query(batches_query(self._table, ranges, run_id))]
 
     def committed(self, data_streams: Sequence[str]) -> dict[tuple[str, str], Committed]:
         """How far these data streams have been committed, by data stream and shard."""

@@ -8,11 +8,14 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-from include.lake.stream_counts import StreamBatch, kinesis_entry, spans, table_entry
+from include.lake.contract import PROCESSING_TIME
+from include.lake.stream_counts import StreamBatch, accounted_for, kinesis_entry, owners, spans, table_entry
 from include.ledger.entry import Entry
 from include.positions.kinesis import ShardRange, Span
+from include.posting.progress import PostingProgress
 from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
+from pinterest.other_runs import other_runs
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 from pinterest.stream_batches import StreamBatches
@@ -51,7 +54,10 @@ class ShardCountsOperator(BaseOperator):
 
 
 class TableCountsOperator(BaseOperator):
-    """Read which batches hold the run's records and what became of them, and write the ledger's hop ``table``.
+    """Read what became of the run's records and of others that it committed, and write the ledger's hop ``table``.
+
+    It takes the batches that hold the run's records, and those that the run committed: they hold what an earlier run
+    that failed had left unread. Whose these records are is in the entry and the log, where a run's progress says so.
 
     A rerun counts again and replaces the entry. Returns, by entity, how many records these batches hold, and how many
     of them were inserted, updated, superseded and quarantined.
@@ -67,6 +73,7 @@ class TableCountsOperator(BaseOperator):
         super().__init__(**kwargs)
         self.databricks_conn_id = databricks_conn_id
         self.aws_conn_id = aws_conn_id
+        self._other_runs: Mapping[str, PostingProgress] | None = None
 
     def execute(self, context: Context) -> dict[str, dict[str, int]]:
         current = settings()
@@ -75,30 +82,41 @@ class TableCountsOperator(BaseOperator):
         posted = {entity: one.shards for entity, one in documents.progress("stream").entities.items()}
         handed_on = {entry.entity: entry.records_out for entry in _kinesis_entries(documents)}
         lake = StreamBatches(DatabricksWarehouseHook(self.databricks_conn_id), current)
-        batches = lake.holding({current.data_stream(entity): ranges for entity, ranges in posted.items()})
+        of_streams = {current.data_stream(entity): ranges for entity, ranges in posted.items()}
+        batches = lake.of_run(documents.run_id, of_streams)
+        goes_on = current.lake_stream.trigger == PROCESSING_TIME
         hook = KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
         entries, figures = [], {}
         for entity, ranges in posted.items():
             name = current.data_stream(entity)
-            own = [batch for batch in batches if batch.data_stream == name]
+            of_stream = [batch for batch in batches if batch.data_stream == name]
+            own = accounted_for(documents.run_id, ranges, of_stream, job_goes_on=goes_on)
             runs = {one.shard_id: [one.span] for one in ranges}
-            wanted = {shard_id: (of, runs.get(shard_id, [])) for shard_id, of in spans(ranges, own).items()}
-            found = _read(hook, name, wanted)
-            entries.append(
-                table_entry(
-                    documents.run_id,
-                    entity,
-                    ranges,
-                    handed_on.get(entity),
-                    own,
-                    in_spans={shard_id: groups[0] for shard_id, groups in found.items()},
-                    in_run={shard_id: groups[1] for shard_id, groups in found.items()},
-                )
+            within = spans(ranges, own)
+            found = _read(hook, name, {shard_id: (of, runs.get(shard_id, [])) for shard_id, of in within.items()})
+            entry = table_entry(
+                documents.run_id,
+                entity,
+                ranges,
+                handed_on.get(entity),
+                own,
+                in_spans={shard_id: groups[0] for shard_id, groups in found.items()},
+                in_run={shard_id: groups[1] for shard_id, groups in found.items()},
             )
+            if entry.extra:
+                others = {run: one.entities[entity].shards for run, one in self._others(documents).items()}
+                entry = entry.model_copy(update={"extra_of": owners(entry.extra, within, ranges, others)})
+                self.log.info("%s", entry.others)
+            entries.append(entry)
             figures[entity] = _figures(own)
             self.log.info("%s: %d batches, %s", name, len(own), figures[entity])
         documents.write_entries("table", entries, route="stream")
         return {str(entity): figure for entity, figure in figures.items()}
+
+    def _others(self, documents: RunDocuments) -> Mapping[str, PostingProgress]:
+        if self._other_runs is None:
+            self._other_runs = other_runs(documents, "stream")
+        return self._other_runs
 
 
 def _kinesis_entries(documents: RunDocuments) -> Iterable[Entry]:

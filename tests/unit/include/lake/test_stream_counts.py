@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from include.lake.stream_counts import StreamBatch, batches_query, kinesis_entry, spans, table_entry
+from include.lake.stream_counts import (
+    StreamBatch,
+    accounted_for,
+    batches_query,
+    kinesis_entry,
+    owners,
+    spans,
+    table_entry,
+)
 from include.ledger.entry import Entry
 from include.ledger.verdict import Finding, reconcile
 from include.positions.kinesis import ShardRange
@@ -21,13 +29,13 @@ def holds(shard_id: str, *numbers: int) -> ShardRange:
     return ShardRange.of(shard_id, numbers)
 
 
-def batch(number: int, shards: dict[str, tuple[int, int, int]], **outcomes: int) -> StreamBatch:
+def batch(number: int, shards: dict[str, tuple[int, int, int]], run_id: str = "r", **outcomes: int) -> StreamBatch:
     """``shards``: first, last, records. What has no outcome is inserted."""
     records = sum(one[2] for one in shards.values())
     figures = {"updated": 0, "superseded": 0, "quarantined": 0, **outcomes}
     inserted = records - sum(figures.values())
     held = [{"shard_id": s, "first": str(f), "last": str(t), "records": n} for s, (f, t, n) in shards.items()]
-    row = [SOURCE, "q", number, records, inserted, *figures.values(), json.dumps(held)]
+    row = [SOURCE, "q", number, records, inserted, *figures.values(), json.dumps(held), run_id]
     return StreamBatch.of_row([str(value) for value in row])
 
 
@@ -201,13 +209,56 @@ def test_without_the_hop_before_nothing_is_proven():
 
 
 def test_the_query_orders_sequence_numbers_as_numbers():
-    query = batches_query("c.s.stream_batches", {SOURCE: [ShardRange.of(A, [9, 10**56])], "other": []})
+    query = batches_query("c.s.stream_batches", {SOURCE: [ShardRange.of(A, [9, 10**56])], "other": []}, "r's")
 
     assert "FROM c.s.stream_batches WHERE" in query
     assert f"source = '{SOURCE}'" in query
+    assert r"(source = 'other' AND (run_id = 'r\'s'))" in query
     assert f"lpad(s.last, 64, '0') >= '{'0' * 63}9'" in query
     assert f"lpad(s.first, 64, '0') <= '{'0' * 7}1{'0' * 56}'" in query
 
 
-def test_without_ranges_the_query_has_no_rows():
-    assert " WHERE false " in batches_query("c.s.stream_batches", {SOURCE: []})
+def test_without_data_streams_the_query_has_no_rows():
+    assert " WHERE false " in batches_query("c.s.stream_batches", {}, "r")
+
+
+LEFT = batch(1, {A: (1, 4, 4)})
+OWN = batch(2, {A: (10, 19, 2)})
+LATER = batch(3, {A: (30, 31, 2)})
+
+
+def test_what_an_earlier_run_left_is_extra_of_the_run_that_committed_it():
+    posted = [holds(A, 10, 19)]
+    batches = accounted_for("r", posted, [LEFT, OWN, LATER], job_goes_on=False)
+    entry = table(posted, 2, batches, {A: [1, 2, 3, 4, 10, 19, 30, 31]})
+
+    assert batches == [LEFT, OWN, LATER]
+    assert (entry.records_in, entry.extra, entry.records_out) == (2, 6, 8)
+    assert finding(kinesis(posted, {A: holds(A, 10, 19)}), entry).status == "reconciled"
+
+
+def test_of_a_job_that_goes_on_later_batches_are_later_runs():
+    assert accounted_for("r", [holds(A, 10, 19)], [LEFT, OWN, LATER], job_goes_on=True) == [LEFT, OWN]
+    assert accounted_for("r", [], [LEFT, OWN, LATER], job_goes_on=True) == []
+
+
+def test_batches_of_others_count_only_where_they_hold_the_runs_records():
+    others = [batch(n, {A: span}, run_id="other") for n, span in enumerate([(1, 4, 4), (10, 12, 2), (19, 30, 2)])]
+
+    assert accounted_for("r", [holds(A, 12, 19)], others, job_goes_on=False) == others[1:]
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ({"run 0": [holds(A, 1, 2, 3, 4)]}, ("4 of run 0", "2 of other producers")),
+        ({"run 0": [holds(A, 1, 2, 3, 4)], "run 9": [holds(A, 30, 31)]}, ("4 of run 0", "2 of run 9")),
+        ({"run 0": [holds(A, 1, 2, 5)]}, ("some of run 0",)),
+        ({"run 0": [holds(A, 11, 12)]}, ("some of run 0",)),
+        ({"run 0": [holds(B, 1, 2)], "run 9": [holds(A, 50)]}, ()),
+        ({}, ()),
+    ],
+    ids=["others beside", "all known", "beyond a span", "between the run's own", "elsewhere", "nothing known"],
+)
+def test_whose_the_extra_records_are(others, told):
+    assert owners(6, {A: [(1, 4), (10, 19), (30, 31)]}, [holds(A, 10, 19)], others) == told

@@ -128,6 +128,10 @@ def test_spell_names_the_last_offset_and_not_the_one_after(ranges, spelled):
     assert spell(ranges) == spelled
 
 
+def test_many_ranges_are_cut_and_counted():
+    assert spell([(n, n + 1) for n in range(0, 24, 2)]) == "0, 2, 4, 6, 8, 10, 12, 14, 16, 18 and 2 more ranges to 22"
+
+
 def test_positions_go_by_partition():
     assert positions({1: [(14, 17)], 0: [(12, 13), (20, 22)], 2: []}) == ("p0@12", "p0@20-21", "p1@14-16")
     assert positions({}) == ()

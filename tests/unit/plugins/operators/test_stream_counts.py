@@ -117,7 +117,22 @@ def test_records_that_no_batch_holds_are_lost_with_their_range(bucket, lake, hol
     assert lost == {("geo", "table"): ("lost", 1, (f"{A}@3",)), ("user", "table"): ("lost", 1, (f"{B}@8",))}
 
 
-def test_only_batches_of_the_runs_own_ranges_are_asked_for(bucket, lake, holds):
+def test_what_an_earlier_run_left_is_counted_and_named(bucket, lake, holds):
+    """Run 0 posted and failed before the lake read anything; this run commits its records in a batch of their own."""
+    bucket.posted("0", pin={A: [1, 2, 3]})
+    holds(**{**POSTED, "pin": {A: [1, 2, 3, 10, 12], B: [5]}})
+    lake.commit("pin", {A: [1, 2, 3]})
+    commit_all(lake)
+    lake.commit("pin", {A: [20, 21]}, run_id="another")
+    count()
+
+    assert verdict(bucket).reconciled, verdict(bucket).failures
+    pin = next(entry for entry in bucket.entries("table") if entry.entity == "pin")
+    assert (pin.records_in, pin.extra, pin.records_out) == (3, 3, 6)
+    assert pin.others == "stream: pin at hop table: 3 extra: 3 of run 0 of d"
+
+
+def test_only_batches_of_the_run_are_asked_for(bucket, lake, holds):
     commit_all(lake)
     count()
 
