@@ -52,8 +52,16 @@ class PartitionCoverage:
         )
 
 
-def describe_missing(coverage: Iterable[PartitionCoverage]) -> str:
-    return "; ".join(one.describe(one.missing) for one in coverage if one.missing)
+def describe_missing(coverage: Iterable[PartitionCoverage], *, passed: bool = False) -> str:
+    """What is missing of the first partition that lacks something, and how many others do. Or what was passed over."""
+    gaps = [(one, one.passed if passed else one.missing) for one in coverage]
+    lacking = [(one, missing) for one, missing in gaps if missing]
+    if not lacking:
+        return ""
+    first, missing = lacking[0]
+    others = sum(size(missing) for _, missing in lacking[1:])
+    more = f"; {len(lacking) - 1} more partitions lack {others:,} records" if others else ""
+    return first.describe(missing) + more
 
 
 def cover(

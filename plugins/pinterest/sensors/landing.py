@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import (
@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 
 from include.landing.coverage import PartitionCoverage, describe_missing
 from include.landing.landed import Landed
+from include.positions.kafka import Range
 from pinterest.dead_letter_topic import DeadLetterTopic
 from pinterest.hooks.kafka_tools import KafkaToolsHook
 from pinterest.landed_run import LandedRun
@@ -131,9 +132,30 @@ class LandedObjectsSensor(BaseSensorOperator):
         if time.monotonic() - self._gap_seen_at < self.gap_seconds:
             return
         self._run.write_entries(coverage)
+        gone = [(of, gap) for of, gap in _gaps(gaps) if gap[0] < self._oldest(of)]
+        if gone:
+            of, (first, _) = gone[0]
+            raise AirflowFailException(
+                f"Records are lost between Kafka and the bucket: {describe_missing([of], passed=True)}. The partition "
+                f"begins at {self._oldest(of)} now, so offset {first} cannot be had again"
+            )
+        first = gaps[0]
+        connector = self._run.settings.connector
         raise AirflowFailException(
-            "Records are lost between Kafka and the bucket, and the sink has gone on: "
-            + "; ".join(one.describe(one.passed) for one in gaps)
-            + ". They are still on the topic: stop the connector, set the offsets of its consumer group "
-            f"connect-{self._run.settings.connector} back to the gap, start it again and clear this task"
+            f"The sink has passed over records that are still on the topic: {describe_missing(gaps, passed=True)}. "
+            f"To have it write them, delete the connector {connector} (MSK Connect cannot stop one), run "
+            f"kafka-consumer-groups.sh … --group connect-{connector} --topic {first.topic}:{first.partition} "
+            f"--reset-offsets --to-offset {first.passed[0][0]} --execute on the client machine for each partition, and "
+            "run pinterest_pipeline, which makes the connector again"
         )
+
+    def _oldest(self, of: PartitionCoverage) -> int:
+        """Where the topic's partition began when the run looked."""
+        found = dict(self._run.landed.interval.partitions())
+        return found[of.topic, of.partition].earliest
+
+
+def _gaps(coverage: Iterable[PartitionCoverage]) -> Iterator[tuple[PartitionCoverage, Range]]:
+    for one in coverage:
+        for gap in one.passed:
+            yield one, gap

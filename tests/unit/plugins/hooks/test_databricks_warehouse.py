@@ -128,7 +128,7 @@ def test_a_table_that_is_not_there_yet_has_no_batches():
     batches = StreamBatches(Warehouse(missing), settings())
 
     assert batches.committed(["streaming-x-pin"]) == {}
-    assert batches.holding({"streaming-x-pin": [ShardRange.of("shardId-0", [1])]}) == []
+    assert batches.of_run("r", {"streaming-x-pin": [ShardRange.of("shardId-0", [1])]}) == []
 
 
 def test_another_error_is_not_taken_for_that():

@@ -120,7 +120,7 @@ def test_a_damaged_object_that_is_needed_fails_the_task_and_is_named(bucket, con
         sink_object(PIN, 0, 6): lines(6, 9),
     }
 
-    with pytest.raises(AirflowFailException, match=rf"Records are lost.*offsets {offsets} are in no object") as error:
+    with pytest.raises(AirflowFailException, match=rf"still on the topic.*offsets {offsets} are in no object") as error:
         wait()
 
     error.match(rf"{PIN}\+0\+0000000003\.json .*{fault}".replace(".pin", r"\.pin"))
@@ -128,6 +128,40 @@ def test_a_damaged_object_that_is_needed_fails_the_task_and_is_named(bucket, con
     assert (entry.records_in, entry.positions) == (10, (f"p0@{offsets}",))
     assert entry.records_out == 10 - (1 if offsets == "5" else 3)
     assert MANIFEST not in bucket.objects
+
+
+def test_many_gaps_of_many_partitions_are_told_in_a_short_paragraph_with_what_can_be_done(bucket):
+    partitions = {number: PartitionRange(start=0, stop=200) for number in range(3)}
+    topics = {entity: TopicRanges(topic=f"{USER_ID}.{entity}", partitions=partitions) for entity in ENTITIES}
+    bucket.objects[interval_key("d", "r")] = dump(Interval(topics=topics)).encode()
+    for topic in topics.values():
+        for number in partitions:
+            for offset in range(1, 200, 2):
+                line = {"_topic": topic.topic, "_partition": number, "_offset": offset}
+                bucket.objects[sink_object(topic.topic, number, offset)] = json.dumps(line).encode() + b"\n"
+
+    with pytest.raises(AirflowFailException, match="passed over records that are still on the topic") as error:
+        wait()
+
+    told = str(error.value)
+    assert len(told) < 1200
+    assert "0, 2, 4, 6, 8, 10, 12, 14, 16, 18 and 90 more ranges to 198" in told
+    assert "8 more partitions lack 800 records" in told
+    assert f"delete the connector {USER_ID}-connector" in told
+    assert f"--group connect-{USER_ID}-connector --topic {PIN}:0 --reset-offsets --to-offset 0 --execute" in told
+
+
+def test_only_what_the_topic_has_no_more_is_called_lost(bucket):
+    before = Interval.model_validate_json(bucket.objects[interval_key("d", "r")])
+    later = {0: PartitionRange(start=0, stop=10, earliest=4)}
+    now = Interval(topics={**before.topics, "pin": TopicRanges(topic=PIN, partitions=later)})
+    bucket.objects[interval_key("d", "r")] = dump(now).encode()
+    bucket.objects |= {sink_object(PIN, 0, 0): lines(0, 2), sink_object(PIN, 0, 6): lines(6, 9)}
+
+    with pytest.raises(
+        AirflowFailException, match=r"Records are lost.*begins at 4 now, so offset 3 cannot be had again"
+    ):
+        wait()
 
 
 def test_a_cut_off_object_that_is_written_again_is_read_again(bucket):
