@@ -9,8 +9,8 @@ what to do if a topic or the lake is not the one that earlier runs have left (`o
 
 **Reruns**: safe at any task. Posting continues where it stopped, and the lake stores each record once.
 
-**Fails when**: the REST API does not exist (run `pinterest_pipeline` once), a record is lost on the way, or a hop
-cannot be counted; `reconcile.verdict` names the hop, the entity and the positions.
+**Fails when**: the REST API does not exist (run `pinterest_pipeline` once), a record is lost on the way, too many
+are refused or quarantined, or a hop cannot be counted; `reconcile.verdict` names the hop, the entity and the positions.
 
 **Undo**: nothing in the source changes. What a run added stays; replaying the same posts changes nothing.
 """

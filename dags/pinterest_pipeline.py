@@ -13,8 +13,8 @@ or the connector is not the one that earlier runs have left.
 record once. Never delete the folder with the streaming job's checkpoints.
 
 **Fails when**: a part cannot be created, something under a name of ours is not what earlier runs have left (the task
-`identity` names both), a record is lost on the way, or a hop cannot be counted;
-`reconcile.verdict` names the hop, the entity and the positions.
+`identity` names both), a record is lost on the way, too many are refused or quarantined, or a
+hop cannot be counted; `reconcile.verdict` names the hop, the entity and the positions.
 
 **Undo**: nothing in the source changes. What a run added stays; replaying the same posts changes nothing.
 """

@@ -15,9 +15,10 @@ request or many, and what to do if a data stream or the lake is not the one that
 that is read twice changes nothing. Never delete the folder with the checkpoints.
 
 **Fails when**: the REST API or a data stream does not exist (run `pinterest_pipeline` once), a record is lost on the
-way or expires before it is read, or a hop cannot be counted; `reconcile.verdict` names the hop, the entity and the
-positions. `stream.lake_stream.committed` fails when a job that should run all the time has ended, or when it commits
-nothing for `lake_stream.stalled_minutes` while records wait; it says where the job is stuck.
+way or expires before it is read, too many are refused or quarantined, or a hop cannot be counted; `reconcile.verdict`
+names the hop, the entity and the positions. `stream.lake_stream.committed` fails when a job that should run all the
+time has ended, or when it commits nothing for `lake_stream.stalled_minutes` while records wait; it says where the job
+is stuck.
 
 **Undo**: nothing in the source changes. What a run added stays; replaying the same posts changes nothing. To end
 the job that runs all the time, pause this DAG and cancel the run of `<user_id>.lake_stream` on Databricks. Do the same

@@ -106,13 +106,14 @@ def accounted_for(
     later runs, too, under the id of the run that started it: of such a job, only batches up to the run's last count.
     """
     holding = [batch for batch in batches if batch.holds_any(posted)]
+    places = {(batch.query_id, batch.batch_id) for batch in holding}
     last: dict[str, int] = {}
     for batch in holding:
         last[batch.query_id] = max(batch.batch_id, last.get(batch.query_id, -1))
     return [
         batch
         for batch in batches
-        if batch in holding
+        if (batch.query_id, batch.batch_id) in places
         or (batch.run_id == run_id and not (job_goes_on and batch.batch_id > last.get(batch.query_id, -1)))
     ]
 

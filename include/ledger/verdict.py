@@ -158,8 +158,8 @@ def reconcile(
     ``limits`` allow. These are judged by what was counted, also where other hops were not.
     """
     by_place: dict[tuple[Route, Entity, Hop], list[Entry]] = {}
-    for entry in entries:
-        by_place.setdefault((entry.route, entry.entity, entry.hop), []).append(entry)
+    for one in entries:
+        by_place.setdefault((one.route, one.entity, one.hop), []).append(one)
 
     findings = []
     for route, entity in product(hops, entities):

@@ -193,7 +193,7 @@ def test_queries_name_no_other_columns_of_stream_batches():
             return []
 
     StreamBatches(Hook(), settings()).committed(["a"])
-    asked.append(batches_query("lake.stream_batches", {"a": [ShardRange.of("b", [1])]}))
+    asked.append(batches_query("lake.stream_batches", {"a": [ShardRange.of("b", [1])]}, "r"))
 
     known = {*CONTRACT["stream_batches"], *re.findall(r"(\w+): ", CONTRACT["stream_batches"]["shards"])}
     functions = {"max", "sum", "lpad", "unix_millis", "explode", "exists", "to_json", "shard", "s"}

@@ -134,10 +134,10 @@ class LandedObjectsSensor(BaseSensorOperator):
         self._run.write_entries(coverage)
         gone = [(of, gap) for of, gap in _gaps(gaps) if gap[0] < self._oldest(of)]
         if gone:
-            of, (first, _) = gone[0]
+            of, (offset, _) = gone[0]
             raise AirflowFailException(
                 f"Records are lost between Kafka and the bucket: {describe_missing([of], passed=True)}. The partition "
-                f"begins at {self._oldest(of)} now, so offset {first} cannot be had again"
+                f"begins at {self._oldest(of)} now, so offset {offset} cannot be had again"
             )
         first = gaps[0]
         connector = self._run.settings.connector
