@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from include.landing.document import Document, LandingError, Offset
+from include.landing.document import BrokerNotReadyError, Document, Offset
 
 
 class LogOffsets(Document):
@@ -35,7 +35,9 @@ def parse_log_offsets(lines: Iterable[str]) -> BrokerOffsets:
             continue
         topic, partition, offset = rest.rsplit(":", 2)
         if not offset:
-            raise LandingError(f"{topic} partition {partition} has no leader: the broker cannot say its {which} offset")
+            raise BrokerNotReadyError(
+                f"{topic} partition {partition} has no leader: the broker cannot say its {which} offset"
+            )
         found.setdefault(topic, {}).setdefault(int(partition), {})[which] = int(offset)
     return {
         topic: {

@@ -6,11 +6,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from include.faults import LastingError
+
 Offset = Annotated[int, Field(ge=0)]
 
 
-class LandingError(RuntimeError):
+class LandingError(LastingError, RuntimeError):
     """Kafka, the bucket and the bookmark contradict each other. The message names topic, partition and offsets."""
+
+
+class BrokerNotReadyError(RuntimeError):
+    """The broker cannot say yet what it holds."""
 
 
 class Document(BaseModel):

@@ -10,10 +10,12 @@ from http.client import responses
 import urllib3
 from certifi import where
 from requests.utils import get_environ_proxies, select_proxy
-from urllib3.exceptions import HTTPError, LocationValueError
+from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 from urllib3.util import Timeout, parse_url
 
 SAID_CHARACTERS = 300
+WRONG_SERVER = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
+"""A certificate that is not trusted or is another host's, and a port that does not speak TLS."""
 
 
 class NoAnswerError(RuntimeError):
@@ -21,7 +23,7 @@ class NoAnswerError(RuntimeError):
 
 
 class ApiAddressError(RuntimeError):
-    """The URL is not a valid HTTP address."""
+    """The URL is not a valid HTTP address, or what answers there is not the server it names."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class ApiConnection:
             )
         except LocationValueError as error:
             raise ApiAddressError(f"{type(error).__name__}: {error}") from error
+        except SSLError as error:
+            if any(fault in str(error) for fault in WRONG_SERVER):
+                raise ApiAddressError(f"{type(error).__name__}: {error}") from error
+            raise NoAnswerError(f"{type(error).__name__}: {error}") from error
         except (HTTPError, OSError) as error:
             raise NoAnswerError(f"{type(error).__name__}: {error}") from error
         asked = response.headers.get("Retry-After", "")

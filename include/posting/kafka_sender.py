@@ -10,13 +10,14 @@ from typing import Any
 
 from include.posting.connection import ApiAnswer
 from include.posting.progress import Settled
-from include.posting.sender import ApiSender, Failure, RetryPolicy, SourceRow
+from include.posting.sender import ADVICE, ApiSender, Failure, RetryPolicy, SourceRow
 from include.settings import Entity
 
 CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
 
 RETRIED_RECORD_CODES = frozenset({50001, 50002, 50003})
 KAFKA_ERROR = 50002
+NO_TOPIC = re.compile(r"unknown topic|does not host this topic|not present in metadata", re.IGNORECASE)
 TOO_LARGE = re.compile(r"too large|larger than", re.IGNORECASE)  # librdkafka's wording, and the Java client's
 
 
@@ -69,7 +70,8 @@ class KafkaSender(ApiSender):
                 too_large.append(row)
                 said = error
             elif code is None or code in RETRIED_RECORD_CODES:
-                failure = Failure(f"200, but record ind={row.ind}: {code} {error}")
+                advice = ADVICE[404] if NO_TOPIC.search(error) else ""
+                failure = Failure(f"200, but record ind={row.ind}: {code} {error}", advice=advice)
             else:
                 self._refuse(row, str(code), error, settled)
         if too_large:

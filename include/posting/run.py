@@ -14,6 +14,7 @@ from itertools import batched
 from queue import Queue
 from typing import NamedTuple, Protocol
 
+from include.faults import LastingError
 from include.posting.emulation import draws
 from include.posting.progress import NO_SOURCE_ROW, PostingProgress, RefusedRow, Settled
 from include.posting.sender import PostingStoppedError, SourceRow
@@ -74,7 +75,8 @@ class Posting:
         self._queues: dict[Entity, Queue[list[SourceRow] | None]] = {entity: Queue(READ_AHEAD) for entity in ENTITIES}
 
     def run(self, save: Save, *, save_every: float = 2.0) -> None:
-        """Post everything that is due. Raises the first failure, or PostingStoppedError if stopped early.
+        """Post everything that is due. Raises the first failure, or rather the first that lasts; PostingStoppedError if
+        stopped early.
 
         ``save`` is called from this thread, every ``save_every`` seconds and once at the end, with the progress and
         the rows refused since the last call.
@@ -100,7 +102,7 @@ class Posting:
             self.save(save)
         failures = [failure for future in work if (failure := future.exception()) is not None]
         if failures:
-            raise failures[0]
+            raise next((failure for failure in failures if isinstance(failure, LastingError)), failures[0])
         if not self._progress.complete:
             raise PostingStoppedError(f"stopped after {self._progress.drawn} of {self._progress.posts} posts")
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+from include.faults import LastingError
 from include.posting.connection import ApiAddressError, ApiAnswer, ApiConnection, NoAnswerError
 from include.posting.progress import RefusedRow, Settled
 from include.settings import Entity
@@ -17,6 +18,7 @@ from include.settings import Entity
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 SPLIT_STATUSES = frozenset({400, 413, 422})
 REFUSED_IN_A_ROW = 20
+FEW_TRIES = 3
 
 ADVICE = {
     401: "The API requires other credentials: run the stage rest_api again.",
@@ -28,6 +30,10 @@ RERUN = "What is acknowledged is recorded: fix the cause and run the task again;
 
 class PostingError(RuntimeError):
     """Records cannot be posted. The message names the address, the answer and what to do."""
+
+
+class PostingRefusedError(LastingError, PostingError):
+    """Records cannot be posted, and no further try gets another answer."""
 
 
 class PostingStoppedError(RuntimeError):
@@ -44,7 +50,8 @@ class SourceRow(NamedTuple):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When to retry; times are in seconds. After ``tries`` attempts in a row that settle no record, the run ends.
+    """When to retry; times are in seconds. After ``tries`` attempts in a row that settle no record, the run ends: after
+    ``FEW_TRIES`` if the answer hardly changes.
 
     The wait doubles from ``first_wait`` to ``longest_wait``, minus a random part of up to half. API Gateway gives up on
     its backend after 29 s, so a longer ``read_timeout`` receives the gateway's own answer.
@@ -63,10 +70,11 @@ class RetryPolicy:
 
 
 class Failure(NamedTuple):
-    """A failed attempt that is worth retrying."""
+    """A failed attempt that is worth retrying, or hardly: then it has ``advice``."""
 
     reason: str
     asked_wait: float = 0.0
+    advice: str = ""
 
 
 class ApiSender(ABC):
@@ -120,6 +128,10 @@ class ApiSender(ABC):
                 return
             remaining = [row for row in rows if row.draw not in settled]
             failures = 1 if len(remaining) < len(rows) else failures + 1
+            if failure.advice and failures >= min(FEW_TRIES, self._policy.tries):
+                raise PostingRefusedError(
+                    f"{self.method} {self._url}: {failure.reason}, {failures} times. {failure.advice} {RERUN}"
+                )
             if failures >= self._policy.tries:
                 raise PostingError(
                     f"{self.method} {self._url}: {len(remaining)} records not posted after {failures} tries, last "
@@ -155,14 +167,14 @@ class ApiSender(ABC):
         except NoAnswerError as error:
             return Failure(str(error))
         except ApiAddressError as error:
-            raise PostingError(f"{self.method} {self._url}: {error}. Check the address.") from error
+            raise PostingRefusedError(f"{self.method} {self._url}: {error}. Check the address.") from error
         if answer.status == 200:
             return answer
         if self._is_retried(answer):
             return Failure(answer.said, answer.retry_after)
         if self._is_split(answer):
             return answer
-        raise PostingError(f"{self.method} {self._url}: {answer.said}. {self._advice(answer)} {RERUN}")
+        raise PostingRefusedError(f"{self.method} {self._url}: {answer.said}. {self._advice(answer)} {RERUN}")
 
     def _narrow_down(self, rows: Sequence[SourceRow], *, among: int, code: str, message: str, settled: Settled) -> None:
         """Send the rows again in two requests, or refuse a row that was sent alone. ``among`` is the request's size."""
@@ -173,7 +185,7 @@ class ApiSender(ABC):
             return
         self._refuse(rows[0], code, message, settled)
         if len(settled.refused) >= REFUSED_IN_A_ROW and not settled.acknowledged:
-            raise PostingError(
+            raise PostingRefusedError(
                 f"{self.method} {self._url}: the first {len(settled.refused)} records were refused one by one, "
                 f"last error: {code} {message!r}. Look at {self.look_at}. {RERUN}"
             )

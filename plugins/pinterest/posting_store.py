@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from include import bucket_layout
 from include.ledger.entry import Route
@@ -54,7 +54,7 @@ class PostingStore:
         try:
             return int(json.loads(found)["next_draw"])
         except (ValueError, KeyError, TypeError) as error:
-            raise AirflowException(
+            raise AirflowFailException(
                 f"s3://{self._documents.bucket}/{key} does not say where seed {seed} continues: "
                 f"{found.decode(errors='replace')[:200]!r}. "
                 "Correct its next_draw, or start at a number"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psutil
@@ -152,6 +153,7 @@ def test_a_notebook_that_does_not_exist_fails_the_task_with_its_path(databricks)
 
     assert run["tasks"][0]["state"]["life_cycle_state"] == "INTERNAL_ERROR"
     assert "/jobs/no such notebook" in run["tasks"][0]["state"]["state_message"]
+    assert run["tasks"][0]["status"]["termination_details"]["code"] == "RESOURCE_NOT_FOUND"
 
 
 def test_the_first_looks_find_the_run_going_on(databricks, notebooks):
@@ -629,7 +631,19 @@ def test_runs_go_on_when_the_stand_in_is_killed(databricks, notebooks):
     assert databricks.output(ended["tasks"][0]["run_id"])["notebook_output"]["result"] == "kept"
 
 
-def test_a_killed_worker_fails_its_tasks_and_leaves_its_tables_and_no_jvm(databricks, notebooks):
+LOST_ONCE = """
+import pathlib
+marker = pathlib.Path(dbutils.widgets.get("marker"))
+if not marker.exists():
+    marker.touch()
+    spark.range(10**14).selectExpr('sum(hash(id))').collect()
+dbutils.notebook.exit('{"stream": {"pin": {"records": 3}}}')
+"""
+
+
+def test_a_killed_worker_loses_its_runs_which_their_tasks_repair_and_leaves_its_tables_and_no_jvm(
+    connection, databricks, notebooks, tmp_path
+):
     worker = databricks.worker
     worker.write(
         "/killed/write",
@@ -637,19 +651,45 @@ def test_a_killed_worker_fails_its_tasks_and_leaves_its_tables_and_no_jvm(databr
         "spark.range(5).write.mode('overwrite').saveAsTable('killed.numbers')",
     )
     worker.write("/killed/read", "dbutils.notebook.exit(spark.table('killed.numbers').count())")
+    worker.write("/jobs/lost_once", LOST_ONCE)
     assert worker.run("/killed/write")["state"] == "SUCCESS"
     jvm = worker.jvm
     run_id = databricks.submit(task("slow", "/jobs/endless"))
-    wait_until(lambda: databricks.run(run_id)["tasks"][0]["state"]["life_cycle_state"] == "RUNNING", "slow runs")
+    batch, stream = tmp_path / "batch", tmp_path / "stream"
+    context = {"ti": TaskInstance(), "run_id": "run"}
+    launch = launching({"lost_once": (), "exit": ("lost_once",)}, "lost")
+    launch.notebook_params = {**launch.notebook_params, "marker": str(batch)}
+    run = launch.execute(context)
+    operators = [
+        NotebookOperator(task_id=name, notebook=name, run=run, poll_seconds=0.2) for name in ("lost_once", "exit")
+    ]
+    operators.append(streaming("lost_once", "available_now"))
+    operators[-1].notebook_params = {**operators[-1].notebook_params, "marker": str(stream)}
 
-    worker.part.kill()
-    failed = databricks.ended(run_id)
-    next_run = databricks.submit(task("next", "/jobs/exit", base_parameters={"key": "x"}))
-    assert databricks.run(next_run)["tasks"][0]["state"]["life_cycle_state"] == "PENDING"
-    worker.start_again()
+    with ThreadPoolExecutor(3) as pool:
+        following = [pool.submit(operator.execute, {"ti": TaskInstance(), "run_id": "run"}) for operator in operators]
+        wait_until(lambda: batch.exists() and stream.exists(), "both notebooks run")
+        wait_until(lambda: databricks.run(run_id)["tasks"][0]["state"]["life_cycle_state"] == "RUNNING", "slow runs")
+
+        worker.part.kill()
+        failed = databricks.ended(run_id)
+        next_run = databricks.submit(task("next", "/jobs/exit", base_parameters={"key": "x"}))
+        assert databricks.run(next_run)["tasks"][0]["state"]["life_cycle_state"] == "PENDING"
+        worker.start_again()
+        followed = [one.result(120) for one in following]
 
     assert not is_alive(jvm)
-    assert failed["state"]["result_state"] == "FAILED"
-    assert "worker ended or was restarted" in databricks.output(failed["tasks"][0]["run_id"])["error"]
+    [lost] = failed["tasks"]
+    assert lost["state"]["life_cycle_state"] == "INTERNAL_ERROR"
+    assert (failed["state"]["result_state"], lost["state"]["result_state"]) == ("FAILED", "FAILED")
+    details = lost["status"]["termination_details"]
+    assert (details["code"], details["type"]) == ("DRIVER_ERROR", "INTERNAL_ERROR")
+    assert "worker ended or was restarted" in databricks.output(lost["run_id"])["error"]
     assert results(databricks.ended(next_run)) == {"next": "SUCCESS"}
     assert worker.run("/killed/read")["result"] == "5"
+
+    assert followed[2]["counts"] == {"stream": {"pin": {"records": 3}}}
+    for repaired in (run["run_id"], followed[2]["run_id"]):
+        history = databricks.run(repaired, include_history=True)
+        assert [entry["type"] for entry in history["repair_history"]] == ["ORIGINAL", "REPAIR"]
+        assert set(results(databricks.run(repaired)).values()) == {"SUCCESS"}

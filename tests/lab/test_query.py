@@ -87,6 +87,27 @@ def test_a_statement_that_fails_says_why_and_exits_1(query):
     assert "UNRESOLVED_COLUMN" in done.stderr
 
 
+def test_before_there_is_a_schema_it_answers_what_needs_none(query):
+    early = {VARIABLE: json.dumps({"databricks": {"catalog": "spark_catalog", "schema": "not_yet"}})}
+
+    schemas = query("show schemas", **early)
+    assert schemas.returncode == 0
+    assert "queried\n" in schemas.stdout
+    assert schemas.stderr == (
+        "bin/query: the schema not_yet does not exist (a run of the pipeline creates it), so names without a schema "
+        "are in `default`\n"
+    )
+    assert query("select count(*) as n from queried.pin", **early).stdout == "n\n2\n"
+    missing = query("select * from pin", **early)
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "TABLE_OR_VIEW_NOT_FOUND" in missing.stderr
+    refused = query("create table pin (ind int)", **early)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "bin/query: the schema not_yet does not exist (a run of the pipeline creates it)\n",
+    )
+
+
 def test_a_connection_written_as_a_url_works_too(query, databricks):
     url = f"databricks://:{databricks.token}@127.0.0.1:{databricks.state.port('databricks')}?schema=http"
 

@@ -12,7 +12,7 @@ Known differences:
 - a run never looks finished in the first two polls within five seconds: clients expect a cluster that takes a moment;
 - ``max_retries``, schedules, notifications, dynamic value references and task types other than notebooks do nothing;
 - the last 200 runs stay on disk with their outputs and logs. Runs continue after this process is killed and restarted;
-  when the worker is killed, its running tasks fail.
+  when the worker is killed, its running tasks end as with a driver that died: ``INTERNAL_ERROR``, ``DRIVER_ERROR``.
 
 As on Databricks, a job at its ``max_concurrent_runs`` skips the next run, or queues it if its ``queue`` is enabled.
 """

@@ -23,6 +23,7 @@ TERMINATION = {
     "TIMEDOUT": ("RUN_EXECUTION_ERROR", "CLIENT_ERROR"),
     "MAXIMUM_CONCURRENT_RUNS_REACHED": ("MAX_CONCURRENT_RUNS_EXCEEDED", "CLIENT_ERROR"),
 }
+OF_THE_PLATFORM = ("DRIVER_ERROR", "INTERNAL_ERROR")
 
 
 class JobsApi:
@@ -306,12 +307,13 @@ class JobsApi:
             "start_time": task.start_time,
             "end_time": task.end_time,
             "execution_duration": max(0, task.end_time - task.start_time),
-            **state_view(task.state, task.result, task.message, status=True),
+            **state_view(task.state, task.result, task.message, status=True, code=task.code),
         }
 
 
-def state_view(state: str, result: str, message: str, status: bool = False) -> dict[str, Any]:
-    """The ``state`` that all versions return and, with ``status``, the newer ``status`` beside it."""
+def state_view(state: str, result: str, message: str, status: bool = False, code: str = "") -> dict[str, Any]:
+    """The ``state`` that all versions return and, with ``status``, the newer ``status`` beside it. ``code`` says why it
+    ended; most results say it themselves."""
     view: dict[str, Any] = {"life_cycle_state": state, "state_message": message, "user_cancelled_or_timedout": False}
     if state in ("TERMINATED", "INTERNAL_ERROR", "SKIPPED"):
         view |= {"result_state": result, "user_cancelled_or_timedout": result in ("CANCELED", "TIMEDOUT")}
@@ -319,8 +321,9 @@ def state_view(state: str, result: str, message: str, status: bool = False) -> d
         return view
     newer: dict[str, Any] = {"state": STATUS.get(state, state)}
     if newer["state"] == "TERMINATED":
-        code, kind = TERMINATION.get(result, ("RUN_EXECUTION_ERROR", "CLIENT_ERROR"))
-        newer["termination_details"] = {"code": code, "type": kind, "message": message}
+        usual, kind = TERMINATION.get(result, ("RUN_EXECUTION_ERROR", "CLIENT_ERROR"))
+        kind = "INTERNAL_ERROR" if code in OF_THE_PLATFORM else kind
+        newer["termination_details"] = {"code": code or usual, "type": kind, "message": message}
     return {"state": view, "status": newer}
 
 

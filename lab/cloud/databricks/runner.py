@@ -119,11 +119,11 @@ class Runner:
         except Canceled:
             self._end(task, "CANCELED", "Run cancelled.")
         except WorkerGone as error:
-            self._store.write_output(task, {"error": str(error), "error_trace": str(error)})
-            self._end(task, "FAILED", str(error))
+            self._store.write_output(task, {"error": str(error)})
+            self._end(task, "FAILED", str(error), state="INTERNAL_ERROR", code="DRIVER_ERROR")
         except Exception as error:
             log.exception("task %s of run %d", task.key, run.run_id)
-            self._end(task, "FAILED", f"The stand-in failed: {error!r}")
+            self._end(task, "FAILED", f"The stand-in failed: {error!r}", state="INTERNAL_ERROR", code="INTERNAL_ERROR")
         active.ended[task.key].set()
 
     async def _execute(self, run: Run, task: TaskRun, cancel: asyncio.Event) -> None:
@@ -163,7 +163,7 @@ class Runner:
             case "CANCELED":
                 self._end(task, "CANCELED", "Run cancelled.")
             case "FAILED" if "not_found" in view:
-                self._end(task, "FAILED", view["not_found"], state="INTERNAL_ERROR")
+                self._end(task, "FAILED", view["not_found"], state="INTERNAL_ERROR", code="RESOURCE_NOT_FOUND")
             case "FAILED":
                 self._end(task, "FAILED", FAILED_MESSAGE)
             case _:
@@ -179,8 +179,8 @@ class Runner:
         self._store.save()
         await self._worker.cancel(task.work)
 
-    def _end(self, task: TaskRun, result: str, message: str, state: str = "TERMINATED") -> None:
-        task.state, task.result, task.message, task.end_time = state, result, message, now()
+    def _end(self, task: TaskRun, result: str, message: str, state: str = "TERMINATED", code: str = "") -> None:
+        task.state, task.result, task.message, task.code, task.end_time = state, result, message, code, now()
         self._store.save()
 
 

@@ -22,7 +22,8 @@ def now() -> int:
 
 @dataclass
 class TaskRun:
-    """One attempt of a task. ``work`` is its id at the worker; ``accepted``: the worker has taken it."""
+    """One attempt of a task. ``work`` is its id at the worker; ``accepted``: the worker has taken it. ``code`` says why
+    it ended, if its result does not."""
 
     run_id: int
     spec: dict[str, Any]
@@ -31,6 +32,7 @@ class TaskRun:
     state: str = "BLOCKED"
     result: str = ""
     message: str = ""
+    code: str = ""
     accepted: bool = False
     start_time: int = field(default_factory=now)
     end_time: int = 0

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import Context
 from include import bucket_layout
 from include.landing.broker import parse_log_offsets
 from include.landing.consumer import GroupReading, group_of_its_own, start_offsets, stop_offsets
-from include.landing.document import LandingError, dump
+from include.landing.document import BrokerNotReadyError, LandingError, dump
 from include.landing.entries import topic_entry
 from include.landing.interval import Interval, acknowledged_ranges, plan_interval
 from include.positions.kafka import spell
@@ -112,7 +112,7 @@ class ConsumerCountOperator(KafkaClientOperator):
             if empty := reading.empty((topic, number), one):
                 self.log.info("%s partition %d: no record at offsets %s", topic, number, spell(empty))
         if problems := reading.problems():
-            raise LandingError(
+            raise BrokerNotReadyError(
                 f"{'; '.join(problems)}. A consumer of committed records waits where a transaction is open: run the "
                 "task again when its producer has ended it"
             )

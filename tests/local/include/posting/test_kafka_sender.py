@@ -8,9 +8,10 @@ import time
 
 import pytest
 
+from include.faults import LastingError
 from include.posting.kafka_sender import KafkaSender
 from include.posting.progress import Settled
-from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy, SourceRow
+from include.posting.sender import PostingError, PostingRefusedError, PostingStoppedError, RetryPolicy, SourceRow
 from tests.local.fake_rest_api import API_KEY, FakeRestApi, Fault
 
 TOPIC = "0e36c8cd403d.pin"
@@ -130,15 +131,45 @@ def test_an_answer_that_no_retry_betters_ends_the_run_at_once(api, sender, statu
     assert "Forbidden" in str(error.value)
     assert API_KEY not in str(error.value)
     assert (settled.acknowledged, settled.refused) == ({}, {})
+    assert isinstance(error.value, LastingError)
 
 
-def test_a_lasting_fault_ends_the_run_after_so_many_tries(api, sender):
+def test_a_fault_that_does_not_pass_ends_the_run_after_so_many_tries(api, sender):
     api.fault_for = lambda request: Fault(status=500)
 
-    with pytest.raises(PostingError, match=r"3 records not posted after 4 tries.*500 Internal Server Error.*again"):
+    with pytest.raises(PostingError, match=r"3 records not posted after 4 tries.*500 Internal Server Error") as error:
         sender.send(rows(3), Settled())
 
     assert len(api.requests) == 4
+    assert not isinstance(error.value, LastingError), "an outage may be over when the task is tried again"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Broker: Unknown topic or partition",
+        "This server does not host this topic-partition.",
+        "Topic 0e36c8cd403d.pin not present in metadata after 60000 ms.",
+    ],
+)
+def test_a_topic_that_is_missing_is_asked_for_three_times(api, stop, said):
+    told = {"offsets": [{"partition": None, "offset": None, "error_code": 50003, "error": said}]}
+    api.fault_for = lambda request: Fault(status=200, body=json.dumps(told).encode())
+    policy = RetryPolicy(tries=8, first_wait=0.01, longest_wait=0.02)
+    sender = KafkaSender("pin", invoke_url=api.url, topic=TOPIC, api_key=API_KEY, policy=policy, stop=stop)
+
+    with pytest.raises(PostingRefusedError, match=r"3 times\. The API or the topic does not exist: run the stages"):
+        sender.send(rows(1), Settled())
+
+    assert len(api.requests) == 3
+
+
+def test_a_port_that_does_not_speak_tls_is_a_wrong_address(api, stop):
+    url = api.url.replace("http://", "https://")
+    sender = KafkaSender("pin", invoke_url=url, topic=TOPIC, api_key=API_KEY, policy=QUICK, stop=stop)
+
+    with pytest.raises(PostingRefusedError, match="Check the address"):
+        sender.send(rows(1), Settled())
 
 
 def test_an_api_that_is_not_there_is_named(stop):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.landing.broker import LogOffsets, parse_log_offsets
-from include.landing.document import LandingError
+from include.landing.document import BrokerNotReadyError
 
 
 def test_broker_offsets_are_read_beside_other_output():
@@ -15,5 +15,5 @@ def test_broker_offsets_are_read_beside_other_output():
 
 
 def test_a_partition_without_a_leader_is_an_error():
-    with pytest.raises(LandingError, match=r"u\.pin partition 3 has no leader"):
+    with pytest.raises(BrokerNotReadyError, match=r"u\.pin partition 3 has no leader"):
         parse_log_offsets(["latest u.pin:3:"])
