@@ -1,9 +1,9 @@
 """The whole pipeline in one run.
 
-**Does**: makes sure that every part exists (Kafka client, topics, S3 sink, REST proxy, REST API, data streams). Then
-the same posts take two routes. Batch: through the API to Kafka and on to S3; Databricks loads, cleans and analyzes
-them. Stream: through the API to Kinesis; Spark reads the data streams, cleans the records and merges them into three
-tables. Every hop of both routes is counted.
+**Does**: makes sure that every part exists (Kafka client, topics, S3 sink, REST proxy, REST API, data streams) and that
+the lake is ready. Then the same posts take two routes. Batch: through the API to Kafka and on to S3; Databricks loads,
+cleans and analyzes them. Stream: through the API to Kinesis; Spark reads the data streams, cleans the records and
+merges them into three tables. Every hop of both routes is counted.
 
 **Params**: how many posts, which seed, where to start, at what pace, how many records per request; for Kinesis, one
 record per request or many. `on_new_identity` and `replace_connector` say what to do if a topic, a data stream, the lake
@@ -13,8 +13,8 @@ or the connector is not the one that earlier runs have left.
 record once. Never delete the folder with the streaming job's checkpoints.
 
 **Fails when**: a part cannot be created, something under a name of ours is not what earlier runs have left (the task
-`identity` names both), a record is lost on the way, too many are refused or quarantined, or a
-hop cannot be counted; `reconcile.verdict` names the hop, the entity and the positions.
+`identity` names both), a table of the lake is somebody else's, a record is lost on the way, too many are refused or
+quarantined, or a hop cannot be counted; `reconcile.verdict` names the hop, the entity and the positions.
 
 **Undo**: nothing in the source changes. What a run added stays; replaying the same posts changes nothing.
 """

@@ -660,14 +660,16 @@ def test_a_killed_worker_loses_its_runs_which_their_tasks_repair_and_leaves_its_
     launch = launching({"lost_once": (), "exit": ("lost_once",)}, "lost")
     launch.notebook_params = {**launch.notebook_params, "marker": str(batch)}
     run = launch.execute(context)
-    operators = [
-        NotebookOperator(task_id=name, notebook=name, run=run, poll_seconds=0.2) for name in ("lost_once", "exit")
-    ]
-    operators.append(streaming("lost_once", "available_now"))
-    operators[-1].notebook_params = {**operators[-1].notebook_params, "marker": str(stream)}
+    stream_job = streaming("lost_once", "available_now")
+    stream_job.notebook_params = {**stream_job.notebook_params, "marker": str(stream)}
 
-    with ThreadPoolExecutor(3) as pool:
-        following = [pool.submit(operator.execute, {"ti": TaskInstance(), "run_id": "run"}) for operator in operators]
+    def follow_batch():
+        for name in ("lost_once", "exit"):
+            NotebookOperator(task_id=name, notebook=name, run=run, poll_seconds=0.2).execute(context)
+
+    with ThreadPoolExecutor(2) as pool:
+        batch_followed = pool.submit(follow_batch)
+        stream_followed = pool.submit(stream_job.execute, {"ti": TaskInstance(), "run_id": "run"})
         wait_until(lambda: batch.exists() and stream.exists(), "both notebooks run")
         wait_until(lambda: databricks.run(run_id)["tasks"][0]["state"]["life_cycle_state"] == "RUNNING", "slow runs")
 
@@ -676,7 +678,8 @@ def test_a_killed_worker_loses_its_runs_which_their_tasks_repair_and_leaves_its_
         next_run = databricks.submit(task("next", "/jobs/exit", base_parameters={"key": "x"}))
         assert databricks.run(next_run)["tasks"][0]["state"]["life_cycle_state"] == "PENDING"
         worker.start_again()
-        followed = [one.result(120) for one in following]
+        batch_followed.result(120)
+        streamed = stream_followed.result(120)
 
     assert not is_alive(jvm)
     [lost] = failed["tasks"]
@@ -688,8 +691,8 @@ def test_a_killed_worker_loses_its_runs_which_their_tasks_repair_and_leaves_its_
     assert results(databricks.ended(next_run)) == {"next": "SUCCESS"}
     assert worker.run("/killed/read")["result"] == "5"
 
-    assert followed[2]["counts"] == {"stream": {"pin": {"records": 3}}}
-    for repaired in (run["run_id"], followed[2]["run_id"]):
+    assert streamed["counts"] == {"stream": {"pin": {"records": 3}}}
+    for repaired in (run["run_id"], streamed["run_id"]):
         history = databricks.run(repaired, include_history=True)
         assert [entry["type"] for entry in history["repair_history"]] == ["ORIGINAL", "REPAIR"]
         assert set(results(databricks.run(repaired)).values()) == {"SUCCESS"}
