@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from airflow.listeners import hookimpl
-from airflow.providers.common.compat.sdk import redact
+from airflow.providers.common.compat.sdk import AirflowException, redact
 from airflow.utils.types import DagRunTriggeredByType
 
 LONGEST = 3000
@@ -52,7 +52,8 @@ def _told(error: str | BaseException | None) -> str:
     """What the error says, without empty lines."""
     if error is None:
         return "its error is in the log above"
-    name = f"{type(error).__name__}: " if isinstance(error, BaseException) else ""
+    named = isinstance(error, BaseException) and not isinstance(error, AirflowException)  # that name says nothing
+    name = f"{type(error).__name__}: " if named else ""
     said = "\n".join(line for line in str(error).splitlines() if line.strip())
     return f"{name}{said if len(said) <= LONGEST else said[:LONGEST] + ' …'}"
 

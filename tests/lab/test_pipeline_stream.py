@@ -99,6 +99,8 @@ def loss(pipeline, second_run) -> Loss:
 
 def test_records_that_expire_before_they_are_read_are_called_lost_with_their_range(loss):
     assert loss.run.exit_code != 0
+    last_word = loss.run.log.rpartition("DagRun Finished")[2]
+    assert "pinterest_stream failed at reconcile.verdict: The run is not reconciled (lost)" in last_word
     findings = {(one["entity"], one["hop"]): one for one in loss.run.ledger["verdict"]["findings"]}
     lost = findings["geo", "table"]
     assert (lost["status"], lost["records"]) == ("lost", 40)

@@ -6,6 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk.log import mask_secret
 from airflow.utils.types import DagRunTriggeredByType
 from pinterest_plugin import PinterestPlugin
@@ -40,6 +41,12 @@ def test_the_first_failure_is_told_in_full_and_the_later_ones_by_name():
         "After it failed: reconcile.report.\n"
         "Once the cause is gone, run pinterest_batch again: it keeps what is done."
     )
+
+
+def test_an_error_of_airflows_says_it_without_its_name():
+    fails("reconcile.verdict", AirflowFailException("The run is not reconciled (lost):\n  batch api pin"))
+
+    assert told().startswith("pinterest_batch failed at reconcile.verdict: The run is not reconciled (lost):\n  batch")
 
 
 def test_a_try_that_failed_before_another_succeeded_is_not_told():
