@@ -6,7 +6,7 @@ A table of one of our names may be somebody else's, or was changed since. That i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
@@ -69,7 +69,7 @@ def check_tables(lake: Lake, tables: Tables) -> None:
     problems = [
         f"table {lake.name(f'`{name}`')}: {'; '.join(found)}"
         for name, columns in tables.items()
-        if (found := [*_problems(lake, name, StructType.fromDDL(columns))])
+        if (found := [*_problems(lake, name, columns)])
     ]
     if problems:
         raise TableError(
@@ -108,7 +108,7 @@ def _quarantine() -> Tables:
     return {TABLES["quarantine"]: QUARANTINE}
 
 
-def _problems(lake: Lake, name: str, expected: StructType) -> Iterator[str]:
+def _problems(lake: Lake, name: str, columns: str) -> Iterator[str]:
     try:
         table = _opened(lake, name)
     except AnalysisException:
@@ -117,7 +117,7 @@ def _problems(lake: Lake, name: str, expected: StructType) -> Iterator[str]:
     if table is None:
         return
     stored = {field.name.lower(): field for field in table.toDF().schema}
-    for field in expected:
+    for field in cast("StructType", StructType.fromDDL(columns)):
         there, wanted = stored.pop(field.name.lower(), None), field.dataType.simpleString()
         if there is None:
             yield f"column {field.name} ({wanted}) is missing"

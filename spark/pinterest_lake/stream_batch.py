@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, cast
 
 from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame, Row
@@ -139,7 +139,8 @@ def _keep_newest(batch: Batch, rows: DataFrame, entity: str, shards: list[Row]) 
     lowest = min(shard.lowest for shard in shards if shard.valid)
     highest = max(shard.highest for shard in shards if shard.valid)
     same_key = f"stored.ind = row.ind AND stored.ind BETWEEN {lowest} AND {highest}"
-    newest = rows.where("_newest").select(*StructType.fromDDL(f"{VALUES[entity]}, {STREAM_LINEAGE}").names)
+    columns = StructType.fromDDL(f"{VALUES[entity]}, {STREAM_LINEAGE}")
+    newest = rows.where("_newest").select(*cast("StructType", columns).names)
     inserted += lake.insert_missing(table, newest, same_key)
     if inserted < sum(shard.newest for shard in shards):
         updated += lake.update(table, newest, same_key, when=IS_NEWER)
