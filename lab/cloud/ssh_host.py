@@ -7,7 +7,8 @@ SFTP and scp inside HOME. A single ed25519 key is accepted; passwords, agents an
 Known differences: ``whoami`` is the user who started the lab, and a command can read whatever that user can (so the key
 is as good as a login to this machine; only its owner can read it); a requested terminal is not a real one. A command
 sees a fixed environment, never the lab's own, and only LC_* of what the client sends. Commands are not logged. As with
-OpenSSH, a command keeps running when its client disconnects, unless the client had requested a terminal.
+OpenSSH, a command keeps running when its client disconnects, unless the client had requested a terminal; and as with
+its ``SSH_CLIENT``, bash reads ``~/.bashrc`` before a command (Amazon Linux, Debian and Fedora build it that way).
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Machine:
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self.home,
-            env=self.environment | locale,
+            env=self.environment | connection_variables(session) | locale,
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -128,6 +129,16 @@ class Machine:
             session.exit_with_signal(signal.Signals(-code).name.removeprefix("SIG"))
         else:
             session.exit(code)
+
+
+def connection_variables(session: asyncssh.SSHServerProcess[bytes]) -> dict[str, str]:
+    """What sshd tells a command of its connection."""
+    client, client_port = session.get_extra_info("peername")[:2]
+    host, port = session.get_extra_info("sockname")[:2]
+    return {
+        "SSH_CLIENT": f"{client} {client_port} {port}",
+        "SSH_CONNECTION": f"{client} {client_port} {host} {port}",
+    }
 
 
 class Files(asyncssh.SFTPServer):

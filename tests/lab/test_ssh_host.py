@@ -88,6 +88,19 @@ def test_a_script_on_standard_input(ssh):
     assert done.stdout.decode().splitlines()[0] == "two words"
 
 
+def test_bash_reads_its_start_up_file_as_under_openssh(ssh, machine):
+    """A command does; what a command starts and a login shell do not."""
+    startup = machine.path("client_machine", "home", ".bashrc")
+    startup.write_text("printf noise; echo warning >&2; chatty() { :; }\n")
+    try:
+        done = ssh("echo out; type -t chatty; bash -c 'echo child'; true")
+        assert (done.stdout, done.stderr) == (b"noiseout\nfunction\nchild\n", b"warning\n")
+        assert ssh("exec bash -s", input=b"echo script\n").stdout == b"noisescript\n"
+        assert ssh(input=b"echo login\n").stdout == b"login\n"
+    finally:
+        startup.unlink()
+
+
 def test_large_output_and_input_arrive_whole(ssh):
     assert len(ssh("head -c 50000000 /dev/zero").stdout) == 50_000_000
     assert ssh("wc -c", input=b"x" * 20_000_000).stdout.strip() == b"20000000"
@@ -113,6 +126,7 @@ def test_a_command_sees_nothing_of_the_lab_s_environment(state, tmp_path):
 
     assert names == {
         *("HOME", "USER", "LOGNAME", "SHELL", "LANG", "PATH", "LAB_PYTHON", "LC_ALL"),
+        *("SSH_CLIENT", "SSH_CONNECTION"),
         *("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
         *("PWD", "SHLVL", "_"),
     }

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import logging
 import re
+import secrets as randomness
 import shlex
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import paramiko  # type: ignore[import-untyped]
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk.log import mask_secret
 from botocore.exceptions import ClientError
 
 from include.settings import Settings
+from pinterest.private_key import PrivateKeyError, read_private_key
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 20
+START_SECONDS = 60
 KEEPALIVE_SECONDS = 15
 DRAIN_SECONDS = 10
+LASTING = 78  # the exit code of a script that fails until somebody changes something; sysexits.h calls it EX_CONFIG
 
 MARKER = "pinterest-pipeline: process group"
 VARIABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
-PROLOGUE = f"""\
-echo "{MARKER} $$"
+# The login shell, whichever it is, runs this command after its own start-up files. These may not change how bash reads
+# the script, nor the Kafka tools, which are bash scripts, too: BASH_ENV and options end here, and functions are unset.
+START = "exec env -u BASH_ENV -u ENV -u SHELLOPTS -u BASHOPTS bash -s"
+
+PROLOGUE = """\
 export PATH="$HOME/java/bin:$HOME/kafka/bin:$PATH"
 if [ -x "$HOME/java/bin/java" ]; then export JAVA_HOME="$HOME/java"; fi
 for jar in "$HOME"/kafka/libs/aws-msk-iam-auth-*.jar; do
@@ -55,9 +62,16 @@ class KafkaClientError(RuntimeError):
     """The client machine cannot be found, entered or used. The message says which setting or part to look at."""
 
 
+class KafkaClientSetupError(KafkaClientError, AirflowFailException):
+    """The same, and it stays so until somebody changes something: the task is not retried."""
+
+
 @dataclass(frozen=True)
 class Completed:
-    """A script's output. ``exit_code`` is -1 if a signal or a lost connection ended it."""
+    """A script's output. ``exit_code`` is -1 if a signal or a lost connection ended it.
+
+    What the login shell's start-up files print is not part of it.
+    """
 
     stdout: str
     stderr: str
@@ -68,12 +82,54 @@ class Completed:
         return (self.stdout.strip().splitlines() or [""])[-1].strip()
 
     def check(self, name: str) -> Completed:
-        """Return self if the script succeeded; otherwise raise KafkaClientError with the end of its output."""
+        """Return self if the script succeeded; otherwise raise KafkaClientError with the end of its output.
+
+        Raises KafkaClientSetupError if the script says that another try would fail, too.
+        """
         if self.exit_code != 0:
             said = "\n".join((self.stderr.strip() or self.stdout.strip()).splitlines()[-15:])
             how = "was ended by a signal or a lost connection" if self.exit_code == -1 else f"failed ({self.exit_code})"
-            raise KafkaClientError(f"{name} {how} on the Kafka client machine: {said or 'it printed nothing'}")
+            kind = KafkaClientSetupError if self.exit_code == LASTING else KafkaClientError
+            raise kind(f"{name} {how} on the Kafka client machine: {said or 'it printed nothing'}")
         return self
+
+
+@dataclass
+class _Script:
+    """A script that was sent to the machine. It has begun once it has printed the marker and its process group."""
+
+    marker: str = field(default_factory=lambda: f"{MARKER} {randomness.token_hex(8)}")
+    group: int | None = None
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self, group: str) -> None:
+        self.group = int(group)
+        self.begun.set()
+
+
+@dataclass
+class _Output:
+    """One stream of a script: its lines, and apart from them what came before the marker."""
+
+    script: _Script
+    quiet: bool
+    lines: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+
+    def read(self, stream: Any) -> None:
+        begun = False
+        for raw in stream:
+            line = raw.decode("utf-8", errors="replace")
+            if begun:
+                self.lines.append(line)
+                if not self.quiet:
+                    log.info("%s", line.rstrip("\n"))
+                continue
+            noise, begun, group = line.partition(self.script.marker)
+            if noise:
+                self.before.append(noise)
+            if begun:
+                self.script.begin(group)
 
 
 class KafkaClientHook:
@@ -87,7 +143,7 @@ class KafkaClientHook:
     def __init__(self, settings: Settings, aws_conn_id: str | None = "aws_default") -> None:
         self.settings = settings
         self.aws_conn_id = aws_conn_id
-        self._group: int | None = None
+        self._script: _Script | None = None
 
     @cached_property
     def _ec2(self) -> Any:
@@ -103,10 +159,12 @@ class KafkaClientHook:
         found = [i for page in pages for reservation in page["Reservations"] for i in reservation["Instances"]]
         where = f"running in {self.settings.region} with the tag Name={self.settings.user_id}"
         if not found:
-            raise KafkaClientError(f"No EC2 instance is {where}: start the Kafka client machine, or give it that tag")
+            raise KafkaClientSetupError(
+                f"No EC2 instance is {where}: start the Kafka client machine, or give it that tag"
+            )
         if len(found) > 1:
             ids = ", ".join(sorted(i["InstanceId"] for i in found))
-            raise KafkaClientError(f"{len(found)} EC2 instances are {where}: {ids}. Stop or rename all but one")
+            raise KafkaClientSetupError(f"{len(found)} EC2 instances are {where}: {ids}. Stop or rename all but one")
         return dict(found[0])
 
     @cached_property
@@ -116,7 +174,7 @@ class KafkaClientHook:
             return self.settings.kafka_client.host
         instance = self.find_instance()
         if not instance.get("PublicDnsName"):
-            raise KafkaClientError(
+            raise KafkaClientSetupError(
                 f"EC2 instance {instance['InstanceId']} has no public DNS name: "
                 "set kafka_client.host to the address that Airflow reaches it by"
             )
@@ -129,7 +187,7 @@ class KafkaClientHook:
             return self.settings.rest_proxy.url.rstrip("/")
         instance = self.find_instance()
         if not instance.get("PublicDnsName"):
-            raise KafkaClientError(
+            raise KafkaClientSetupError(
                 f"EC2 instance {instance['InstanceId']} has no public DNS name: "
                 "set rest_proxy.url to the address that API Gateway reaches the REST proxy by"
             )
@@ -145,7 +203,7 @@ class KafkaClientHook:
                 raise
             pairs = []
         if not pairs:
-            raise KafkaClientError(f"EC2 key pair {name!r} is not in {self.settings.region}")
+            raise KafkaClientSetupError(f"EC2 key pair {name!r} is not in {self.settings.region}")
         return str(pairs[0]["KeyPairId"])
 
     @cached_property
@@ -158,17 +216,18 @@ class KafkaClientHook:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ParameterNotFound":
                 raise
-            raise KafkaClientError(
+            raise KafkaClientSetupError(
                 f"Parameter Store has no {parameter}: EC2 keeps only keys there that CloudFormation made; "
                 f"put the private key of {self.settings.key_pair} there as a SecureString"
             ) from None
         mask_secret(text)
-        for kind in (paramiko.Ed25519Key, paramiko.RSAKey):
-            try:
-                return kind.from_private_key(io.StringIO(text))
-            except (paramiko.SSHException, ValueError):
-                continue
-        raise KafkaClientError(f"Parameter {parameter} holds no Ed25519 or RSA private key without a passphrase")
+        try:
+            return read_private_key(text)
+        except PrivateKeyError as error:
+            raise KafkaClientSetupError(
+                f"Parameter {parameter} {error}. Put the private key of {self.settings.key_pair} there, "
+                "as docs/settings.md says"
+            ) from None
 
     def run(
         self,
@@ -181,9 +240,9 @@ class KafkaClientHook:
     ) -> Completed:
         """Run a bash script and return its output; a script that fails raises nothing (see ``Completed.check``).
 
-        The script travels over the standard input of ``bash -s`` and starts only when all of it has arrived; its
-        own standard input is empty. Java, the Kafka tools and the IAM jar are on its paths. Lines are logged as
-        they come unless ``quiet``.
+        The script travels over the standard input of bash and starts only when all of it has arrived; its own
+        standard input is empty. Java, the Kafka tools and the IAM jar are on its paths. Lines are logged as they come
+        unless ``quiet``. Whatever the login shell's start-up files print is dropped.
 
         :param environment: exported to the script and its children
         :param timeout: seconds; then the script's process group is killed and KafkaClientError raised
@@ -191,54 +250,76 @@ class KafkaClientHook:
         """
         for value in (secrets or {}).values():
             mask_secret(value)
+        script_sent = _Script()
+        stdout, stderr = _Output(script_sent, quiet), _Output(script_sent, quiet)
         with self._connect() as client:
-            transport = client.get_transport()
-            assert transport is not None
-            transport.set_keepalive(KEEPALIVE_SECONDS)
-            channel = transport.open_session(timeout=CONNECT_SECONDS)
-            channel.exec_command("exec bash -s")
-            channel.sendall(_stdin(script, environment or {}, secrets or {}).encode())
-            channel.shutdown_write()
-
-            stdout: list[str] = []
-            stderr: list[str] = []
+            channel = self._start(client, _stdin(script, environment or {}, secrets or {}, script_sent.marker))
             readers = [
-                threading.Thread(target=self._read, args=(channel.makefile("rb"), stdout, quiet), daemon=True),
-                threading.Thread(target=self._read, args=(channel.makefile_stderr("rb"), stderr, quiet), daemon=True),
+                threading.Thread(target=stdout.read, args=(channel.makefile("rb"),), daemon=True),
+                threading.Thread(target=stderr.read, args=(channel.makefile_stderr("rb"),), daemon=True),
             ]
             for reader in readers:
                 reader.start()
-            ended = channel.status_event.wait(timeout)
-            if not ended:
-                self.kill()
-            for reader in readers:
-                reader.join(DRAIN_SECONDS)
-            self._group = None
-            if not ended:
-                raise KafkaClientError(
-                    f"A script on the Kafka client machine {self.host} ran longer than {timeout:g} s and was killed; "
-                    f"it said last: {(stderr or stdout or ['nothing'])[-1].strip()}"
-                )
-            return Completed("".join(stdout), "".join(stderr), channel.recv_exit_status())
+            self._script = script_sent
+            first = min(timeout, START_SECONDS)
+            ended = channel.status_event.wait(first)
+            if not ended and script_sent.begun.is_set():
+                ended = channel.status_event.wait(timeout - first)
+                if not ended:
+                    self.kill()
+            if ended or script_sent.begun.is_set():
+                for reader in readers:
+                    reader.join(DRAIN_SECONDS)
+            self._script = None
+            exit_code = channel.recv_exit_status() if ended else -1
+        if not script_sent.begun.is_set():
+            raise self._not_begun(exit_code, [*stdout.before, *stderr.before], ended=ended)
+        if not ended:
+            raise KafkaClientError(
+                f"A script on the Kafka client machine {self.host} ran longer than {timeout:g} s and was killed; "
+                f"it said last: {(stderr.lines or stdout.lines or ['nothing'])[-1].strip()}"
+            )
+        return Completed("".join(stdout.lines), "".join(stderr.lines), exit_code)
 
     def kill(self) -> None:
         """End the running script's process group, children included, over a connection of its own."""
-        if self._group is None:
+        script = self._script
+        if script is None:
             return
-        log.info("Ending process group %d on %s", self._group, self.host)
+        script.begun.wait(CONNECT_SECONDS)
+        if script.group is None:
+            log.warning("The script on %s has not begun, so its process group is not known", self.host)
+            return
+        log.info("Ending process group %d on %s", script.group, self.host)
         with self._connect() as client:
-            _, stdout, _ = client.exec_command(KILL_GROUP.format(group=self._group), timeout=CONNECT_SECONDS)
-            stdout.channel.recv_exit_status()
+            channel = self._start(client, KILL_GROUP.format(group=script.group))
+            channel.status_event.wait(CONNECT_SECONDS)
 
-    def _read(self, stream: Any, lines: list[str], quiet: bool) -> None:
-        for raw in stream:
-            line = raw.decode("utf-8", errors="replace")
-            if self._group is None and line.startswith(MARKER):
-                self._group = int(line.removeprefix(MARKER))
-                continue
-            lines.append(line)
-            if not quiet:
-                log.info("%s", line.rstrip("\n"))
+    @staticmethod
+    def _start(client: paramiko.SSHClient, stdin: str) -> paramiko.Channel:
+        """Have bash on the machine read ``stdin``. Its first line is empty, for a start-up file that reads one."""
+        transport = client.get_transport()
+        assert transport is not None
+        transport.set_keepalive(KEEPALIVE_SECONDS)
+        channel = transport.open_session(timeout=CONNECT_SECONDS)
+        channel.exec_command(START)
+        channel.sendall(f"\n{stdin}".encode())
+        channel.shutdown_write()
+        return channel
+
+    def _not_begun(self, exit_code: int, printed: list[str], *, ended: bool) -> KafkaClientError:
+        """What went wrong when the login shell did not come to the script."""
+        login, said = self.settings.kafka_client.login, "".join(printed[-15:]).strip()
+        where = f"the login shell of {login} on the Kafka client machine {self.host}"
+        advice = (
+            "A start-up file such as ~/.bashrc must not exit, wait for input or replace the shell "
+            f"where nobody is at a terminal. It printed: {said or 'nothing'}"
+        )
+        if not ended:
+            return KafkaClientError(f"After {START_SECONDS} s {where} has not begun the script. {advice}")
+        if exit_code == -1:
+            return KafkaClientError(f"A signal or a lost connection ended {where} before it began the script")
+        return KafkaClientSetupError(f"Exit code {exit_code} ended {where} before it began the script. {advice}")
 
     def _connect(self) -> paramiko.SSHClient:
         machine = self.settings.kafka_client
@@ -262,7 +343,7 @@ class KafkaClientHook:
         except paramiko.BadHostKeyException as error:
             client.close()
             offered = error.key
-            raise KafkaClientError(
+            raise KafkaClientSetupError(
                 f"The machine at {known_as} is not the one that the settings name: it offers "
                 f"{offered.get_name()} {offered.fingerprint}, kafka_client.host_key is {expected.get_name()} "
                 f"{expected.fingerprint}. If the offered fingerprint is the one in the instance's system log, set "
@@ -270,7 +351,7 @@ class KafkaClientHook:
             ) from None
         except paramiko.AuthenticationException as error:
             client.close()
-            raise KafkaClientError(
+            raise KafkaClientSetupError(
                 f"{known_as} refused the login {machine.login!r} with the key of {self.settings.key_pair} "
                 f"({key.get_name()} {key.fingerprint}): the instance runs with another key pair, "
                 f"or kafka_client.login is wrong ({error})"
@@ -284,13 +365,14 @@ class KafkaClientHook:
         return client
 
 
-def _stdin(script: str, environment: Mapping[str, str], secrets: Mapping[str, str]) -> str:
+def _stdin(script: str, environment: Mapping[str, str], secrets: Mapping[str, str], marker: str = MARKER) -> str:
     for name in (*environment, *secrets):
         if not VARIABLE_NAME.match(name):
             raise ValueError(f"{name!r} is not a name of an environment variable")
     exported = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
     kept = "".join(f"{name}={shlex.quote(value)}\n" for name, value in secrets.items())
-    return f"{PROLOGUE}{exported}{kept}main() {{\n{script}\n}}\nmain </dev/null\n"
+    begin = f"unset -f $(compgen -A function)\necho {shlex.quote(marker)} $$\necho {shlex.quote(marker)} $$ >&2\n"
+    return f"{begin}{PROLOGUE}{exported}{kept}main() {{\n{script}\n}}\nmain </dev/null\n"
 
 
 def _host_key(line: str) -> paramiko.PKey:
@@ -298,7 +380,7 @@ def _host_key(line: str) -> paramiko.PKey:
     try:
         return paramiko.PKey.from_type_string(kind, base64.b64decode(rest.split(" ")[0], validate=True))
     except (paramiko.SSHException, paramiko.UnknownKeyType, binascii.Error, ValueError) as error:
-        raise KafkaClientError(
+        raise KafkaClientSetupError(
             f"kafka_client.host_key is no SSH host key ({error or type(error).__name__}): {line!r}; expected a line "
             "such as ssh-ed25519 AAAA…, as ssh-keyscan prints it after the host name"
         ) from None

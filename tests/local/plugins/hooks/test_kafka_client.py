@@ -20,7 +20,7 @@ from botocore.stub import Stubber
 
 from include.settings import Settings
 from pinterest.hooks import kafka_client, kafka_tools
-from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
+from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook, KafkaClientSetupError
 from pinterest.operators import kafka_client as operators
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
 from tests import builders
@@ -35,10 +35,14 @@ def public_line(key: asyncssh.SSHKey) -> str:
 
 
 class Machine:
-    """An SSH server on loopback that runs commands for real; every command is a session of its own, as under sshd."""
+    """An SSH server on loopback that runs commands for real; every command is a session of its own, as under sshd.
+
+    As under sshd, the login shell runs the command, and bash reads ``~/.bashrc`` first, since SSH_CLIENT is set.
+    """
 
     def __init__(self, home: Path, key_type: str = "ssh-ed25519"):
         self.home = home
+        self.login_shell = "/bin/bash"
         self.host_key = asyncssh.generate_private_key(key_type, **({"key_size": 2048} if key_type == "ssh-rsa" else {}))
         self.client_key = asyncssh.generate_private_key("ssh-ed25519")
         self.commands: list[str] = []
@@ -82,9 +86,10 @@ class Machine:
     async def _process(self, process: asyncssh.SSHServerProcess) -> None:
         self.commands.append(process.command or "")
         pipe = asyncio.subprocess.PIPE
+        environment = {"HOME": str(self.home), "PATH": os.environ["PATH"], "SSH_CLIENT": "127.0.0.1 50000 22"}
         child = await asyncio.create_subprocess_exec(
-            "/bin/bash", "-c", process.command, cwd=self.home, start_new_session=True,
-            env={"HOME": str(self.home), "PATH": os.environ["PATH"]}, stdin=pipe, stdout=pipe, stderr=pipe,
+            self.login_shell, "-c", process.command, cwd=self.home, start_new_session=True, env=environment,
+            stdin=pipe, stdout=pipe, stderr=pipe,
         )  # fmt: skip
 
         async def pump(source, sink, close=False):
@@ -206,22 +211,14 @@ def test_private_key_that_is_not_in_parameter_store(aws):
 def test_parameter_that_is_no_private_key(aws):
     aws.add_key("ENCRYPTED:bm8ga2V5")
 
-    with pytest.raises(KafkaClientError, match="holds no Ed25519 or RSA private key") as error:
+    with pytest.raises(KafkaClientSetupError, match=f"/ec2/keypair/{KEY_PAIR_ID} holds no private key") as error:
         _ = KafkaClientHook(settings()).private_key
     assert "bm8ga2V5" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("kind", "form"),
-    [
-        ("ssh-ed25519", "openssh"),
-        ("ssh-rsa", "openssh"),
-        ("ssh-rsa", "pkcs1-pem"),
-    ],
-)
-def test_every_kind_of_private_key_that_ec2_makes(aws, kind, form):
-    key = asyncssh.generate_private_key(kind)
-    aws.add_key(key.export_private_key(form).decode())
+def test_the_private_key_is_that_of_the_parameter(aws):
+    key = asyncssh.generate_private_key("ssh-rsa")
+    aws.add_key(key.export_private_key("pkcs8-pem").decode())
 
     assert KafkaClientHook(settings()).private_key.fingerprint == key.get_fingerprint()
 
@@ -237,7 +234,80 @@ def test_scripts_and_secrets_stay_out_of_the_process_list(hook, machine):
     done = hook.run(script, secrets={"TOKEN": "s3cret"}, quiet=True)
 
     assert done.stdout == "s3cret|0\nbash -s "
-    assert machine.commands == ["exec bash -s"]
+    assert machine.commands == [kafka_client.START]
+
+
+NOISE = {
+    "a line": "echo welcome",
+    "no line feed": "printf welcome",
+    "on both streams": "echo welcome; echo warning >&2; printf more >&2",
+    "a banner": "printf '\\n  __|  __|_  )\\n\\n'; head -c 100000 /dev/zero | tr '\\0' '#'",
+    "no UTF-8": "printf '\\377\\376'",
+    "strict": "set -euo pipefail; set -x; shopt -s expand_aliases; alias echo='echo aliased'",
+    "exported": "echo() { printf 'function\\n'; }; export -f echo; export SHELLOPTS; set -o noclobber; set -v",
+    "BASH_ENV": 'echo "echo from BASH_ENV; set -e" >"$HOME/.env"; export BASH_ENV=$HOME/.env ENV=$HOME/.env',
+    "a prompt": "PROMPT_COMMAND='echo prompt'; export PROMPT_COMMAND; PS1='$ '",
+    "a question": "echo 'Go on?'; read -r answer",
+    "an earlier marker": f"echo '{kafka_client.MARKER} 1'",
+    "failing": "false; cat /nowhere",
+}
+
+
+@pytest.mark.parametrize("startup", NOISE.values(), ids=NOISE)
+def test_what_the_login_shell_prints_is_dropped(hook, machine, startup, caplog):
+    (machine.home / ".bashrc").write_text(startup + "\n")
+    caplog.set_level(logging.INFO)
+    script = "echo first; echo oops >&2; bash -c 'echo child'; false; ls /nowhere 2>/dev/null; printf last; exit 7"
+
+    done = hook.run(script)
+
+    assert (done.stdout, done.stderr, done.exit_code) == ("first\nchild\nlast", "oops\n", 7)
+    assert {"welcome", "warning", "prompt"} & set(caplog.messages) == set()
+
+
+def test_a_script_is_killed_behind_noise(hook, machine, tmp_path):
+    (machine.home / ".bashrc").write_text("printf welcome; printf warning >&2\n")
+
+    with pytest.raises(KafkaClientError, match=r"ran longer than 1 s and was killed; it said last: started"):
+        hook.run(f"sleep 600 & echo $! >{tmp_path}/pid; echo started; wait", timeout=1)
+
+    until(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+def test_another_login_shell(hook, machine):
+    machine.login_shell = "/bin/sh"
+    script = 'words=(a b); echo "${words[1]}"; ps -o pgid= -p $$; echo $$'
+
+    word, group, process = hook.run(script).stdout.split()
+
+    assert (word, group) == ("b", process)
+
+
+def test_a_start_up_file_that_ends_the_shell_is_named(hook, machine):
+    (machine.home / ".bashrc").write_text("echo 'no shell for you'; exit 3\n")
+
+    with pytest.raises(KafkaClientSetupError) as error:
+        hook.run("touch started")
+
+    for word in ("Exit code 3", "before it began the script", "ec2-user", "~/.bashrc", "It printed: no shell for you"):
+        assert word in str(error.value)
+    assert not (machine.home / "started").exists()
+
+
+def test_a_start_up_file_that_ends_well_is_no_success(hook, machine):
+    (machine.home / ".bashrc").write_text("exit 0\n")
+
+    with pytest.raises(KafkaClientSetupError, match=r"Exit code 0 .*It printed: nothing"):
+        hook.run("true")
+
+
+def test_a_start_up_file_that_does_not_end_is_named(hook, machine, monkeypatch):
+    monkeypatch.setattr(kafka_client, "START_SECONDS", 0.5)
+    (machine.home / ".bashrc").write_text(f"echo $$ >{machine.home}/waits; echo choose:; exec sleep 600\n")
+
+    with pytest.raises(KafkaClientError, match=r"has not begun the script\. .*It printed: choose:"):
+        hook.run("true")
+    os.kill(int((machine.home / "waits").read_text()), signal.SIGKILL)
 
 
 def test_commands_of_the_script_do_not_eat_it(hook):
@@ -265,6 +335,11 @@ def test_lines_are_logged_unless_quiet(hook, caplog):
     assert {"loud", "warned"} <= set(caplog.messages)
     assert "hushed" not in caplog.messages
     assert "pinterest-pipeline" not in caplog.text
+
+
+def test_a_script_can_say_that_another_try_would_fail(hook):
+    with pytest.raises(KafkaClientSetupError, match=r"kafka failed \(78\) .*: in the way"):
+        hook.run("echo in the way >&2; exit 78").check("kafka")
 
 
 def test_check_shows_the_end_of_what_was_said(hook):
