@@ -1,4 +1,7 @@
-fail() {
+{% include 'kafka_client/ownership.sh' %}
+
+# fail_for_now MESSAGE: another try may succeed.
+fail_for_now() {
   echo "$*" >&2
   exit 1
 }
@@ -18,7 +21,7 @@ download() {
     --max-time 1500 --retry 3 --retry-delay 2 --output "$file" "$url" || code=$?
   if [ "$code" -ne 0 ]; then
     rm -f "$file"
-    fail "Download of $url failed (curl exit code $code); nothing was kept"
+    fail_for_now "Download of $url failed (curl exit code $code); nothing was kept"
   fi
   got=$(digest "$file")
   if [ "$got" != "$expected" ]; then
@@ -28,18 +31,19 @@ download() {
   fi
 }
 
-# install_archive LINK PROGRAM URL SHA256: unpacks the archive's only folder beside LINK and points LINK at it.
-# The folder gets its name only when it is complete; its file .archive holds the archive's digest.
+# install_archive LINK PROGRAM URL SHA256 CHECK: unpacks the archive's only folder beside LINK and points LINK at it.
+# CHECK gets the unpacked folder, and fails before anything is replaced. A folder gets its name only when it is complete.
+# Its file .archive, with the archive's digest, says that it is ours; .archive.files lists what we put into it.
 install_archive() {
-  local link=$1 program=$2 url=$3 sha256=$4 parent top
+  local link=$1 program=$2 url=$3 sha256=$4 check=$5 parent top
   if [ -x "$link/$program" ] && [ "$(cat "$link/.archive" 2>/dev/null)" = "$sha256" ]; then
+    "$check" "$link"
     echo unchanged
     return
   fi
-  if [ -e "$link" ] && [ ! -L "$link" ]; then
-    fail "$link is in the way: this pipeline did not create it. Move it, then run the task again"
-  fi
   parent=$(dirname "$link")
+  if [ -e "$parent" ] && [ ! -d "$parent" ]; then in_the_way "$parent"; fi
+  if is_there "$link" && ! is_our_link "$link"; then in_the_way "$link"; fi
   mkdir -p "$parent" "$work/unpacked"
   download "$url" "$sha256" "$work/archive"
   tar -xzf "$work/archive" -C "$work/unpacked" || fail "$url is not a gzipped tar archive"
@@ -47,11 +51,40 @@ install_archive() {
   if [ ! -x "$work/unpacked/$top/$program" ]; then
     fail "$url has no folder that contains $program; found: $(echo "$top" | head -n 5 | tr '\n' ' ')"
   fi
+  "$check" "$work/unpacked/$top"
+  if [ "$parent/$top" = "$link" ]; then fail "$url unpacks to a folder named $top, but $link becomes a link"; fi
   echo "$sha256" >"$work/unpacked/$top/.archive"
-  if [ -e "$parent/$top" ]; then
-    mv "$parent/$top" "$work/replaced"
-  fi
+  contents "$work/unpacked/$top" >"$work/files"
+  mv "$work/files" "$work/unpacked/$top/.archive.files"
+  make_room "$parent/$top"
   mv "$work/unpacked/$top" "$parent/$top"
   ln -sfn "$top" "$link"
   echo "changed: $link is $top"
+}
+
+# is_our_link PATH: whether PATH is a link as we make it, to a folder beside it that is ours or gone.
+is_our_link() {
+  local target
+  target=$(readlink "$1") || return 1
+  case $target in */* | . | ..) return 1 ;; esac
+  target=$(dirname "$1")/$target
+  ! is_there "$target" || is_our_folder "$target"
+}
+
+is_our_folder() {
+  [ ! -L "$1" ] && [ -f "$1/.archive" ]
+}
+
+# make_room FOLDER: removes a folder of ours. If it holds anything that we did not put there, it is only renamed.
+make_room() {
+  local theirs
+  is_there "$1" || return 0
+  is_our_folder "$1" || in_the_way "$1"
+  contents "$1" >"$work/contents"
+  theirs=$(grep -vxFf "$1/.archive.files" "$work/contents" 2>/dev/null || [ -f "$1/.archive.files" ] || echo unknown)
+  if [ -n "$theirs" ]; then
+    put_aside "$1"
+  else
+    mv "$1" "$work/replaced"
+  fi
 }

@@ -7,6 +7,15 @@ version() {
   "$1" -version 2>&1 | sed -n 's/.*version "\([0-9][0-9]*\).*/\1/p' | head -n 1
 }
 
+works_for_kafka() {
+  local found
+  found=$(version "$1/bin/java" || true)
+  if [ "${found:-0}" -lt 17 ]; then
+    fail "The Java from $URL (setting downloads.java) does not work on this $(uname -s) $(uname -m):" \
+      "version ${found:-unknown}, but Kafka needs 17 or newer. Nothing was replaced"
+  fi
+}
+
 java=java
 if [ -n "${JAVA_HOME:-}" ]; then java=$JAVA_HOME/bin/java; fi
 
@@ -19,10 +28,4 @@ if command -v "$java" >/dev/null 2>&1; then
   fi
 fi
 
-result=$(install_archive "$HOME/java" bin/java "$URL" "$SHA256")
-found=$(version "$HOME/java/bin/java" || true)
-if [ "${found:-0}" -lt 17 ]; then
-  rm -f "$HOME/java"
-  fail "The Java from $URL does not work on this $(uname -s) $(uname -m): version ${found:-unknown}, but Kafka needs 17 or newer"
-fi
-echo "$result"
+install_archive "$HOME/java" bin/java "$URL" "$SHA256" works_for_kafka

@@ -1,5 +1,6 @@
 # Adds one line to the shell profile, so that a login shell has the same environment as the tasks.
 set -euo pipefail
+{% include 'kafka_client/ownership.sh' %}
 
 mark='# Kafka client of pinterest-pipeline'
 profile=$HOME/.bash_profile
@@ -10,14 +11,12 @@ for file in "$HOME/.bash_profile" "$HOME/.bash_login" "$HOME/.profile"; do
   fi
 done
 
-jar=$(cd "$HOME/kafka/libs" && ls aws-msk-iam-auth-*.jar) || {
-  echo "The IAM library is not in $HOME/kafka/libs: run the task iam_auth first" >&2
-  exit 1
-}
+jar=$(cat "$HOME/kafka/.iam_auth" 2>/dev/null) || fail "$HOME/kafka/.iam_auth is missing: run the task iam_auth first"
 line="export PATH=\"\$HOME/java/bin:\$HOME/kafka/bin:\$PATH\" CLASSPATH=\"\$HOME/kafka/libs/$jar\""
 if [ -x "$HOME/java/bin/java" ]; then line="$line JAVA_HOME=\"\$HOME/java\""; fi
 line="$line $mark"
 
+if [ -L "$profile" ]; then profile=$(readlink -f "$profile"); fi
 touch "$profile"
 if [ "$(grep -cF "$mark" "$profile" || true)" = 1 ] && grep -qxF "$line" "$profile"; then
   echo unchanged

@@ -2,10 +2,8 @@
 set -euo pipefail
 {% include 'kafka_client/files.sh' %}
 
-[ -d "$HOME/kafka/bin" ] || {
-  echo "$HOME/kafka/bin is missing: run the task kafka first" >&2
-  exit 1
-}
-write_if_different "$HOME/kafka/bin/client.properties" <<'PROPERTIES'
+[ -d "$HOME/kafka/bin" ] || fail "$HOME/kafka/bin is missing: run the task kafka first"
+earlier='^(security\.protocol=[A-Z_]+|sasl\.mechanism=AWS_MSK_IAM|sasl\.(jaas\.config|client\.callback\.handler\.class)=.*)$'
+write_if_different "$HOME/kafka" bin/client.properties "$earlier" <<'PROPERTIES'
 {% include 'kafka_client/client.properties' %}
 PROPERTIES

@@ -17,10 +17,10 @@ status=$(printf 'url = "%s"\n' "$UPLOAD_URL" |
     --retry 3 --retry-delay 2 --header Expect: "${headers[@]}" --upload-file "$work/archive" \
     --output "$work/answer" --write-out '%{http_code}') || code=$?
 if [ "$code" -ne 0 ]; then
-  fail "The archive did not reach the bucket (curl exit code $code)"
+  fail_for_now "The archive did not reach the bucket (curl exit code $code)"
 fi
 if [ "$status" != 200 ]; then
-  fail "The bucket refused the archive: HTTP $status" \
+  fail_for_now "The bucket refused the archive: HTTP $status" \
     "$(sed -n 's:.*<Code>\(.*\)</Code>.*<Message>\(.*\)</Message>.*:\1, \2:p' "$work/answer" 2>/dev/null)"
 fi
 echo "changed: $(basename "${URL%%\?*}") is in the bucket"

@@ -42,7 +42,7 @@ START = "exec env -u BASH_ENV -u ENV -u SHELLOPTS -u BASHOPTS bash -s"
 PROLOGUE = """\
 export PATH="$HOME/java/bin:$HOME/kafka/bin:$PATH"
 if [ -x "$HOME/java/bin/java" ]; then export JAVA_HOME="$HOME/java"; fi
-for jar in "$HOME"/kafka/libs/aws-msk-iam-auth-*.jar; do
+for jar in "$HOME"/kafka/libs/aws-msk-iam-auth-*.jar "$HOME/kafka/libs/$(cat "$HOME/kafka/.iam_auth" 2>/dev/null)"; do
   if [ -f "$jar" ]; then export CLASSPATH="$jar"; fi
 done
 """

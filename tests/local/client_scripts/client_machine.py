@@ -77,7 +77,7 @@ class FileServer:
 
 
 def archive(**files: str) -> bytes:
-    """A gzipped tar of executable files; ``__`` in a name stands for ``/``."""
+    """A gzipped tar of executable files; ``__`` in a name stands for ``/``, as does ``/`` itself."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, text in files.items():
@@ -87,7 +87,13 @@ def archive(**files: str) -> bytes:
     return buffer.getvalue()
 
 
-KAFKA = archive(**{"kafka_2.13-4.3.1__bin__kafka-topics.sh": "#!/bin/sh\n", "kafka_2.13-4.3.1__libs__x.jar": "x"})
+def kafka_archive(folder: str = "kafka_2.13-4.3.1", clients: str = "4.3.1", tool: str = "#!/bin/sh\n") -> bytes:
+    """Kafka's archive as far as the scripts look at it."""
+    files = {"bin/kafka-topics.sh": tool, f"libs/kafka-clients-{clients}.jar": "x"}
+    return archive(**{f"{folder}/{name}": text for name, text in files.items()})
+
+
+KAFKA = kafka_archive()
 
 
 def tree(folder: Path) -> dict[str, tuple[bytes, int]]:

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from pinterest.hooks.kafka_client import LASTING
 from tests.local.client_scripts.client_machine import BLANK, KAFKA, UPLOAD, tools, tree
 
 
@@ -29,7 +30,7 @@ def test_no_download_with_a_wrong_checksum_is_used(run, web, home, tmp_path, scr
         script, environment, {"UPLOAD_URL": f"{web.url}/bucket/key"}, path=tools(tmp_path / "tools", None)
     )
 
-    assert code == 1
+    assert code == LASTING
     assert f"expected SHA-256 {BLANK}, got {hashlib.sha256(KAFKA).hexdigest()}" in stderr
     assert tree(home) == before
     assert web.puts == []

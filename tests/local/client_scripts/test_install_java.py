@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pinterest.hooks.kafka_client import LASTING
 from tests.local.client_scripts.client_machine import archive, tools, tree
 
 JAVA_21 = archive(**{"jdk-21__bin__java": "#!/bin/sh\necho 'openjdk version \"21.0.8\" 2025-07-15' >&2\n"})
@@ -35,6 +36,30 @@ def test_an_archive_of_an_old_java(run, web, home, tmp_path):
         "kafka_client/install_java.sh", web.offer("/java.tgz", old), path=tools(tmp_path / "bin", None)
     )
 
-    assert code != 0
+    assert code == LASTING
     assert "Kafka needs 17 or newer" in stderr
-    assert not (home / "java").exists()
+    assert list(home.iterdir()) == []
+
+
+def test_an_archive_of_an_old_java_replaces_nothing(run, web, home, tmp_path):
+    path = tools(tmp_path / "bin", None)
+    run("kafka_client/install_java.sh", web.offer("/java.tgz", JAVA_21), path=path)
+    (home / "jdk-21/bin/java").write_text("#!/bin/sh\nexit 1\n")
+    before = tree(home)
+    old = archive(**{"jdk-21__bin__java": "#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n"})
+
+    assert run("kafka_client/install_java.sh", web.offer("/old.tgz", old), path=path)[0] == LASTING
+    assert tree(home) == before
+
+
+def test_a_folder_of_the_user_is_in_the_way(run, web, home, tmp_path):
+    (home / "java").mkdir()
+    (home / "java/notes").write_text("mine")
+
+    code, _, stderr = run(
+        "kafka_client/install_java.sh", web.offer("/java.tgz", JAVA_21), path=tools(tmp_path / "bin", None)
+    )
+
+    assert code == LASTING
+    assert f"{home}/java is in the way" in stderr
+    assert (home / "java/notes").read_text() == "mine"
