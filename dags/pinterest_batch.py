@@ -1,8 +1,8 @@
 """The daily part: post, land, load, clean, analyze and count.
 
 **Does**: runs the batch half of `pinterest_pipeline` on what that DAG has set up. It makes sure that the REST proxy is
-running, sends rows through the REST API to Kafka and on to S3, and loads them on Databricks into bronze, silver and the
-nine analyses.
+running and that the REST API points to it, sends rows through the REST API to Kafka and on to S3, and loads them on
+Databricks into bronze, silver and the nine analyses.
 
 **Params**: how many posts, which seed, where to start, at what pace, how many records per request, and
 what to do if a topic or the lake is not the one that earlier runs have left (`on_new_identity`).
@@ -26,6 +26,7 @@ from pinterest.operators.identity import TopicIdentityOperator
 from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch
 from pinterest_stages.reconcile import reconcile
+from pinterest_stages.rest_api import rest_api_backend
 from pinterest_stages.rest_proxy import start_rest_proxy
 
 
@@ -40,7 +41,7 @@ from pinterest_stages.rest_proxy import start_rest_proxy
 )
 def pinterest_batch() -> None:
     identity = TopicIdentityOperator(task_id="identity", on_new_identity="{{ params.on_new_identity }}")
-    chain([identity, start_rest_proxy("rest_proxy")], batch(), reconcile("batch"))
+    chain([identity, start_rest_proxy("rest_proxy"), rest_api_backend()], batch(), reconcile("batch"))
 
 
 pinterest_batch()

@@ -99,6 +99,10 @@ class RestProxy(Section):
     port: Port = 8082
     url: Url | None = None
 
+    @property
+    def scheme(self) -> str:
+        return self.url.partition("://")[0] if self.url else "http"
+
 
 class RestApi(Section):
     """The REST API in front of the proxy. ``invoke_url_format`` takes ``api_id``, ``region`` and ``stage``."""

@@ -16,7 +16,7 @@ from airflow.sdk import task, task_group
 from include.aws.api_gateway import (
     PROXY_PATH,
     VALIDATOR,
-    body_refusal_request,
+    gateway_responses,
     proxy_methods,
     rest_api_request,
     usage_plan_request,
@@ -31,6 +31,7 @@ from pinterest.operators.api_gateway import (
     RestApiPutResourcesOperator,
     RestApiUsagePlanOperator,
 )
+from pinterest.operators.api_gateway_backend import RestApiBackendOperator
 from pinterest.operators.api_gateway_validation import RestApiPutValidationOperator
 from pinterest.operators.iam import IamCreateRoleOperator
 from pinterest.sensors.rest_api import RestApiStreamsSensor, RestApiTopicsSensor
@@ -67,10 +68,10 @@ def rest_api() -> None:
         api_id=api_id,
         validator_name=VALIDATOR,
         models=REQUEST_MODELS,
-        body_refusal=body_refusal_request(),
+        responses=gateway_responses(),
     )
     content = {
-        PROXY_PATH: proxy_methods(f"{address}"),
+        PROXY_PATH: proxy_methods("{{ settings().rest_proxy.scheme }}"),
         **kinesis_resources(
             region="{{ settings().region }}", role_arn=kinesis_role.output, validator_id=validation.output
         ),
@@ -80,7 +81,8 @@ def rest_api() -> None:
         task_id="deployment",
         api_id=api_id,
         stage_name="{{ settings().rest_api.stage }}",
-        content={"paths": content, "models": REQUEST_MODELS, "body_refusal": body_refusal_request()},
+        content={"paths": content, "models": REQUEST_MODELS, "responses": gateway_responses()},
+        backend_url=f"{address}",
     )
     usage_plan = RestApiUsagePlanOperator(
         task_id="usage_plan",
@@ -117,3 +119,14 @@ def rest_api() -> None:
     )
 
     address >> resources >> deployment >> usage_plan >> invoke_url >> [answers, answers_for_kinesis]
+
+
+@task_group(group_id="rest_api_backend")
+def rest_api_backend() -> None:
+    """Have the API point to where the REST proxy is, for example after the machine was stopped and started again."""
+    RestApiBackendOperator(
+        task_id="api",
+        api_name="{{ settings().rest_api_name }}",
+        stage_name="{{ settings().rest_api.stage }}",
+        backend_url=f"{backend()}",
+    )

@@ -12,6 +12,9 @@ type Resources = dict[str, Methods]
 
 PROXY_PATH = "/{proxy+}"
 VALIDATOR = "body"
+BACKEND_VARIABLE = "backend"
+MADE_BY = "pinterest-pipeline, "
+"""How the description of each deployment begins."""
 
 ALLOW = "method.response.header.Access-Control-Allow-"
 CORS_HEADERS = {
@@ -31,8 +34,11 @@ def rest_api_request(user_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def proxy_methods(backend_url: str) -> Methods:
+def proxy_methods(scheme: str) -> Methods:
     """Methods of ``/{proxy+}``, for callers with a key: every request goes to the same path of the backend.
+
+    The backend's scheme is part of them; where it is, a variable of the stage says. API Gateway passes the backend's
+    answer on as it is, so the backend itself has to allow other origins to read it.
 
     A method holds the arguments of ``PutMethod`` and ``PutIntegration`` and, for each status code, those of
     ``PutMethodResponse`` and ``PutIntegrationResponse``.
@@ -47,13 +53,18 @@ def proxy_methods(backend_url: str) -> Methods:
             "integration": {
                 "type": "HTTP_PROXY",
                 "integrationHttpMethod": "ANY",
-                "uri": f"{backend_url}/{{proxy}}",
+                "uri": f"{scheme}://${{stageVariables.{BACKEND_VARIABLE}}}/{{proxy}}",
                 "requestParameters": {"integration.request.path.proxy": "method.request.path.proxy"},
             },
             "responses": {},
         },
         "OPTIONS": preflight(),
     }
+
+
+def stage_variables(backend_url: str) -> dict[str, str]:
+    """The variables that the API's stage needs. A change of them takes effect without a deployment."""
+    return {BACKEND_VARIABLE: backend_url.partition("://")[2].rstrip("/")}
 
 
 def preflight() -> dict[str, Any]:
@@ -73,10 +84,23 @@ def preflight() -> dict[str, Any]:
     }
 
 
-def body_refusal_request() -> dict[str, Any]:
-    """The response to a body that fails validation. It says what is wrong; API Gateway's default does not."""
+def gateway_responses() -> dict[str, dict[str, Any]]:
+    """API Gateway's own answers, by type: the arguments of ``PutGatewayResponse`` except API and type.
+
+    All of them allow other origins to read them, as the preflight promises. A type that has an answer of its own takes
+    nothing from the default. A refused body is told what is wrong with it, which API Gateway does not do by itself.
+    """
     message = "$context.error.message: $context.error.validationErrorString"
-    return {"statusCode": "400", "responseTemplates": {"application/json": json.dumps({"message": message})}}
+    anyone = {"responseParameters": {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}}
+    return {
+        "DEFAULT_4XX": anyone,
+        "DEFAULT_5XX": anyone,
+        "BAD_REQUEST_BODY": {
+            **anyone,
+            "statusCode": "400",
+            "responseTemplates": {"application/json": json.dumps({"message": message})},
+        },
+    }
 
 
 def usage_plan_request(requests_per_second: object, burst: object) -> dict[str, Any]:
@@ -86,7 +110,15 @@ def usage_plan_request(requests_per_second: object, burst: object) -> dict[str, 
 
 def is_in_place(method: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:
     """Whether a method, as API Gateway describes it, has everything that is required. It may have more."""
-    return found is not None and _holds(found, _as_described(method))
+    return found is not None and holds(found, _as_described(method))
+
+
+def holds(found: object, asked: object) -> bool:
+    """Whether what AWS describes has everything that was asked for. It may have more."""
+    if isinstance(asked, Mapping):
+        there = found if isinstance(found, Mapping) else {}
+        return all(holds(there.get(name), value) for name, value in asked.items())
+    return found == asked or (not found and not asked)
 
 
 def fingerprint(content: Mapping[str, Any]) -> str:
@@ -108,10 +140,3 @@ def _as_described(method: Mapping[str, Any]) -> dict[str, Any]:
             },
         },
     }
-
-
-def _holds(found: object, asked: object) -> bool:
-    if isinstance(asked, Mapping):
-        there = found if isinstance(found, Mapping) else {}
-        return all(_holds(there.get(name), value) for name, value in asked.items())
-    return found == asked or (not found and not asked)

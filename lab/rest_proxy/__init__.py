@@ -5,7 +5,8 @@ Covered, with Confluent's paths, media types, status and error codes:
 - ``POST /topics/{topic}``: records with key, value and partition, embedded as ``json`` or ``binary``. A record that
   fails has its error in its place of a 200.
 - ``GET /topics``, ``GET /topics/{topic}``.
-- ``kafka-rest.properties``: ``listeners``, ``bootstrap.servers``, ``client.*``, ``producer.*``, ``admin.*``.
+- ``kafka-rest.properties``: ``listeners``, ``bootstrap.servers``, ``access.control.allow.origin``, ``client.*``,
+  ``producer.*``, ``admin.*``.
 
 Known differences:
 
@@ -14,6 +15,7 @@ Known differences:
 - An embedded JSON value is written to Kafka byte for byte as it was sent; Confluent's strips whitespace between tokens.
 - A record that Kafka has not accepted after 20 s (``producer.delivery.timeout.ms``) is answered with 50003. API Gateway
   gives up on the request only after that, so the caller learns the fate of each record.
+- Every answer to an allowed origin names it; preflights are not answered, since API Gateway does that.
 - It listens on 127.0.0.1:8082 unless ``listeners`` is set, over plain HTTP only. A request is limited to 64 MiB (413).
 - A record is limited to ``producer.max.request.size`` bytes (1 MiB by default) and to the broker's
   ``message.max.bytes``. A larger one is answered with 50002; the other records of the request are written.

@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # two are public, but missing in its __all__
     AdminClient,
@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 
 def application(configuration: Configuration) -> web.Application:
     api = Api(configuration)
-    app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
+    allowing = allow_origins(configuration.allowed_origins)
+    app = web.Application(middlewares=[allowing, errors_as_json], client_max_size=LARGEST_REQUEST)
     app.add_routes(
         [
             web.get("/topics", api.list_topics),
@@ -45,6 +46,21 @@ def application(configuration: Configuration) -> web.Application:
     )
     app.cleanup_ctx.append(api.lifetime)
     return app
+
+
+def allow_origins(allowed: frozenset[str]) -> Middleware:
+    """Let pages of these origins, or of all with ``*``, read every answer, errors included. Preflights are left out."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        origin = request.headers.get("Origin")
+        if origin and ("*" in allowed or origin in allowed):
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Vary"] = "Origin"
+        return response
+
+    return middleware
 
 
 @web.middleware

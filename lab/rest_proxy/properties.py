@@ -45,6 +45,7 @@ class Configuration:
     port: int
     producer: dict[str, str]
     admin: dict[str, str]
+    allowed_origins: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -57,6 +58,7 @@ class Configuration:
             port,
             producer=PRODUCER | kafka(given, "producer."),
             admin=kafka(given, "admin."),
+            allowed_origins=frozenset(given.get("access.control.allow.origin", "").replace(",", " ").split()),
         )
 
 

@@ -13,7 +13,7 @@ import jinja2
 import requests
 
 from include import settings
-from include.aws.api_gateway import body_refusal_request
+from include.aws.api_gateway import gateway_responses
 from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
 from lab.state import REGION, USER_ID, State
 from tests.lab.lab_parts import client
@@ -73,7 +73,8 @@ def make_kinesis_api(state: State) -> KinesisApi:
     for name, schema in REQUEST_MODELS.items():
         control.create_model(restApiId=api, name=name, contentType="application/json", schema=json.dumps(schema))
     validator = control.create_request_validator(restApiId=api, name="body", validateRequestBody=True)["id"]
-    control.put_gateway_response(restApiId=api, responseType="BAD_REQUEST_BODY", **body_refusal_request())
+    for name, response in gateway_responses().items():
+        control.put_gateway_response(restApiId=api, responseType=name, **response)
     paths = {"/": control.get_resources(restApiId=api)["items"][0]["id"]}
     for path, methods in kinesis_resources(region=REGION, role_arn=arn, validator_id=validator).items():
         parent, _, part = path.rpartition("/")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from include.aws.api_gateway import gateway_responses
 from lab.state import State
 from tests.lab.lab_parts import client, running, start_aws, start_cloud, wait_until
 
@@ -183,6 +184,53 @@ def test_no_such_stage_and_no_such_method_are_403(new_api, backend):
     assert no_stage.json() == no_api.json() == {"message": "Forbidden"}
     assert no_method.json() == no_path.json() == {"message": "Missing Authentication Token"}
     assert no_path.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
+
+
+def test_other_origins_may_read_every_answer_of_the_gateway_itself(new_api, backend):
+    api = new_api()
+    api.add("/keyed/{proxy+}", f"{backend.url}/{{proxy}}", key=True)
+    api.add("/open/{proxy+}", f"{backend.url}/{{proxy}}", timeout=200)
+    api.add("/gone/{proxy+}", "http://127.0.0.1:9/{proxy}")
+    api.add("/broken/{proxy+}", "http://127.0.0.1:9/{unmapped}/{proxy}")
+    for name, response in gateway_responses().items():
+        api.control.put_gateway_response(restApiId=api.id, responseType=name, **response)
+    api.deploy()
+    backend.answering.clear()
+
+    def call(path: str, body: bytes = b"") -> requests.Response:
+        return requests.post(api.url + path, data=body, headers={"Origin": "https://example.org"})
+
+    answers = [
+        call("/keyed/x"), call("/none"), call("/open/x", b"x" * (10 * MEGABYTE + 1)), call("/broken/x"),
+        call("/open/x"), call("/gone/x"),
+    ]  # fmt: skip
+    assert [answer.status_code for answer in answers] == [403, 403, 413, 500, 504, 504]
+    assert [answer.headers.get("Access-Control-Allow-Origin") for answer in answers] == ["*"] * 6
+    assert answers[0].json() == {"message": "Forbidden"}
+
+
+def test_the_gateway_adds_nothing_to_a_backends_answer(new_api, backend):
+    """Only the backend can allow other origins to read what it answers."""
+    api = new_api()
+    api.add("/{proxy+}", f"{backend.url}/{{proxy}}")
+    for name, response in gateway_responses().items():
+        api.control.put_gateway_response(restApiId=api.id, responseType=name, **response)
+    api.deploy()
+
+    assert "Access-Control-Allow-Origin" not in requests.get(f"{api.url}/x", headers={"Origin": "http://a"}).headers
+    backend.headers = [("Access-Control-Allow-Origin", "http://a")]
+    assert requests.get(f"{api.url}/x").headers["Access-Control-Allow-Origin"] == "http://a"
+
+
+def test_a_stage_variable_moves_the_backend_without_a_deployment(new_api, backend):
+    api = new_api()
+    api.add("/{proxy+}", "http://${stageVariables.backend}/{proxy}")
+    api.control.create_deployment(restApiId=api.id, stageName="test", variables={"backend": "127.0.0.1:9"})
+    assert requests.get(f"{api.url}/topics").status_code == 504
+    patch = {"op": "replace", "path": "/variables/backend", "value": backend.url.removeprefix("http://")}
+    api.control.update_stage(restApiId=api.id, stageName="test", patchOperations=[patch])
+
+    assert requests.get(f"{api.url}/topics").status_code == 200
 
 
 def test_a_key_is_required_and_takes_effect_at_once(new_api, backend):

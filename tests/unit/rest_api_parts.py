@@ -9,6 +9,7 @@ KEY = "the-key-nobody-may-see-0123456789"
 PARAMETER = f"/pinterest/{USER}/api-key"
 TAGS = {"project": "pinterest-pipeline", "user_id": USER}
 BACKEND = "http://ec2-1-2-3-4.compute-1.amazonaws.com:8082"
+VARIABLES = {"backend": "ec2-1-2-3-4.compute-1.amazonaws.com:8082"}
 
 
 def described(methods) -> dict:

@@ -5,13 +5,14 @@ serves what is deployed.
 
 Covered: resources with ``{name}`` and ``{name+}``; ANY; HTTP_PROXY with mapped path parameters and headers, the raw
 path, query and headers preserved in both directions; MOCK; Kinesis (``aws_integrations``); stage variables in a URI;
-request validators with models, and the gateway response to a body they reject; API keys of usage plans; throttling
+request validators with models; gateway responses by type, with constant headers and what a type takes from DEFAULT_4XX
+and DEFAULT_5XX; API keys of usage plans; throttling
 (token buckets) by usage plan and by stage; the limits of 29 s and 10 MB; API Gateway's own answers: 400, 403 ``Missing
 Authentication Token`` (no such method), 403 ``Forbidden`` (no such stage, no key or a wrong one), 413, 415, 429, 500,
 504.
 
 Known differences: a deployment takes effect with its first call, and again after this process restarts; quotas, method
-throttles, authorizers, caching, other gateway responses and X-Forwarded headers are left out; a model's rejection is
+throttles, authorizers, caching and X-Forwarded headers are left out; a model's rejection is
 worded by the validator used here.
 """
 

@@ -15,6 +15,7 @@ from lab.aws.client import aws
 from lab.cloud.gateway.aws_integrations import KinesisIntegration, Roles
 from lab.cloud.gateway.control_plane import ControlPlane, Method, Stage
 from lab.cloud.gateway.integrations import INTEGRATIONS, Call, GatewayError, Integration, misconfigured
+from lab.cloud.gateway.responses import GatewayResponses
 from lab.cloud.serving import serve
 from lab.state import State
 
@@ -72,29 +73,35 @@ class Gateway:
         self.integrations: dict[str, Integration] = {**INTEGRATIONS, "AWS": kinesis}
 
     async def handle(self, request: web.Request) -> web.Response:
-        try:
-            response = await self.answer(request)
-        except GatewayError as error:
-            response = web.Response(status=error.status, text=error.body, content_type="application/json")
-            response.headers["x-amzn-ErrorType"] = error.error_type
+        response = await self.answer(request)
         response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
         return response
 
     async def answer(self, request: web.Request) -> web.Response:
+        """The integration's answer, or the API's own in the words of the deployment's gateway responses."""
         path, _, query = request.raw_path.partition("?")
         api_id, stage_name, path = [*path.removeprefix(PREFIX).split("/", 2), "", ""][:3]
-        stage = await self.stages.get(api_id, stage_name)
-        if stage is None:
-            raise GatewayError(403, "Forbidden", "ForbiddenException")
-        found = stage.deployment.find(request.method, "/" + path)
+        responses = GatewayResponses()
+        try:
+            stage = await self.stages.get(api_id, stage_name)
+            if stage is None:
+                raise GatewayError(403, "Forbidden", "ForbiddenException")
+            responses = stage.deployment.responses
+            return await self.call(request, stage, "/" + path, query)
+        except GatewayError as error:
+            return responses.answer(error)
+
+    async def call(self, request: web.Request, stage: Stage, path: str, query: str) -> web.Response:
+        found = stage.deployment.find(request.method, path)
         if found is None:
-            raise GatewayError(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
+            token = ("Missing Authentication Token", "MissingAuthenticationTokenException")
+            raise GatewayError(403, *token, "MISSING_AUTHENTICATION_TOKEN")
         method, path_parameters = found
         admit(request, stage, method)
         integration = method.integration
         act = self.integrations.get(integration.get("type", ""))
         if act is None:
-            raise misconfigured(f"integration type {integration.get('type')!r} of /{path} is not covered")
+            raise misconfigured(f"integration type {integration.get('type')!r} of {path} is not covered")
         body = await read_body(request)
         call = Call(request, body, query, path_parameters, stage.variables, integration, self.backends)
         method.validation.admit(call)
@@ -107,17 +114,18 @@ def admit(request: web.Request, stage: Stage, method: Method) -> None:
     if method.key_required:
         key = request.headers.get("x-api-key", "")
         if key not in stage.keys:
-            raise GatewayError(403, "Forbidden", "ForbiddenException")
+            raise GatewayError(403, "Forbidden", "ForbiddenException", "INVALID_API_KEY")
         buckets.insert(0, stage.keys[key])
     if not all(bucket.take() for bucket in buckets if bucket):
-        raise GatewayError(429, "Too Many Requests", "TooManyRequestsException")
+        raise GatewayError(429, "Too Many Requests", "TooManyRequestsException", "THROTTLED")
 
 
 async def read_body(request: web.Request) -> bytes:
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise GatewayError(413, "Request Too Long", "RequestEntityTooLargeException") from None
+        message = "Request Too Long"
+        raise GatewayError(413, message, "RequestEntityTooLargeException", "REQUEST_TOO_LARGE") from None
 
 
 async def start(state: State) -> list[Any]:

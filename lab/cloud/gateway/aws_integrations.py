@@ -18,7 +18,15 @@ from aiohttp import ClientError as HttpError
 from aiohttp import ClientTimeout, web
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.cloud.gateway.integrations import Call, GatewayError, answer_headers, longest_wait, mapped, misconfigured
+from lab.cloud.gateway.integrations import (
+    Call,
+    GatewayError,
+    answer_headers,
+    longest_wait,
+    mapped,
+    misconfigured,
+    timed_out,
+)
 from lab.cloud.gateway.templates import Input, TemplateError, render
 
 ACTION = re.compile(r"arn:aws:apigateway:(?P<region>[a-z0-9-]+):kinesis:action/(?P<action>\w+)")
@@ -82,7 +90,7 @@ class KinesisIntegration:
             async with call.backends.post(self.endpoint, data=body, headers=headers, timeout=timeout) as answer:
                 return answer.status, await answer.read()
         except TimeoutError:
-            raise GatewayError(504, "Endpoint request timed out", "InternalServerErrorException") from None
+            raise timed_out() from None
         except (HttpError, OSError) as error:
             raise misconfigured(f"Kinesis does not answer: {error}") from error
 
@@ -100,12 +108,14 @@ def request_body(call: Call) -> bytes:
     if template is None:
         behavior = call.integration.get("passthroughBehavior") or "WHEN_NO_MATCH"
         if behavior == "NEVER" or (behavior == "WHEN_NO_TEMPLATES" and templates):
-            raise GatewayError(415, "Unsupported Media Type", "UnsupportedMediaTypeException")
+            message = "Unsupported Media Type"
+            raise GatewayError(415, message, "UnsupportedMediaTypeException", "UNSUPPORTED_MEDIA_TYPE")
         return call.body
     try:
         document = call.document if call.body else {}
     except ValueError as error:
-        raise GatewayError(400, f"Could not parse request body into json: {error}", "BadRequestException") from None
+        message = f"Could not parse request body into json: {error}"
+        raise GatewayError(400, message, "BadRequestException", "DEFAULT_4XX") from None
     return rendered(call, template, call.body.decode(errors="replace"), document).encode()
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.cloud.gateway.validation import BODY_REFUSAL, Validation, compiled
+from lab.cloud.gateway.responses import GatewayResponses
+from lab.cloud.gateway.validation import Validation, compiled
 
 CAUGHT_PATH = re.compile(r"\{([\w.-]+)(\+?)\}")
 
@@ -80,6 +81,7 @@ class Deployment:
 
     id: str
     routes: tuple[Route, ...]
+    responses: GatewayResponses
 
     def find(self, method: str, path: str) -> tuple[Method, dict[str, str]] | None:
         """The method that serves a raw path, and the values of its path parameters."""
@@ -134,18 +136,17 @@ class ControlPlane:
         resources = self.items("get_resources", restApiId=api_id, embed=["methods"])
         validation = self.read_validation(api_id)
         routes = sorted((Route.of(resource, validation) for resource in resources), key=lambda route: route.precedence)
-        return Deployment(deployment_id, tuple(routes))
+        responses = GatewayResponses.of(self.client.get_gateway_responses(restApiId=api_id)["items"])
+        return Deployment(deployment_id, tuple(routes), responses)
 
     def read_validation(self, api_id: str) -> Callable[[dict[str, Any]], Validation]:
         """The validation that a method's description demands."""
         validators = {one["id"]: one for one in self.items("get_request_validators", restApiId=api_id)}
         models = {one["name"]: compiled(one["schema"]) for one in self.items("get_models", restApiId=api_id)}
-        refusal = self.client.get_gateway_response(restApiId=api_id, responseType="BAD_REQUEST_BODY")
-        template = (refusal.get("responseTemplates") or {}).get("application/json", BODY_REFUSAL)
 
         def validation(method: dict[str, Any]) -> Validation:
             validator = validators.get(method.get("requestValidatorId", ""))
-            return Validation.of(method, validator, models, template) if validator else Validation()
+            return Validation.of(method, validator, models) if validator else Validation()
 
         return validation
 

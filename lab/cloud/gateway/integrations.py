@@ -36,19 +36,29 @@ log = logging.getLogger("lab.gateway")
 
 
 class GatewayError(Exception):
-    """An answer from the gateway itself, in API Gateway's format."""
+    """An answer from the gateway itself, in API Gateway's format.
 
-    def __init__(self, status: int, message: str, error_type: str, body: str | None = None) -> None:
+    ``response_type`` names the gateway response that words it; empty where no stage is known, so that there is none.
+    ``problem``: what is wrong with a body that was refused.
+    """
+
+    def __init__(self, status: int, message: str, error_type: str, response_type: str = "", problem: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.message = message
         self.error_type = error_type
-        self.body = json.dumps({"message": message}) if body is None else body
+        self.response_type = response_type
+        self.problem = problem
 
 
 def misconfigured(reason: str) -> GatewayError:
     """What a caller sees of an API that is misconfigured; the reason goes to the log."""
     log.warning("answered 500: %s", reason)
-    return GatewayError(500, "Internal server error", "InternalServerErrorException")
+    return GatewayError(500, "Internal server error", "InternalServerErrorException", "API_CONFIGURATION_ERROR")
+
+
+def timed_out() -> GatewayError:
+    return GatewayError(504, "Endpoint request timed out", "InternalServerErrorException", "INTEGRATION_TIMEOUT")
 
 
 @dataclass(frozen=True)
@@ -125,10 +135,11 @@ async def http_proxy(call: Call) -> web.Response:
             kept = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP)
             return web.Response(status=answer.status, headers=kept, body=await answer.read())
     except TimeoutError:
-        raise GatewayError(504, "Endpoint request timed out", "InternalServerErrorException") from None
+        raise timed_out() from None
     except (ClientError, OSError) as error:
         log.warning("%s %s: %s", call.request.method, uri.partition("?")[0], error)
-        raise GatewayError(504, "Network error communicating with endpoint", "IntegrationFailure") from None
+        message = "Network error communicating with endpoint"
+        raise GatewayError(504, message, "IntegrationFailure", "INTEGRATION_FAILURE") from None
 
 
 def longest_wait(integration: dict[str, Any]) -> float:

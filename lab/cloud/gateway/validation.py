@@ -11,26 +11,18 @@ import fastjsonschema
 
 from lab.cloud.gateway.integrations import Call, GatewayError
 
-BODY_REFUSAL = '{"message":$context.error.messageString}'
-
 type Check = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Validation:
-    """``parameters``: names of the required ones, as in ``querystring.name``. ``models``: checks by content type.
-
-    ``refusal`` is the template of the answer to a rejected body.
-    """
+    """``parameters``: names of the required ones, as in ``querystring.name``. ``models``: checks by content type."""
 
     parameters: tuple[str, ...] = ()
     models: Mapping[str, Check] = field(default_factory=dict)
-    refusal: str = BODY_REFUSAL
 
     @classmethod
-    def of(
-        cls, method: Mapping[str, Any], validator: Mapping[str, Any], models: Mapping[str, Check], refusal: str
-    ) -> Self:
+    def of(cls, method: Mapping[str, Any], validator: Mapping[str, Any], models: Mapping[str, Check]) -> Self:
         """Build from a method, its validator and the API's models, as the control plane describes them."""
         required = [name for name, demanded in (method.get("requestParameters") or {}).items() if demanded]
         return cls(
@@ -38,7 +30,6 @@ class Validation:
             {content_type: models[name] for content_type, name in (method.get("requestModels") or {}).items()}
             if validator["validateRequestBody"]
             else {},
-            refusal,
         )
 
     def admit(self, call: Call) -> None:
@@ -46,25 +37,16 @@ class Validation:
         missing = [name for name in self.parameters if not call.parameter(name)]
         if missing:
             names = ", ".join(name.partition(".")[2] for name in missing)
-            raise GatewayError(400, f"Missing required request parameters: [{names}]", "BadRequestException")
+            message = f"Missing required request parameters: [{names}]"
+            raise GatewayError(400, message, "BadRequestException", "BAD_REQUEST_PARAMETERS")
         check = self.models.get(call.content_type)
         if check is None:
             return
         try:
             check(call.document)
         except (fastjsonschema.JsonSchemaValueException, ValueError) as error:
-            raise self.refused(str(error)) from None
-
-    def refused(self, problem: str) -> GatewayError:
-        message = "Invalid request body"
-        body = self.refusal
-        for name, text in {
-            "$context.error.validationErrorString": json.dumps(problem)[1:-1],
-            "$context.error.messageString": json.dumps(message),
-            "$context.error.message": message,
-        }.items():
-            body = body.replace(name, text)
-        return GatewayError(400, message, "BadRequestException", body)
+            refusal = ("Invalid request body", "BadRequestException", "BAD_REQUEST_BODY")
+            raise GatewayError(400, *refusal, problem=str(error)) from None
 
 
 def compiled(schema: str) -> Check:

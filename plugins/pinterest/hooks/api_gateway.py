@@ -79,15 +79,30 @@ class ApiGatewayHook(AwsBaseHook):
 
         :param url_format: format string with the fields ``api_id``, ``region`` and ``stage``
         """
+        api_id, _ = self.deployed_api(api_name, stage_name)
+        return url_format.format(api_id=api_id, region=self.conn_region_name, stage=stage_name)
+
+    def deployed_api(self, api_name: str, stage_name: str) -> tuple[str, dict[str, Any]]:
+        """The API's id and its stage. Raises RestApiError if one of them does not exist."""
         api = self.find_rest_api(api_name)
         if api is None:
             raise RestApiError(f"No REST API {api_name!r} in {self.conn_region_name}: run the DAG pinterest_pipeline")
-        if self.find_stage(api["id"], stage_name) is None:
+        stage = self.find_stage(api["id"], stage_name)
+        if stage is None:
             raise RestApiError(
                 f"REST API {api_name!r} ({api['id']}) is not deployed to the stage {stage_name!r}: "
                 "run the DAG pinterest_pipeline"
             )
-        return url_format.format(api_id=api["id"], region=self.conn_region_name, stage=stage_name)
+        return str(api["id"]), stage
+
+    def set_stage_variables(self, api_id: str, stage: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
+        """Give the stage these variables; others stay. Returns what changed, as ``name: before → after``."""
+        before = stage.get("variables", {})
+        changed = {name: value for name, value in variables.items() if before.get(name) != value}
+        if changed:
+            patches = [{"op": "replace", "path": f"/variables/{name}", "value": v} for name, v in changed.items()]
+            self.conn.update_stage(restApiId=api_id, stageName=stage["stageName"], patchOperations=patches)
+        return [f"{name}: {before.get(name, 'none')} → {value}" for name, value in changed.items()]
 
     def keep_api_key(self, key_id: str, parameter: str) -> bool:
         """Store the key's value in Parameter Store, encrypted. Returns False if it was already there."""

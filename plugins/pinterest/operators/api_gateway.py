@@ -10,7 +10,7 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import Context
 
-from include.aws.api_gateway import Methods, Resources, fingerprint, is_in_place
+from include.aws.api_gateway import MADE_BY, Methods, Resources, fingerprint, is_in_place, stage_variables
 from pinterest.hooks.api_gateway import ApiGatewayHook
 
 
@@ -127,34 +127,40 @@ class RestApiDeployOperator(AwsBaseOperator[ApiGatewayHook]):
     :param api_id: the API (templated)
     :param stage_name: the stage; created if it does not exist (templated)
     :param content: everything that the API is made of (templated, with mapping templates)
+    :param backend_url: where API Gateway reaches the backend; a variable of the stage (templated)
     """
 
     aws_hook_class = ApiGatewayHook
-    template_fields: Sequence[str] = aws_template_fields("api_id", "stage_name", "content")
+    template_fields: Sequence[str] = aws_template_fields("api_id", "stage_name", "content", "backend_url")
     template_ext: Sequence[str] = (".vtl",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"content": "json"}
 
-    def __init__(self, *, api_id: str, stage_name: str, content: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self, *, api_id: str, stage_name: str, content: Mapping[str, Any], backend_url: str, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.api_id = api_id
         self.stage_name = stage_name
         self.content = content
+        self.backend_url = backend_url
 
     def execute(self, context: Context) -> str:
-        description = f"pinterest-pipeline, content {fingerprint(self.content)}"
-        deployed = self._deployed()
+        description = f"{MADE_BY}content {fingerprint(self.content)}"
+        variables = stage_variables(self.backend_url)
+        stage = self.hook.find_stage(self.api_id, self.stage_name)
+        deployed = None
+        if stage is not None:
+            for change in self.hook.set_stage_variables(self.api_id, stage, variables):
+                self.log.info("Stage %s: %s", self.stage_name, change)
+            deployed = self.hook.find_deployment(self.api_id, stage["deploymentId"])
         if deployed is not None and deployed.get("description") == description:
             self.log.info("Stage %s serves deployment %s: unchanged", self.stage_name, deployed["id"])
             return str(deployed["id"])
         deployment = self.hook.conn.create_deployment(
-            restApiId=self.api_id, stageName=self.stage_name, description=description
+            restApiId=self.api_id, stageName=self.stage_name, description=description, variables=variables
         )
         self.log.info("Stage %s now serves deployment %s", self.stage_name, deployment["id"])
         return str(deployment["id"])
-
-    def _deployed(self) -> dict[str, Any] | None:
-        stage = self.hook.find_stage(self.api_id, self.stage_name)
-        return None if stage is None else self.hook.find_deployment(self.api_id, stage["deploymentId"])
 
 
 class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):

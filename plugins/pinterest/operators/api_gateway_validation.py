@@ -10,19 +10,20 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import Context
 
+from include.aws.api_gateway import holds
 from pinterest.hooks.api_gateway import ApiGatewayHook
 
 
 class RestApiPutValidationOperator(AwsBaseOperator[ApiGatewayHook]):
     """Make the API validate bodies against models before it passes them on. Returns the request validator's id.
 
-    Models, validator and the response to a refused body are created, or updated if they differ. Callers see no change
-    before the next deployment.
+    Models, validator and the API's own answers are created, or updated if they differ. Callers see no change before
+    the next deployment.
 
     :param api_id: the API (templated)
     :param validator_name: name of the request validator
     :param models: JSON schemas by name
-    :param body_refusal: the arguments of ``PutGatewayResponse`` for a body that is refused
+    :param responses: the API's own answers by type, as :func:`~include.aws.api_gateway.gateway_responses` gives them
     """
 
     aws_hook_class = ApiGatewayHook
@@ -34,17 +35,17 @@ class RestApiPutValidationOperator(AwsBaseOperator[ApiGatewayHook]):
         api_id: str,
         validator_name: str,
         models: Mapping[str, Mapping[str, Any]],
-        body_refusal: Mapping[str, Any],
+        responses: Mapping[str, Mapping[str, Any]],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.api_id = api_id
         self.validator_name = validator_name
         self.models = models
-        self.body_refusal = body_refusal
+        self.responses = responses
 
     def execute(self, context: Context) -> str:
-        changed = [*self._put_models(), *self._put_body_refusal()]
+        changed = [*self._put_models(), *self._put_responses()]
         self.log.info("Request validation: %s", f"{', '.join(changed)} put" if changed else "unchanged")
         found = self.hook.find_request_validator(self.api_id, self.validator_name)
         if found is None:
@@ -67,10 +68,11 @@ class RestApiPutValidationOperator(AwsBaseOperator[ApiGatewayHook]):
                 )
         return changed
 
-    def _put_body_refusal(self) -> list[str]:
-        which = {"restApiId": self.api_id, "responseType": "BAD_REQUEST_BODY"}
-        found = self.hook.conn.get_gateway_response(**which)
-        if self.body_refusal.items() <= found.items():
-            return []
-        self.hook.conn.put_gateway_response(**which, **self.body_refusal)
-        return ["BAD_REQUEST_BODY"]
+    def _put_responses(self) -> list[str]:
+        changed = []
+        for response_type, response in self.responses.items():
+            which = {"restApiId": self.api_id, "responseType": response_type}
+            if not holds(self.hook.conn.get_gateway_response(**which), response):
+                self.hook.conn.put_gateway_response(**which, **response)
+                changed.append(response_type)
+        return changed

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import pytest
 
-from include.aws.api_gateway import fingerprint, is_in_place, proxy_methods
-from tests.unit.rest_api_parts import BACKEND, described
+from include.aws.api_gateway import fingerprint, gateway_responses, is_in_place, proxy_methods, stage_variables
+from tests.unit.rest_api_parts import BACKEND, VARIABLES, described
 
 
 class TestRequests:
     def test_everything_goes_to_the_same_path_of_the_backend_for_callers_with_a_key(self):
-        proxy = proxy_methods(BACKEND)["ANY"]
+        proxy = proxy_methods("http")["ANY"]
 
         assert proxy["integration"]["type"] == "HTTP_PROXY"
-        assert proxy["integration"]["uri"] == f"{BACKEND}/{{proxy}}"
+        assert proxy["integration"]["uri"] == "http://${stageVariables.backend}/{proxy}"
         assert proxy["method"]["apiKeyRequired"] is True
 
     def test_browsers_may_ask_first_without_a_key(self):
-        preflight = proxy_methods(BACKEND)["OPTIONS"]
+        preflight = proxy_methods("http")["OPTIONS"]
 
         assert preflight["method"]["apiKeyRequired"] is False
         allowed = preflight["responses"]["200"]["integration"]["responseParameters"]
         assert allowed["method.response.header.Access-Control-Allow-Origin"] == "'*'"
         assert "X-Api-Key" in allowed["method.response.header.Access-Control-Allow-Headers"]
 
-    def test_a_fingerprint_changes_with_the_backend_only(self):
-        assert fingerprint(proxy_methods(BACKEND)) == fingerprint(proxy_methods(BACKEND))
-        assert fingerprint(proxy_methods(BACKEND)) != fingerprint(proxy_methods("http://elsewhere:8082"))
+    @pytest.mark.parametrize("url", [BACKEND, f"{BACKEND}/"])
+    def test_where_the_backend_is_stands_in_the_stage(self, url):
+        assert stage_variables(url) == VARIABLES
+        assert stage_variables("https://proxy.example.org/base") == {"backend": "proxy.example.org/base"}
+
+    @pytest.mark.parametrize("response", gateway_responses().values(), ids=gateway_responses())
+    def test_other_origins_may_read_what_the_api_itself_answers(self, response):
+        assert response["responseParameters"] == {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}
+
+    def test_a_fingerprint_changes_with_the_content(self):
+        assert fingerprint(proxy_methods("http")) == fingerprint(proxy_methods("http"))
+        assert fingerprint(proxy_methods("http")) != fingerprint(proxy_methods("https"))
 
     @pytest.mark.parametrize("verb", ["ANY", "OPTIONS"])
     def test_a_method_that_aws_describes_in_full_is_in_place(self, verb):
-        methods = proxy_methods(BACKEND)
+        methods = proxy_methods("http")
 
         assert is_in_place(methods[verb], described(methods)[verb])
 
@@ -49,7 +58,7 @@ class TestRequests:
         ],
     )
     def test_a_method_that_lacks_or_changes_anything_is_not(self, verb, spoil):
-        methods = proxy_methods(BACKEND)
+        methods = proxy_methods("http")
         found = described(methods)[verb]
         spoil(found)
 

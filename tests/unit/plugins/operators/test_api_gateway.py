@@ -17,7 +17,18 @@ from pinterest.operators.api_gateway import (
     RestApiPutResourcesOperator,
     RestApiUsagePlanOperator,
 )
-from tests.unit.rest_api_parts import API, BACKEND, KEY, PARAMETER, TAGS, USER, described, key_is_kept, resources
+from tests.unit.rest_api_parts import (
+    API,
+    BACKEND,
+    KEY,
+    PARAMETER,
+    TAGS,
+    USER,
+    VARIABLES,
+    described,
+    key_is_kept,
+    resources,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +81,7 @@ class TestResources:
         gateway.add_response("get_resources", answer, {"restApiId": "a1b2c3", "embed": ["methods"]})
 
     def test_is_made_with_both_methods(self, gateway):
-        methods = proxy_methods(BACKEND)
+        methods = proxy_methods("http")
         self.looked_up(gateway, resources())
         gateway.add_response(
             "create_resource",
@@ -88,23 +99,23 @@ class TestResources:
         assert self.put(methods) == ["ANY /{proxy+}", "OPTIONS /{proxy+}"]
 
     def test_a_rerun_changes_nothing(self, gateway):
-        methods = proxy_methods(BACKEND)
+        methods = proxy_methods("http")
         self.looked_up(gateway, resources({"resourceMethods": described(methods)}))
 
         assert self.put(methods) == []
 
     def test_a_method_with_another_backend_is_made_anew_and_the_other_left_alone(self, gateway):
-        self.looked_up(gateway, resources({"resourceMethods": described(proxy_methods("http://old:8082"))}))
+        self.looked_up(gateway, resources({"resourceMethods": described(proxy_methods("https"))}))
         gateway.add_response("delete_method", {}, {**self.WHERE, "httpMethod": "ANY"})
         gateway.add_response(
-            "put_method", {}, {**self.WHERE, "httpMethod": "ANY", **proxy_methods(BACKEND)["ANY"]["method"]}
+            "put_method", {}, {**self.WHERE, "httpMethod": "ANY", **proxy_methods("http")["ANY"]["method"]}
         )
         gateway.add_response("put_integration", {}, None)
 
-        assert self.put(proxy_methods(BACKEND)) == ["ANY /{proxy+}"]
+        assert self.put(proxy_methods("http")) == ["ANY /{proxy+}"]
 
     def test_a_method_that_was_lost_half_way_is_made(self, gateway):
-        methods = proxy_methods(BACKEND)
+        methods = proxy_methods("http")
         half = {"OPTIONS": described(methods)["OPTIONS"]}
         self.looked_up(gateway, resources({"resourceMethods": half}))
         gateway.add_response("put_method", {}, {**self.WHERE, "httpMethod": "ANY", **methods["ANY"]["method"]})
@@ -128,24 +139,29 @@ class TestDeployment:
     STAGE = {"restApiId": "a1b2c3", "stageName": "prod"}  # noqa: RUF012
     DEPLOYMENT = {"restApiId": "a1b2c3", "deploymentId": "d1"}  # noqa: RUF012
 
+    FOUND = {"stageName": "prod", "deploymentId": "d1", "variables": VARIABLES}  # noqa: RUF012
+
     def deploy(self, content):
-        return RestApiDeployOperator(task_id="deployment", api_id="a1b2c3", stage_name="prod", content=content).execute(
-            {}
+        operator = RestApiDeployOperator(
+            task_id="deployment", api_id="a1b2c3", stage_name="prod", content=content, backend_url=BACKEND
         )
+        return operator.execute({})
 
     def is_created(self, gateway, methods):
         description = f"pinterest-pipeline, content {fingerprint(methods)}"
-        gateway.add_response("create_deployment", {"id": "d2"}, {**self.STAGE, "description": description})
+        gateway.add_response(
+            "create_deployment", {"id": "d2"}, {**self.STAGE, "description": description, "variables": VARIABLES}
+        )
 
     def test_a_stage_that_is_not_there_is_made(self, gateway):
         gateway.add_client_error("get_stage", "NotFoundException", "Invalid stage", 404, expected_params=self.STAGE)
-        self.is_created(gateway, proxy_methods(BACKEND))
+        self.is_created(gateway, proxy_methods("http"))
 
-        assert self.deploy(proxy_methods(BACKEND)) == "d2"
+        assert self.deploy(proxy_methods("http")) == "d2"
 
     def test_a_stage_that_serves_these_methods_is_left_alone(self, gateway):
-        methods = proxy_methods(BACKEND)
-        gateway.add_response("get_stage", {"deploymentId": "d1"}, self.STAGE)
+        methods = proxy_methods("http")
+        gateway.add_response("get_stage", self.FOUND, self.STAGE)
         gateway.add_response(
             "get_deployment",
             {"id": "d1", "description": f"pinterest-pipeline, content {fingerprint(methods)}"},
@@ -155,14 +171,24 @@ class TestDeployment:
         assert self.deploy(methods) == "d1"
 
     @pytest.mark.parametrize(
-        "description", [f"pinterest-pipeline, content {fingerprint(proxy_methods('http://old:8082'))}", "by hand", ""]
+        "description", [f"pinterest-pipeline, content {fingerprint(proxy_methods('https'))}", "by hand", ""]
     )
     def test_a_stage_that_serves_anything_else_is_deployed_to(self, gateway, description):
-        gateway.add_response("get_stage", {"deploymentId": "d1"}, self.STAGE)
+        gateway.add_response("get_stage", self.FOUND, self.STAGE)
         gateway.add_response("get_deployment", {"id": "d1", "description": description}, self.DEPLOYMENT)
-        self.is_created(gateway, proxy_methods(BACKEND))
+        self.is_created(gateway, proxy_methods("http"))
 
-        assert self.deploy(proxy_methods(BACKEND)) == "d2"
+        assert self.deploy(proxy_methods("http")) == "d2"
+
+    @pytest.mark.parametrize("variables", [{}, {"backend": "old:8082", "theirs": "x"}])
+    def test_an_address_that_changed_needs_no_deployment(self, gateway, variables):
+        gateway.add_response("get_stage", {**self.FOUND, "variables": variables}, self.STAGE)
+        patch = {"op": "replace", "path": "/variables/backend", "value": VARIABLES["backend"]}
+        gateway.add_response("update_stage", {}, {**self.STAGE, "patchOperations": [patch]})
+        description = f"pinterest-pipeline, content {fingerprint(proxy_methods('http'))}"
+        gateway.add_response("get_deployment", {"id": "d1", "description": description}, self.DEPLOYMENT)
+
+        assert self.deploy(proxy_methods("http")) == "d1"
 
 
 class TestUsagePlan:
