@@ -37,6 +37,7 @@ DAG_DEFAULTS: dict[str, Any] = {
         "retry_delay": timedelta(seconds=15),
         "retry_policy": RetryWhatMayPass(),
         "execution_timeout": timedelta(minutes=30),
+        "region_name": "{{ settings().region }}",  # the connection's own region does not count
     },
     "user_defined_macros": {"settings": settings},
     "template_searchpath": str(TEMPLATES),

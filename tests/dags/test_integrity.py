@@ -78,6 +78,16 @@ def test_runs_are_bounded(dag_bag, dag_id):
 
 
 @pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_every_task_asks_the_region_of_the_settings(dag_bag, dag_id):
+    with_region = [task for task in dag_bag.dags[dag_id].tasks if hasattr(task, "region_name")]
+
+    assert with_region
+    for task in with_region:
+        assert task.region_name == "{{ settings().region }}", task.task_id
+        assert "region_name" in task.template_fields, task.task_id
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
 def test_params_are_typed_and_described(dag_bag, dag_id):
     params = dag_bag.dags[dag_id].params
 

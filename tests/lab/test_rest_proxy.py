@@ -250,6 +250,26 @@ def test_refusals_have_confluents_shape(proxy, state):
     assert error(requests.post(f"{proxy.url}/consumers/group", json={}, timeout=5)) == (404, 404)
 
 
+def test_other_origins_may_read_every_answer_if_the_properties_say_so(proxy, home, bootstrap_servers):
+    origin = {"Origin": "https://example.org"}
+    open_proxy = Proxy(home, bootstrap_servers, "access.control.allow.origin=*")
+    try:
+        answers = [
+            requests.get(f"{open_proxy.url}/topics", headers=origin),
+            requests.post(
+                f"{open_proxy.url}/topics/none", headers=origin | {"Content-Type": JSON}, data=b'{"records":[]}'
+            ),
+            requests.get(f"{open_proxy.url}/nowhere", headers=origin),
+        ]
+        unasked = requests.get(f"{open_proxy.url}/topics")
+    finally:
+        open_proxy.stop()
+
+    assert [a.headers.get("Access-Control-Allow-Origin") for a in answers] == [origin["Origin"]] * 3
+    assert "Access-Control-Allow-Origin" not in unasked.headers
+    assert "Access-Control-Allow-Origin" not in requests.get(f"{proxy.url}/topics", headers=origin).headers
+
+
 def test_topics_are_listed_and_described(proxy, state):
     topic = new_topic(state, partitions=2)
     listed = requests.get(f"{proxy.url}/topics", timeout=10).json()

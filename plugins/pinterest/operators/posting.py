@@ -45,6 +45,7 @@ class PostingOperator(BaseOperator):
     :param api_name, stage_name, invoke_url_format: the REST API to look up, see
         :meth:`~pinterest.hooks.api_gateway.ApiGatewayHook.find_invoke_url` (templated)
     :param api_key_parameter: name in Parameter Store of the API's key (templated)
+    :param region_name: AWS region of the API and the parameter (templated)
     :param source_conn_id: connection to the MySQL database that holds the tables
     :param sending: how often, and at what intervals, a request is retried
     """
@@ -62,6 +63,7 @@ class PostingOperator(BaseOperator):
         "stage_name",
         "invoke_url_format",
         "api_key_parameter",
+        "region_name",
     )
 
     def __init__(
@@ -79,6 +81,7 @@ class PostingOperator(BaseOperator):
         api_key_parameter: str,
         source_conn_id: str = "pinterest_source",
         aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
         sending: RetryPolicy = DEFAULT_SENDING,
         **kwargs: Any,
     ) -> None:
@@ -95,6 +98,7 @@ class PostingOperator(BaseOperator):
         self.api_key_parameter = api_key_parameter
         self.source_conn_id = source_conn_id
         self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
         self.sending = sending
         self._stop: threading.Event | None = None
 
@@ -151,7 +155,7 @@ class PostingOperator(BaseOperator):
                 self.log.warning("%s ind=%s refused: %s %s", row.entity, row.ind, row.code, row.message)
 
         stop = self._stop = threading.Event()
-        api = ApiGatewayHook(aws_conn_id=self.aws_conn_id)
+        api = ApiGatewayHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
         url = api.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format)
         key = api.kept_api_key(self.api_key_parameter)
         senders = {

@@ -22,21 +22,30 @@ class RestApiSensor(BaseSensorOperator):
 
     :param invoke_url: where the API answers (templated)
     :param api_key_parameter: name in Parameter Store of the API's key (templated)
+    :param region_name: AWS region of the parameter (templated)
     """
 
-    template_fields: Sequence[str] = ("invoke_url", "api_key_parameter")
+    template_fields: Sequence[str] = ("invoke_url", "api_key_parameter", "region_name")
 
     def __init__(
-        self, *, invoke_url: str, api_key_parameter: str, aws_conn_id: str | None = "aws_default", **kwargs: Any
+        self,
+        *,
+        invoke_url: str,
+        api_key_parameter: str,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.invoke_url = invoke_url
         self.api_key_parameter = api_key_parameter
         self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
 
     def ask(self, path: str, expected: type, accept: str = "application/json") -> Any:
         """The API's JSON answer; None unless it answers 200 with JSON of the expected type."""
-        api_key = ApiGatewayHook(aws_conn_id=self.aws_conn_id).kept_api_key(self.api_key_parameter)
+        gateway = ApiGatewayHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
+        api_key = gateway.kept_api_key(self.api_key_parameter)
         url = self.invoke_url + path
         try:
             response = requests.get(url, headers={"x-api-key": api_key, "Accept": accept}, timeout=TIMEOUT)
