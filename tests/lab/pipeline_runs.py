@@ -84,6 +84,8 @@ class Pipeline:
         }
         self.s3 = boto3.client("s3", **account)
         self.kinesis = boto3.client("kinesis", **account)
+        self.rest_apis = boto3.client("apigateway", **account)
+        self.parameters = boto3.client("ssm", **account)
         self.variables: dict[str, str] = {}
         self._airflow = AirflowServer(self.environment)
 
@@ -144,6 +146,34 @@ class Pipeline:
         run_id = max(new) if new else ""
         ledger = self.document(f"reports/{dag_id}/{run_id}/ledger.json") if new else {}
         return Run(exit_code, log, run_id, ledger)
+
+    @contextmanager
+    def noisy_login(self) -> Iterator[None]:
+        """The client machine's shell prints something before each command."""
+        startup = self.lab.path("client_machine", "home", ".bashrc")
+        startup.write_text("echo 'read pin 0 0 99'; printf 'Welcome. '; echo 'tip of the day' >&2\n")
+        try:
+            yield
+        finally:
+            startup.unlink()
+
+    def lose_rest_proxy(self) -> None:
+        """The REST API points to where nobody is, as after a restart of the client machine on AWS."""
+        patch = {"op": "replace", "path": "/variables/backend", "value": "127.0.0.1:9"}
+        self.rest_apis.update_stage(restApiId=self.rest_api_id, stageName="prod", patchOperations=[patch])
+
+    @property
+    def rest_api_id(self) -> str:
+        return next(api["id"] for api in self.rest_apis.get_rest_apis()["items"] if api["name"] == USER_ID)
+
+    def call_api(self, method: str, path: str, *, key: bool = True) -> requests.Response:
+        """A call of a page from elsewhere."""
+        url = f"http://127.0.0.1:{self.lab.port('gateway')}/_aws/execute-api/{self.rest_api_id}/prod{path}"
+        headers = {"Origin": "https://example.org"}
+        if key:
+            kept = self.parameters.get_parameter(Name=f"/pinterest/{USER_ID}/api-key", WithDecryption=True)
+            headers["x-api-key"] = kept["Parameter"]["Value"]
+        return requests.request(method, url, headers=headers, timeout=60)
 
     @contextmanager
     def slow_api(self, seconds: float) -> Iterator[None]:

@@ -106,6 +106,21 @@ def test_gold_equals_an_independent_recount(pipeline, posted, table):
     assert sorted(found) == sorted(expected)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status"),
+    [
+        ("GET", "/topics", True, 200), ("GET", "/topics", False, 403), ("GET", "/topics/none", True, 404),
+        ("POST", "/topics/none", True, 415), ("DELETE", "/streams", True, 403), ("GET", "/streams", True, 200),
+        ("PUT", f"/streams/streaming-{USER_ID}-pin/record", True, 400), ("OPTIONS", "/topics", False, 200),
+    ],
+)  # fmt: skip
+def test_other_origins_may_read_every_answer(pipeline, second_run, method, path, key, status):
+    answer = pipeline.call_api(method, path, key=key)
+
+    assert answer.status_code == status
+    assert answer.headers.get("Access-Control-Allow-Origin") in ("*", "https://example.org")
+
+
 def test_a_replay_changes_nothing_in_silver(pipeline, second_run):
     before = {entity: silver(pipeline, entity) for entity in ENTITIES}
     files = folder_files(pipeline.lab.path("lake"))
@@ -172,7 +187,10 @@ class Recovery(NamedTuple):
 
 @pytest.fixture(scope="module")
 def recovery(pipeline, second_run) -> Recovery:
-    """A run is killed in mid-posting, poison is produced, a run is killed in mid-load, and a third one goes on."""
+    """A run is killed in mid-posting, poison is produced, a run is killed in mid-load, and a third one goes on.
+
+    Before that one, the REST proxy has moved, and the client machine's shell has learned to print things.
+    """
 
     def posted_some() -> bool:
         return any(
@@ -194,7 +212,8 @@ def recovery(pipeline, second_run) -> Recovery:
     rows |= {name: (entity, json.dumps(row).encode()) for name, (entity, row) in GOOD.items()}
     poison = produce(pipeline, rows)
     pipeline.run_and_kill("pinterest_batch", load_runs, "the load runs", posts=300)
-    with pipeline.changed_settings(ledger={"max_quarantined_share": 0.05}):
+    pipeline.lose_rest_proxy()
+    with pipeline.noisy_login(), pipeline.changed_settings(ledger={"max_quarantined_share": 0.05}):
         run = pipeline.run("pinterest_batch", posts=60)
     return Recovery(run, drawn, stopped_at, poison)
 
@@ -203,6 +222,13 @@ def test_a_run_after_poison_and_kills_reconciles(recovery):
     recovery.run.assert_reconciled()
     assert recovery.run.entry("topic", "pin")["extra"] > 300
     assert "batch: pin at hop topic: " in recovery.run.log
+
+
+def test_the_daily_run_finds_a_rest_proxy_that_has_moved(pipeline, recovery):
+    proxy = pipeline.lab.port("rest_proxy")
+
+    assert f"changed: backend: 127.0.0.1:9 → 127.0.0.1:{proxy}" in recovery.run.log
+    assert "Welcome. " not in recovery.run.log
 
 
 @pytest.fixture(scope="module")
