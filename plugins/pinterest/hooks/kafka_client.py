@@ -273,7 +273,7 @@ class KafkaClientHook:
             self._script = None
             exit_code = channel.recv_exit_status() if ended else -1
         if not script_sent.begun.is_set():
-            raise self._not_begun(exit_code, [*stdout.before, *stderr.before], ended=ended)
+            raise self._not_begun(exit_code if ended else None, first, [*stdout.before, *stderr.before])
         if not ended:
             raise KafkaClientError(
                 f"A script on the Kafka client machine {self.host} ran longer than {timeout:g} s and was killed; "
@@ -307,16 +307,16 @@ class KafkaClientHook:
         channel.shutdown_write()
         return channel
 
-    def _not_begun(self, exit_code: int, printed: list[str], *, ended: bool) -> KafkaClientError:
-        """What went wrong when the login shell did not come to the script."""
+    def _not_begun(self, exit_code: int | None, seconds: float, printed: list[str]) -> KafkaClientError:
+        """What went wrong when the login shell did not come to the script. It has no exit code if it still runs."""
         login, said = self.settings.kafka_client.login, "".join(printed[-15:]).strip()
         where = f"the login shell of {login} on the Kafka client machine {self.host}"
         advice = (
             "A start-up file such as ~/.bashrc must not exit, wait for input or replace the shell "
             f"where nobody is at a terminal. It printed: {said or 'nothing'}"
         )
-        if not ended:
-            return KafkaClientError(f"After {START_SECONDS} s {where} has not begun the script. {advice}")
+        if exit_code is None:
+            return KafkaClientError(f"After {seconds:g} s {where} has not begun the script. {advice}")
         if exit_code == -1:
             return KafkaClientError(f"A signal or a lost connection ended {where} before it began the script")
         return KafkaClientSetupError(f"Exit code {exit_code} ended {where} before it began the script. {advice}")

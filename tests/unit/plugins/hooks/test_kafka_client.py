@@ -1,12 +1,13 @@
-"""Where API Gateway reaches the Kafka REST proxy."""
+"""Where API Gateway reaches the Kafka REST proxy, and which failures of a script are for good."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
-from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
+from pinterest.hooks.kafka_client import Completed, KafkaClientError, KafkaClientHook
 from tests.unit.rest_api_parts import BACKEND
 
 
@@ -22,3 +23,11 @@ def test_the_backend_is_the_setting_or_the_instances_public_name(monkeypatch):
     instance["PublicDnsName"] = ""
     with pytest.raises(KafkaClientError, match=r"set rest_proxy\.url"):
         _ = KafkaClientHook(settings(None)).rest_proxy_url
+
+
+@pytest.mark.parametrize(("exit_code", "lasts"), [(78, True), (1, False), (-1, False)])
+def test_a_script_that_says_so_is_not_tried_again(exit_code, lasts):
+    with pytest.raises(KafkaClientError, match=r"kafka .*: in the way") as error:
+        Completed("", "in the way\n", exit_code).check("kafka")
+
+    assert isinstance(error.value, AirflowFailException) is lasts
