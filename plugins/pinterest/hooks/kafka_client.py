@@ -37,7 +37,7 @@ VARIABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 # The login shell, whichever it is, runs this command after its own start-up files. These may not change how bash reads
 # the script, nor the Kafka tools, which are bash scripts, too: BASH_ENV and options end here, and functions are unset.
-START = "exec env -u BASH_ENV -u ENV -u SHELLOPTS -u BASHOPTS bash -s"
+START = "exec env -u BASH_ENV -u ENV -u SHELLOPTS -u BASHOPTS -u GREP_OPTIONS bash -s"
 
 PROLOGUE = """\
 export PATH="$HOME/java/bin:$HOME/kafka/bin:$PATH"
@@ -371,7 +371,9 @@ def _stdin(script: str, environment: Mapping[str, str], secrets: Mapping[str, st
             raise ValueError(f"{name!r} is not a name of an environment variable")
     exported = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
     kept = "".join(f"{name}={shlex.quote(value)}\n" for name, value in secrets.items())
-    begin = f"unset -f $(compgen -A function)\necho {shlex.quote(marker)} $$\necho {shlex.quote(marker)} $$ >&2\n"
+    only_bash = f'[ -n "${{BASH_VERSION:-}}" ] || exit {LASTING}\n'  # a start-up file may have replaced the login shell
+    mark = f"echo {shlex.quote(marker)} $$"
+    begin = f"{only_bash}unset -f $(compgen -A function)\n{mark}\n{mark} >&2\n"
     return f"{begin}{PROLOGUE}{exported}{kept}main() {{\n{script}\n}}\nmain </dev/null\n"
 
 

@@ -249,6 +249,7 @@ NOISE = {
     "a prompt": "PROMPT_COMMAND='echo prompt'; export PROMPT_COMMAND; PS1='$ '",
     "a question": "echo 'Go on?'; read -r answer",
     "an earlier marker": f"echo '{kafka_client.MARKER} 1'",
+    "a trap": "trap 'echo bye' EXIT; trap 'echo debug' DEBUG; cd /; umask 077",
     "failing": "false; cat /nowhere",
 }
 
@@ -291,6 +292,14 @@ def test_a_start_up_file_that_ends_the_shell_is_named(hook, machine):
 
     for word in ("Exit code 3", "before it began the script", "ec2-user", "~/.bashrc", "It printed: no shell for you"):
         assert word in str(error.value)
+    assert not (machine.home / "started").exists()
+
+
+def test_a_start_up_file_that_replaces_the_shell_is_named(hook, machine):
+    (machine.home / ".bashrc").write_text("exec sh\n")
+
+    with pytest.raises(KafkaClientSetupError, match=r"Exit code 78 .* or replace the shell"):
+        hook.run(f"touch {machine.home}/started")
     assert not (machine.home / "started").exists()
 
 
