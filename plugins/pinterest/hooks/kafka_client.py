@@ -17,10 +17,10 @@ from typing import Any
 import paramiko  # type: ignore[import-untyped]
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk.log import mask_secret
 from botocore.exceptions import ClientError
 
+from include.faults import LastingError
 from include.settings import Settings
 from pinterest.private_key import PrivateKeyError, read_private_key
 
@@ -62,7 +62,7 @@ class KafkaClientError(RuntimeError):
     """The client machine cannot be found, entered or used. The message says which setting or part to look at."""
 
 
-class KafkaClientSetupError(KafkaClientError, AirflowFailException):
+class KafkaClientSetupError(LastingError, KafkaClientError):
     """The same, and it stays so until somebody changes something: the task is not retried."""
 
 

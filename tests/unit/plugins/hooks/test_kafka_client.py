@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
+from include.faults import LastingError
 from pinterest.hooks.kafka_client import Completed, KafkaClientError, KafkaClientHook
 from tests.unit.rest_api_parts import BACKEND
 
@@ -30,4 +30,4 @@ def test_a_script_that_says_so_is_not_tried_again(exit_code, lasts):
     with pytest.raises(KafkaClientError, match=r"kafka .*: in the way") as error:
         Completed("", "in the way\n", exit_code).check("kafka")
 
-    assert isinstance(error.value, AirflowFailException) is lasts
+    assert isinstance(error.value, LastingError) is lasts

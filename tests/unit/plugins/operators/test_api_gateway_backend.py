@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from include.aws.api_gateway import proxy_methods
+from pinterest.hooks.api_gateway import RestApiError
 from pinterest.operators.api_gateway_backend import RestApiBackendOperator
 from tests.unit.rest_api_parts import API, BACKEND, USER, VARIABLES, described, resources
 
@@ -113,12 +113,12 @@ def test_an_api_without_the_method_is_named_and_not_tried_again(gateway):
     gateway.add_response("get_stage", {"stageName": "prod", "deploymentId": "d1"})
     gateway.add_response("get_resources", resources({}))
 
-    with pytest.raises(AirflowFailException, match=r"has no method ANY /\{proxy\+\} .*: run the DAG"):
+    with pytest.raises(RestApiError, match=r"has no method ANY /\{proxy\+\} .*: run the DAG"):
         run()
 
 
 def test_an_api_that_does_not_exist_is_named_and_not_tried_again(gateway):
     gateway.add_response("get_rest_apis", {"items": []}, {})
 
-    with pytest.raises(AirflowFailException, match="No REST API '0e36c8cd403d' in us-east-1: run the DAG"):
+    with pytest.raises(RestApiError, match="No REST API '0e36c8cd403d' in us-east-1: run the DAG"):
         run()
