@@ -32,6 +32,10 @@ if [ ! -f "$kafka/$jar" ] || [ "$(digest "$kafka/$jar")" != "$SHA256" ]; then
   if is_there "$kafka/$jar" && [ "$(cat "$kafka/.iam_auth" 2>/dev/null)" != "$name" ]; then in_the_way "$kafka/$jar"; fi
   download "$URL" "$SHA256" "$work/$name"
   check_loads "$work/$name"
+  if [ -f "$kafka/$jar" ] && ! is_ours "$kafka" "$jar"; then # changed since; in libs, Kafka would load both
+    mv "$kafka/$jar" "$kafka/$name"
+    put_aside "$kafka/$name"
+  fi
   chmod 644 "$work/$name"
   mv "$work/$name" "$kafka/$jar"
   remember "$kafka" "$jar"

@@ -37,6 +37,7 @@ def test_iam_library(run, web, kafka, java):
     (kafka / "libs" / JAR).write_text("tampered")
     assert run(SCRIPT, second, path=java)[1].startswith("changed:")
     assert (kafka / "libs" / JAR).read_bytes() == b"jar"
+    assert (kafka / f"{JAR}.replaced.1").read_text() == "tampered"
 
 
 def test_a_version_of_the_user_stays_and_is_not_taken(run, web, kafka, java):
