@@ -17,7 +17,7 @@ import requests
 from sqlalchemy import Engine
 
 from benchmarks import ROOT
-from include.posting.source_tables import source_engine
+from include.posting.source_connection import source_engine
 from include.settings import ENTITIES, VARIABLE, Settings, parse_settings
 
 SEED = 100

@@ -41,6 +41,7 @@ def command(state: State) -> list[str]:
         "--character-set-server=utf8mb4",
         "--collation-server=utf8mb4_unicode_ci",
         "--skip-name-resolve",
+        "--skip-ssl",  # else a newer MariaDB makes a certificate that nobody trusts
         "--performance-schema=OFF",
         "--innodb-buffer-pool-size=32M",
         "--innodb-log-file-size=16M",

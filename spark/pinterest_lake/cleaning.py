@@ -26,7 +26,12 @@ BLANKS = " \t\n\v\f\r\u00a0"
 POINTS_AND_COMMENTS = r"^[\d,]+ points? • [\d,]+ comments?$"
 SAVED_IN = r"^Local save in( |$)"
 FOLLOWERS = r"^(\d+)([kM]?)$"
-DATETIME = r"^\d{4}([-:])\d{2}\1\d{2}[ T]\d{2}:\d{2}:\d{2}$"
+DATE = r"\d{4}([-:])\d{2}\1\d{2}"
+TIME = r"[ T]\d{2}:\d{2}:\d{2}"
+FRACTION = r"[.,]\d{1,9}"
+OFFSET = r"Z|[+-]\d{2}(:?\d{2})?"
+DATETIME = f"^{DATE}({TIME}({FRACTION})?({OFFSET})?)?$"
+DAY_DIGITS, TIME_DIGITS, REST = 10, 9, 32
 
 
 def clean_pin(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
@@ -35,7 +40,7 @@ def clean_pin(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
     ``keep`` names columns that follow the cleaned ones unchanged.
     """
     return _trimmed(raw, "pin").select(
-        F.col("index").cast("int").alias("ind"),
+        whole("index").alias("ind"),
         text("unique_id"),
         text("title", unless=NO_TITLE),
         description("description"),
@@ -56,7 +61,7 @@ def clean_geo(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
     Coordinates are None unless both are known. ``keep`` names columns that follow the cleaned ones unchanged.
     """
     return _trimmed(raw, "geo").select(
-        F.col("ind").cast("int"),
+        whole("ind").alias("ind"),
         text("country"),
         coordinates("latitude", "longitude"),
         datetime("timestamp").alias("timestamp"),
@@ -70,9 +75,9 @@ def clean_user(raw: DataFrame, keep: Sequence[str | Column] = ()) -> DataFrame:
     ``keep`` names columns that follow the cleaned ones unchanged.
     """
     return _trimmed(raw, "user").select(
-        F.col("ind").cast("int"),
+        whole("ind").alias("ind"),
         F.concat(text("first_name"), F.lit(" "), text("last_name")).alias("user_name"),
-        F.col("age"),
+        whole("age").alias("age"),
         datetime("date_joined").alias("date_joined"),
         *keep,
     )
@@ -123,14 +128,28 @@ def coordinates(latitude: str, longitude: str) -> Column:
     return F.when(known[0] & known[1], F.array(latitude, longitude)).alias("coordinates")
 
 
-def datetime(text: str | Column) -> Column:
-    """``2018-03-01 09:30:00``, ``2018-03-01T09:30:00`` or ``2018:03:01 09:30:00``, all UTC; None for any other text.
+def whole(number: str | Column) -> Column:
+    """A JSON number, read as a double, as an int: ``34``, ``34.0`` and ``3.4e1`` are 34; ``34.5`` is None, as is
+    anything beyond an int."""
+    value = F.col(number) if isinstance(number, str) else number
+    integer = value.try_cast("int")
+    return F.when(integer == value, integer)
 
-    The session's time zone does not matter.
+
+def datetime(text: str | Column) -> Column:
+    """``2018-03-01 09:30:00``, ``2018-03-01T09:30:00`` or ``2018:03:01 09:30:00``, perhaps with a fraction of a second
+    and with ``Z`` or an offset (``+02:00``, ``+0200``, ``+02``), or the day alone; None for any other text.
+
+    Without an offset it is UTC; the session's time zone does not matter. A microsecond's fractions are dropped.
     """
-    day, time = F.translate(F.substring(text, 1, 10), ":", "-"), F.substring(text, 11, 9)
-    moment = F.concat(day, time, F.lit("Z")).try_cast("timestamp")
-    return F.when(F.rlike(text, F.lit(DATETIME)), moment)
+    day, time = F.translate(F.substring(text, 1, DAY_DIGITS), ":", "-"), F.substring(text, DAY_DIGITS + 1, REST)
+    zone = F.when(F.rlike(time, F.lit("[Z+-]")), "").otherwise("Z")
+    moment = (
+        F.when(F.length(time) == TIME_DIGITS, F.concat(day, time, F.lit("Z")))
+        .when(time == "", F.concat(day, F.lit("T00:00:00Z")))
+        .otherwise(F.concat(day, F.translate(time, ",", "."), zone))
+    )
+    return F.when(F.rlike(text, F.lit(DATETIME)), moment.try_cast("timestamp"))
 
 
 def _trimmed(raw: DataFrame, entity: str) -> DataFrame:

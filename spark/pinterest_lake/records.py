@@ -13,9 +13,9 @@ from operator import and_, or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_lake.cleaning import NO_VALUE, datetime, trim
+from pinterest_lake.cleaning import NO_VALUE, datetime, trim, whole
 from pinterest_lake.contract import POSITION
-from pinterest_lake.schemas import FIELDS, LARGEST_IND, Fields
+from pinterest_lake.schemas import AS_READ, FIELDS, Fields
 
 MALFORMED = "_malformed"
 FLAG_MALFORMED = {"columnNameOfCorruptRecord": MALFORMED}
@@ -41,19 +41,20 @@ def positioned(lines: DataFrame, entity: str) -> DataFrame:
         F.col("_partition").alias("partition"),
         F.col("_offset").alias("offset"),
         F.timestamp_millis("_timestamp").alias("kafka_time"),
-        F.col(key).try_cast("bigint").alias("ind"),
+        F.coalesce(F.col(key).try_cast("bigint"), whole(F.col(key).try_cast("double"))).alias("ind"),
     )
 
 
 def parsed(lines: DataFrame, entity: str) -> DataFrame:
-    """Lines with their entity's fields, typed; a missing field, or one of another type, is null.
+    """Lines with their entity's fields, the numbers as doubles; a missing field, or one of another type, is null.
 
     The fields come out of a generator, which Spark neither evaluates twice nor moves a filter below.
     """
     fields = FIELDS[entity]
     types = dict.fromkeys((*fields.texts, *fields.datetimes, *foreign(fields), MALFORMED), "STRING")
-    schema = ", ".join(f"`{name}` {of}" for name, of in {fields.key: "BIGINT", **fields.numbers, **types}.items())
-    kept = [name for name in lines.columns if name not in (fields.key, *fields.numbers, *types)]
+    types |= dict.fromkeys((fields.key, *fields.numbers), AS_READ)
+    schema = ", ".join(f"`{name}` {of}" for name, of in types.items())
+    kept = [name for name in lines.columns if name not in types]
     return lines.select(*kept, F.inline(F.array(F.from_json("raw", schema, FLAG_MALFORMED))))
 
 
@@ -65,7 +66,8 @@ def is_valid(entity: str) -> Column:
     is_foreign = any_of(F.col(name).isNotNull() for name in foreign(fields))
     passes = (
         is_typed
-        & F.col(fields.key).between(0, LARGEST_IND)
+        & (whole(fields.key) >= 0)
+        & all_of(F.col(name).isNull() | whole(name).isNotNull() for name in fields.integers)
         & (is_own | ~is_foreign)
         & all_of(~is_bad_datetime(name) for name in fields.datetimes)
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pinterest_lake.cleaning import whole
 from pinterest_lake.records import FLAG_MALFORMED, MALFORMED, any_of, foreign, is_bad_datetime, is_valid
-from pinterest_lake.schemas import FIELDS, LARGEST_IND, Fields
+from pinterest_lake.schemas import AS_READ, FIELDS, LARGEST_IND, NUMBER_TYPES, Fields
 
 WRAPPERS = ("value", "Data")
 SHOWN = 100
@@ -47,14 +48,17 @@ def _first_broken_rule(fields: Fields) -> Column:
     is_own = any_of(_said(name).isNotNull() for name in fields.own)
     is_foreign = any_of(_said(name).isNotNull() for name in foreign(fields))
     is_wrapped = any_of(F.coalesce(_said(name).startswith("{"), F.lit(False)) for name in WRAPPERS)
-    in_range = F.coalesce(key.try_cast("decimal(38,0)").between(0, LARGEST_IND), F.lit(False))
+    number = _number(fields.key)
     return (
         _not_an_object(malformed=_said(MALFORMED).isNotNull())
         .when(key.isNull() & is_wrapped, _refusal("nested_value", "the row is inside another object; send it bare"))
         .when(~is_own & is_foreign, _refusal("wrong_stream", "a row of another entity: ", _foreign_names(fields)))
         .when(key.isNull(), _refusal("no_ind", f"{fields.key} is missing"))
-        .when(key.rlike(r"^-?\d+$") & ~in_range, _refusal("ind_out_of_range", f"{fields.key}: ", _shown(key)))
-        .when(~_is_of_type(fields.key, "BIGINT"), _refusal("ind_not_an_integer", f"{fields.key}: ", _shown(key)))
+        .when(
+            (number == F.rint(number)) & ~number.between(0, LARGEST_IND),
+            _refusal("ind_out_of_range", f"{fields.key}: ", _shown(key)),
+        )
+        .when(whole(number).isNull(), _refusal("ind_not_an_integer", f"{fields.key}: ", _shown(key)))
         .otherwise(_refusal("field_not_of_type", "", _wrong_fields(fields)))
     )
 
@@ -70,7 +74,7 @@ def _not_an_object(malformed: Column) -> Column:
 
 def _wrong_fields(fields: Fields) -> Column:
     wrong = {
-        **{name: (~_is_of_type(name, of), f"not {of}") for name, of in fields.numbers.items()},
+        **{name: (_is_not(of, _number(name)), f"not {of}") for name, of in fields.numbers.items()},
         **{name: (is_bad_datetime(name), "not a date and time") for name in fields.datetimes},
         **{name: (_is_container(name), "not text") for name in fields.texts},
     }
@@ -87,8 +91,12 @@ def _foreign_names(fields: Fields) -> Column:
     return F.concat_ws(", ", *(F.when(_said(name).isNotNull(), F.lit(name)) for name in foreign(fields)))
 
 
-def _is_of_type(name: str, of: str) -> Column:
-    return F.from_json("raw", f"`{name}` {of}").getField(name).isNotNull()
+def _number(name: str) -> Column:
+    return F.from_json("raw", f"`{name}` {AS_READ}").getField(name)
+
+
+def _is_not(of: str, number: Column) -> Column:
+    return (whole(number) if of == NUMBER_TYPES["integer"] else number).isNull()
 
 
 def _is_container(name: str) -> Column:

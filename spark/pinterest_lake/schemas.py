@@ -13,16 +13,23 @@ from pinterest_lake.contract import ENTITIES, FIELD_KINDS, STREAM_BATCHES_COLUMN
 
 LARGEST_IND = 2**31 - 1
 NUMBER_TYPES = {"integer": "INT", "double": "DOUBLE"}
+AS_READ = "DOUBLE"
+"""Every JSON number is read as one, so that ``34.0`` can be told from ``34.5``, and either from a text."""
 
 
 @dataclass(frozen=True)
 class Fields:
-    """The JSON fields of one entity, as the source table has them. ``key`` becomes ``ind``."""
+    """The JSON fields of one entity, as the source table has them. ``key`` becomes ``ind``; ``numbers`` says the type
+    that each number must fit."""
 
     key: str
     texts: tuple[str, ...]
     numbers: Mapping[str, str]
     datetimes: tuple[str, ...] = ()
+
+    @property
+    def integers(self) -> tuple[str, ...]:
+        return tuple(name for name, of in self.numbers.items() if of == NUMBER_TYPES["integer"])
 
     @property
     def own(self) -> tuple[str, ...]:

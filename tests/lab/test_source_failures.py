@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from include.posting.source_tables import SourceError, SourceTables, source_engine
+from include.posting.source_connection import SourceError, source_engine
+from include.posting.source_tables import SourceTables
 from lab.source import database
 from lab.source.generator import source_rows
 from lab.state import State

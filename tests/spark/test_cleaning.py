@@ -21,6 +21,27 @@ def moment(*parts):
     return datetime(*parts, tzinfo=UTC)
 
 
+DATES = [
+    ("2018-12-31 10:00:00.250000", moment(2018, 12, 31, 10, 0, 0, 250_000)),
+    ("2018-12-31T10:00:00.5", moment(2018, 12, 31, 10, 0, 0, 500_000)),
+    ("2018-12-31T10:00:00,25", moment(2018, 12, 31, 10, 0, 0, 250_000)),
+    ("2018-12-31T10:00:00.123456789", moment(2018, 12, 31, 10, 0, 0, 123_456)),
+    ("2018:12:31 10:00:00.000001", moment(2018, 12, 31, 10, 0, 0, 1)),
+    ("2018-12-31T10:00:00Z", moment(2018, 12, 31, 10)),
+    ("2018-12-31 10:00:00.250Z", moment(2018, 12, 31, 10, 0, 0, 250_000)),
+    ("2018-12-31T10:00:00+02:00", moment(2018, 12, 31, 8)),
+    ("2018-12-31T10:00:00+0200", moment(2018, 12, 31, 8)),
+    ("2018-12-31T10:00:00+02", moment(2018, 12, 31, 8)),
+    ("2018-12-31 10:00:00.25-03:30", moment(2018, 12, 31, 13, 30, 0, 250_000)),
+    ("2018-12-31T23:50:00-05:00", moment(2019, 1, 1, 4, 50)),
+    ("2019-01-01T05:20:00+05:30", moment(2018, 12, 31, 23, 50)),
+    ("2018:12:31 10:00:00-00:00", moment(2018, 12, 31, 10)),
+    ("2018-12-31T10:00:00.123456789+14:00", moment(2018, 12, 30, 20, 0, 0, 123_456)),
+    (f" 2018-12-31T10:00:00Z{NBSP}", moment(2018, 12, 31, 10)),
+    ("2018-12-31", moment(2018, 12, 31)),
+    ("2018:12:31", moment(2018, 12, 31)),
+]
+
 CASES = [
     # entity, fields sent, column, what it becomes, id
     *(
@@ -89,6 +110,8 @@ CASES = [
     ("pin", {"category": "diy-and-crafts"}, "category", "diy-and-crafts", "category"),
     ("pin", {"index": 0}, "ind", 0, "smallest ind"),
     ("pin", {"index": 2**31 - 1}, "ind", 2**31 - 1, "largest ind"),
+    ("pin", {"index": 2863.0}, "ind", 2863, "ind with a fraction of nothing"),
+    ("pin", {"index": -0.0}, "ind", 0, "ind of minus nothing"),
     ("pin", {"title": None}, "title", None, "JSON null"),
     ("geo", {}, "coordinates", [-89.5236, -154.567], "latitude, then longitude"),
     ("geo", {"latitude": 90, "longitude": 0}, "coordinates", [90.0, 0.0], "whole degrees"),
@@ -101,6 +124,7 @@ CASES = [
     ("geo", {"timestamp": "2018-12-31T23:59:59"}, "timestamp", moment(2018, 12, 31, 23, 59, 59), "T"),
     ("geo", {"timestamp": "2018:12:31 23:59:59"}, "timestamp", moment(2018, 12, 31, 23, 59, 59), "colons"),
     ("geo", {"timestamp": "2020-02-29 00:00:00"}, "timestamp", moment(2020, 2, 29), "leap day"),
+    *(("geo", {"timestamp": raw}, "timestamp", expected, f"timestamp {raw}") for raw, expected in DATES),
     *(("geo", {"timestamp": raw}, "timestamp", None, f"timestamp {name}") for name, raw in NO_TEXTS),
     ("user", {}, "user_name", "Thomas Turner", "first, blank, last"),
     ("user", {"first_name": " Thomas ", "last_name": f"Turner{NBSP}"}, "user_name", "Thomas Turner", "trimmed names"),
@@ -111,6 +135,8 @@ CASES = [
     *(("user", {"first_name": raw}, "user_name", None, f"first name {name}") for name, raw in NO_TEXTS),
     *(("user", {"last_name": raw}, "user_name", None, f"last name {name}") for name, raw in NO_TEXTS),
     ("user", {}, "age", 34, "age"),
+    ("user", {"age": 34.0}, "age", 34, "age with a fraction of nothing"),
+    ("user", {"age": -5}, "age", -5, "age below 0"),
     ("user", {"age": None}, "age", None, "unknown age"),
     ("user", {}, "date_joined", moment(2016, 12, 22, 0, 2, 2), "date joined"),
     ("user", {"date_joined": "2016-12-22T00:02:02"}, "date_joined", moment(2016, 12, 22, 0, 2, 2), "joined, T"),

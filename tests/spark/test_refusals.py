@@ -12,6 +12,31 @@ from tests.spark.source_rows import GEO, PIN, USER
 
 LONG = "x" * 1_000_000
 
+NO_DATES = [
+    "2018-02-30T00:00:00Z",
+    "2018-02-30",
+    "2018-13-01T00:00:00.250+02:00",
+    "0000-00-00 00:00:00",
+    "2018-01-00 00:00:00",
+    "2018-01-01T24:00:00",
+    "2018-01-01T23:59:60Z",
+    "2018-01-01T10:00:00+19:00",
+    "2018-01-01T10:00:00+02:60",
+    "2018-01-01T10:00:00 +02:00",
+    "2018-01-01T10:00:00+2",
+    "2018-01-01T10:00:00+02:",
+    "2018-01-01T10:00:00.",
+    "2018-01-01T10:00:00.Z",
+    "2018-01-01T10:00:00ZZ",
+    "2018-01-01T10:00:00[Europe/Berlin]",
+    "2018-01-01Z",
+    "2018-01-01 10:00",
+    "2018-01:01 10:00:00",
+    "20180101T100000Z",
+    "18-01-01 10:00:00",
+    "12018-01-01 10:00:00",
+]
+
 REFUSED = [
     ("pin", "not json at all", "not_json_object", "'not json at all'"),
     ("pin", '"a text"', "not_json_object", "a text"),
@@ -44,17 +69,30 @@ REFUSED = [
     ("user", json.dumps({**USER, "ind": 2**31}), "ind_out_of_range", "'2147483648'"),
     ("user", json.dumps({**USER, "ind": 2**63}), "ind_out_of_range", "'9223372036854775808'"),
     ("user", json.dumps({**USER, "ind": 10**50}), "ind_out_of_range", "'1000"),
+    ("user", json.dumps({**USER, "ind": 2147483648.0}), "ind_out_of_range", "2.147483648E9"),
+    ("user", json.dumps({**USER, "ind": -1.0}), "ind_out_of_range", "'-1.0'"),
+    ("user", json.dumps({**USER, "ind": 1e300}), "ind_out_of_range", "E300"),
+    ("user", json.dumps({**USER, "ind": "40065.0"}), "ind_not_an_integer", "'40065.0'"),
+    ("user", json.dumps({**USER, "ind": 40065.000001}), "ind_not_an_integer", "'40065.000001'"),
     ("user", json.dumps({**USER, "age": "old"}), "field_not_of_type", "age: 'old' is not INT"),
     ("user", json.dumps({**USER, "age": 34.5}), "field_not_of_type", "age: '34.5' is not INT"),
     ("user", json.dumps({**USER, "age": "old", "ind": -1}), "ind_out_of_range", "'-1'"),
+    ("user", json.dumps({**USER, "age": "34"}), "field_not_of_type", "age: '34' is not INT"),
+    ("user", json.dumps({**USER, "age": True}), "field_not_of_type", "age: 'true' is not INT"),
+    ("user", json.dumps({**USER, "age": 2**31}), "field_not_of_type", "age: '2147483648' is not INT"),
     ("user", json.dumps({**USER, "date_joined": "soon"}), "field_not_of_type", "date_joined: 'soon' is not a date"),
     ("user", json.dumps({**USER, "first_name": {"is": "Tom"}}), "field_not_of_type", "first_name"),
     ("geo", json.dumps({**GEO, "latitude": "north"}), "field_not_of_type", "latitude: 'north' is not DOUBLE"),
     ("geo", json.dumps({**GEO, "timestamp": "2018-02-30 00:00:00"}), "field_not_of_type", "'2018-02-30 00:00:00'"),
     ("geo", json.dumps({**GEO, "timestamp": "31/12/2018"}), "field_not_of_type", "'31/12/2018'"),
+    *(
+        ("geo", json.dumps({**GEO, "timestamp": text}), "field_not_of_type", f"timestamp: '{text}' is not a date")
+        for text in NO_DATES
+    ),
     ("geo", json.dumps({**GEO, "timestamp": 1514764800}), "field_not_of_type", "1514764800"),
     ("geo", json.dumps({**GEO, "country": ["Niger"]}), "field_not_of_type", "country"),
     ("pin", json.dumps({**PIN, "title": {"text": "x"}}), "field_not_of_type", "title"),
+    ("pin", json.dumps({**PIN, "downloaded": 0.5}), "field_not_of_type", "downloaded: '0.5' is not INT"),
     ("pin", json.dumps({**PIN, "downloaded": "yes"}), "field_not_of_type", "downloaded: 'yes' is not INT"),
 ]
 
@@ -71,6 +109,9 @@ PASSED = [
     ("geo", {**GEO, "latitude": None, "longitude": None, "country": None, "timestamp": None}, "nulls"),
     ("geo", {**GEO, "timestamp": "null"}, "no date"),
     ("user", {**USER, "age": None, "date_joined": ""}, "no age, no date"),
+    ("user", {**USER, "ind": 40065.0, "age": 34.0}, "whole numbers written with a point"),
+    ("geo", {**GEO, "ind": 40065.0, "latitude": -90, "longitude": 1e2}, "numbers written otherwise"),
+    ("geo", {**GEO, "timestamp": "2018-12-31T10:00:00.250+02:00"}, "a date with a fraction and an offset"),
     ("user", {**USER, "index": 7}, "extra key of another entity"),
 ]
 

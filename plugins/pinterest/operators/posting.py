@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseOperator, Context
+from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, Context
 
 from include.ledger.entry import Route
 from include.posting.kafka_sender import KafkaSender
 from include.posting.kinesis_sender import KinesisSender
 from include.posting.order import PostingOrder
 from include.posting.progress import PostingProgress, RefusedRow
-from include.posting.run import Posting
+from include.posting.run import Posting, Save
 from include.posting.sender import ApiSender, RetryPolicy
-from include.posting.source_tables import SourceTables, source_engine
+from include.posting.source_connection import LastingSourceError, source_engine
+from include.posting.source_tables import SOURCE_TABLES, SourceTables
+from include.posting.source_tls import TlsSettingsError
 from include.settings import ENTITIES, Entity
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.posting_store import PostingStore
@@ -30,6 +32,7 @@ KINESIS_SENDING = RetryPolicy(tries=10)
 CONNECTIONS_A_STREAM = 2
 CONNECTIONS_OF_SINGLE_RECORDS = 4
 SINGLE_RECORDS_AT_ONCE = 50
+KEYS_SHOWN = 10
 
 
 class PostingOperator(BaseOperator):
@@ -154,6 +157,26 @@ class PostingOperator(BaseOperator):
             for row in refused[:10]:
                 self.log.warning("%s ind=%s refused: %s %s", row.entity, row.ind, row.code, row.message)
 
+        with self._source() as source:
+            for note in source.check():
+                self.log.warning(note)
+            try:
+                self._post_rows(order, progress, source, save)
+            finally:
+                for entity, keys in source.ambiguous.items():
+                    if keys:
+                        self._log_ambiguous(entity, keys)
+
+    def _log_ambiguous(self, entity: Entity, keys: set[int]) -> None:
+        shown = ", ".join(map(str, sorted(keys)[:KEYS_SHOWN])) + (", …" if len(keys) > KEYS_SHOWN else "")
+        self.log.warning(
+            "%s holds rows that share a key and differ for %s keys (%s): of each, the one whose JSON sorts last counts",
+            SOURCE_TABLES[entity].name,
+            len(keys),
+            shown,
+        )
+
+    def _post_rows(self, order: PostingOrder, progress: PostingProgress, source: SourceTables, save: Save) -> None:
         stop = self._stop = threading.Event()
         api = ApiGatewayHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
         url = api.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format)
@@ -166,16 +189,15 @@ class PostingOperator(BaseOperator):
             for entity in ENTITIES
         }
         try:
-            with self._source() as source:
-                posting = Posting(
-                    progress,
-                    source=source,
-                    senders=senders,
-                    batch_size=self._rows_at_once(order),
-                    paced=order.pace == "emulated",
-                    stop=stop,
-                )
-                posting.run(save)
+            posting = Posting(
+                progress,
+                source=source,
+                senders=senders,
+                batch_size=self._rows_at_once(order),
+                paced=order.pace == "emulated",
+                stop=stop,
+            )
+            posting.run(save)
         finally:
             for sender in chain.from_iterable(senders.values()):
                 sender.close()
@@ -184,14 +206,18 @@ class PostingOperator(BaseOperator):
         connection = BaseHook.get_connection(self.source_conn_id)
         missing = [name for name in ("host", "login", "schema") if not getattr(connection, name)]
         if missing:
-            raise AirflowException(f"Connection {self.source_conn_id!r} has no {', '.join(missing)}: set it")
-        engine = source_engine(
-            host=str(connection.host),
-            port=connection.port or 3306,
-            login=str(connection.login),
-            password=connection.password or "",
-            schema=str(connection.schema),
-        )
+            raise LastingSourceError(f"Connection {self.source_conn_id!r} has no {', '.join(missing)}: set it")
+        try:
+            engine = source_engine(
+                host=str(connection.host),
+                port=connection.port or 3306,
+                login=str(connection.login),
+                password=connection.password or "",
+                schema=str(connection.schema),
+                extra=connection.extra_dejson,
+            )
+        except TlsSettingsError as error:
+            raise LastingSourceError(f"Connection {self.source_conn_id!r}, extra: {error}") from error
         return SourceTables(engine, connection_id=self.source_conn_id)
 
 

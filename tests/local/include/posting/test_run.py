@@ -13,7 +13,7 @@ from include.posting.kafka_sender import KafkaSender
 from include.posting.progress import PostingProgress, RefusedRow
 from include.posting.run import Posting
 from include.posting.sender import PostingError, PostingStoppedError, RetryPolicy
-from include.posting.source_tables import SourceError
+from include.posting.source_connection import SourceError
 from include.settings import ENTITIES
 from tests.builders import seeds_draws
 from tests.local.fake_rest_api import API_KEY, FakeRestApi, Fault

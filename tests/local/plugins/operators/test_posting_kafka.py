@@ -9,11 +9,13 @@ from types import SimpleNamespace
 import pytest
 from airflow.models.connection import Connection
 
+from include.faults import LastingError
 from include.ledger.entry import parse_entries
 from include.ledger.verdict import reconcile
 from include.posting.order import PostingOrderError
 from include.posting.progress import ProgressError
 from include.posting.sender import PostingError, RetryPolicy
+from include.posting.source_connection import source_engine
 from include.settings import ENTITIES
 from pinterest import run_documents
 from pinterest.operators import posting as module
@@ -21,6 +23,7 @@ from pinterest.operators.posting import PostToKafkaOperator
 from tests.builders import BUCKET
 from tests.local.fake_rest_api import API_KEY, FakeRestApi, Fault
 from tests.local.posting_parts import PASSWORD, SEED_100
+from tests.source_database import COLUMNS, insert, source_database
 
 
 @pytest.fixture
@@ -185,6 +188,65 @@ def test_a_connection_without_a_host_is_named(post, monkeypatch):
 
     with pytest.raises(Exception, match="'pinterest_source' has no host"):
         post()
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Describes the source's tables otherwise: column types by table."""
+
+    def describe(**changed):
+        source_database(tmp_path, {table: {**of, **changed.get(table, {})} for table, of in COLUMNS.items()})
+
+    return describe
+
+
+def test_a_text_key_is_named_before_anything_is_posted(post, api, bucket, tables):
+    tables(user_data={"ind": "varchar(20)"}, geolocation_data={"latitude": "geometry"})
+
+    with pytest.raises(LastingError) as error:
+        post(run_id="r")
+
+    for words in ("'pinterest_source'", "user_data.ind is VARCHAR(20)", "geolocation_data.latitude is GEOMETRY"):
+        assert words in str(error.value)
+    assert api.requests == []
+    tables()
+    assert post(run_id="r")["user"]["acknowledged"] == 10
+
+
+def test_an_empty_source_table_is_named_before_anything_is_posted(post, api, tmp_path):
+    with source_database(tmp_path).begin() as connection:
+        connection.exec_driver_sql("DELETE FROM pinterest_data")
+
+    with pytest.raises(LastingError, match="pinterest_data is empty"):
+        post()
+    assert api.requests == []
+
+
+def test_what_is_odd_about_the_source_is_in_the_log(post, tmp_path, capsys):
+    engine = source_database(tmp_path)
+    insert(engine, "user_data", [(None, "a", "b", 1, None), (SEED_100[0], "y", "y", 1, None)])
+    insert(engine, "user_data", [(row, "z", "z", 1, None) for row in SEED_100[1:3]])
+
+    assert post()["user"]["acknowledged"] == 10
+    logged = capsys.readouterr().out
+    assert "user_data holds 1 rows whose ind is NULL" in logged
+    assert "user_data holds rows that share a key and differ for 3 keys (2863, 5730, 7528)" in logged
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [({"ssl_mode": "on"}, "ssl_mode is 'on'"), ({"ssl": {"ca": "/no/such.pem"}}, "ca '/no/such.pem'")],
+)
+def test_an_extra_of_the_connection_that_makes_no_sense_is_named(post, monkeypatch, extra, said):
+    connection = Connection(
+        conn_id="pinterest_source", conn_type="mysql", host="db", login="l", schema="s", extra=json.dumps(extra)
+    )
+    monkeypatch.setattr(module.BaseHook, "get_connection", lambda _: connection)
+    monkeypatch.setattr(module, "source_engine", source_engine)
+
+    with pytest.raises(LastingError, match="Connection 'pinterest_source', extra: ") as error:
+        post()
+    assert said in str(error.value)
 
 
 def test_no_secret_reaches_log_outcome_or_bucket(post, api, bucket, caplog):

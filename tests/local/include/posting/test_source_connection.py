@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from include.posting.source_tables import SourceError, SourceTables, source_engine
+from include.posting.source_connection import SourceError, source_engine
+from include.posting.source_tables import SourceTables
 
 PASSWORD = "s3cret-of-the-reader"
 
