@@ -56,7 +56,7 @@ class SourceError(RuntimeError):
     """The source cannot be read. The message names the connection and says what to do; it contains no password."""
 
 
-class LastingSourceError(SourceError, LastingError):
+class LastingSourceError(LastingError, SourceError):
     """The source cannot be read until somebody changes it, or the connection."""
 
 

@@ -30,7 +30,7 @@ TRUE, FALSE = ("true", "1", "yes", "required", "optional"), ("false", "0", "no",
 PEM = "-----BEGIN CERTIFICATE-----"
 
 
-class TlsSettingsError(ValueError, LastingError):
+class TlsSettingsError(LastingError, ValueError):
     """The connection's extra cannot be used. The message names the key and its value, and says what is valid."""
 
 

@@ -81,7 +81,7 @@ def rows_of_first_run(lake, first_run):
 @pytest.fixture(scope="module")
 def second_run(lake, new_bucket, rows_of_first_run):
     rows = [
-        pin(REPLACED, "TWO"),
+        pin(float(REPLACED), "TWO"),  # 20006.0
         pin(SENT_AGAIN, "three"),
         pin(ADDED, "four"),
         pin(ADDED, "FOUR"),

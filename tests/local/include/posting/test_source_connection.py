@@ -6,13 +6,16 @@ import socket
 import socketserver
 import struct
 import threading
+import time
 
 import pytest
 
+from include.faults import LastingError
 from include.posting.source_connection import SourceError, source_engine
 from include.posting.source_tables import SourceTables
 
 PASSWORD = "s3cret-of-the-reader"
+TLS_OFFERED = 0x0800
 
 
 @pytest.fixture
@@ -30,9 +33,29 @@ def refusing_server():
         server.shutdown()
 
 
-def mysql(port: int) -> SourceTables:
+@pytest.fixture
+def server_without_tls():
+    """A MySQL server that offers no TLS, in MySQL's own protocol: (its port, what clients said to it)."""
+    heard = []
+
+    class Greet(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            offered = 0x0008_A200 & ~TLS_OFFERED  # logins as of MySQL 4.1, with the plugin named
+            greeting = b"\x0a8.0.36\x00" + struct.pack("<I", 1) + b"saltsalt\x00" + struct.pack("<H", offered & 0xFFFF)
+            greeting += struct.pack("<BHHB", 45, 2, offered >> 16, 21) + bytes(10) + b"saltsaltsalt\x00"
+            greeting += b"mysql_native_password\x00"
+            self.request.sendall(struct.pack("<I", len(greeting))[:3] + b"\x00" + greeting)
+            heard.append(self.request.recv(1000))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greet) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.server_address[1], heard
+        server.shutdown()
+
+
+def mysql(port: int, extra=None) -> SourceTables:
     engine = source_engine(
-        host="127.0.0.1", port=port, login="project_user", password=PASSWORD, schema="pinterest_data"
+        host="127.0.0.1", port=port, login="project_user", password=PASSWORD, schema="pinterest_data", extra=extra
     )
     return SourceTables(engine, connection_id="pinterest_source")
 
@@ -54,6 +77,8 @@ def test_a_wrong_password_names_the_connection_and_never_the_password(refusing_s
     assert f"project_user@127.0.0.1:{refusing_server}/pinterest_data" in str(error.value)
     assert "Access denied" in str(error.value)
     assert "correct the login and password" in str(error.value)
+    assert "may have to use TLS" in str(error.value)
+    assert isinstance(error.value, LastingError)
     assert PASSWORD not in everything_said(error.value)
 
 
@@ -63,5 +88,34 @@ def test_a_server_that_is_not_there_is_named():
 
     with mysql(port) as source, pytest.raises(SourceError, match="host and port") as error:
         source.read("user", [1])
+    assert not isinstance(error.value, LastingError)
     assert "user_data" in str(error.value)
     assert PASSWORD not in everything_said(error.value)
+
+
+@pytest.mark.parametrize("extra", [{"ssl_mode": "REQUIRED"}, {"ssl_mode": "VERIFY_IDENTITY"}, {"ssl": True}])
+def test_a_server_without_tls_gets_no_login_where_tls_is_required(server_without_tls, extra):
+    port, heard = server_without_tls
+    with mysql(port, extra) as source, pytest.raises(SourceError) as error:
+        source.read("pin", [1])
+
+    assert "TLS is required, and the server does not offer it" in str(error.value)
+    assert isinstance(error.value, LastingError)
+    wait_until_closed(heard)
+    assert heard == [b""]
+
+
+@pytest.mark.parametrize("extra", [None, {"ssl_mode": "PREFERRED"}, {"ssl_mode": "DISABLED"}])
+def test_a_server_without_tls_is_used_where_tls_is_not_required(server_without_tls, extra):
+    port, heard = server_without_tls
+    with mysql(port, extra) as source, pytest.raises(SourceError, match="Lost connection"):
+        source.read("pin", [1])
+
+    assert b"project_user" in heard[0]
+
+
+def wait_until_closed(heard):
+    end = time.monotonic() + 10
+    while not heard:
+        assert time.monotonic() < end, "the client keeps the connection open"
+        time.sleep(0.01)
