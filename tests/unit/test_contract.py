@@ -71,7 +71,7 @@ def test_fields_are_the_columns_of_the_source_tables(entity):
     table = SOURCE_TABLES[entity]
 
     assert [table.key, *table.columns] == [*CONTRACT["fields"][entity]]
-    assert [name for name, kind in CONTRACT["fields"][entity].items() if kind == "key"] == [table.key]
+    assert {table.key: "key", **table.kinds} == CONTRACT["fields"][entity]
 
 
 def test_fields_are_documented():
