@@ -11,7 +11,7 @@ from include.ledger.entry import parse_entries
 from include.ledger.verdict import reconcile
 from include.posting.order import PostingOrderError
 from include.posting.sender import PostingError, RetryPolicy
-from include.settings import ENTITIES
+from include.settings import ENTITIES, Ledger
 from pinterest import run_documents
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator, PostToKinesisOperator
@@ -129,7 +129,7 @@ def test_both_hops_are_in_the_ledger_and_balance_with_a_third_throttled_and_one_
         for entry in parse_entries(bucket.objects[f"ledger/pinterest_stream/r/stream/{hop}.json"])
     ]
     assert {entry.route for entry in entries} == {"stream"}
-    assert reconcile(entries, "r", hops={"stream": ("source", "api")}).reconciled
+    assert reconcile(entries, "r", hops={"stream": ("source", "api")}, limits=Ledger(max_refused_share=0.1)).reconciled
     assert [(e.records_in, e.records_out, e.refused) for e in entries if e.hop == "api"] == [(10, 9, 1)] * 3
     refused = bucket.json_lines("posting/pinterest_stream/r.stream.refused.jsonl")
     assert {(line["entity"], line["ind"], line["code"]) for line in refused} == {

@@ -33,6 +33,7 @@ S3_SINK = {
     "transforms.position.timestamp.field": "_timestamp",
     "predicates": "empty",
     "predicates.empty.type": "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
+    "consumer.override.isolation.level": "read_committed",
     "errors.tolerance": "all",
     "errors.log.enable": "true",
     "errors.deadletterqueue.topic.name": "0e36c8cd403d-dead-letters",
