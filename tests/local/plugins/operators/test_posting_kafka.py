@@ -15,12 +15,8 @@ from include.ledger.verdict import reconcile
 from include.posting.order import PostingOrderError
 from include.posting.progress import ProgressError
 from include.posting.sender import PostingError, RetryPolicy
-<<<<<<< HEAD
 from include.posting.source_connection import source_engine
-from include.settings import ENTITIES
-=======
 from include.settings import ENTITIES, Ledger
->>>>>>> 5000a94 (Tests of refused rows allow for them)
 from pinterest import run_documents
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator
