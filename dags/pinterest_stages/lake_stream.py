@@ -13,6 +13,7 @@ from airflow.sdk import chain, task_group
 from include.lake.code_bundle import CodeBundle
 from include.lake.contract import STREAM
 from pinterest.operators.databricks_workspace import UploadCodeOperator
+from pinterest.operators.identity import KeepTablesOperator
 from pinterest.operators.stream_counts import TableCountsOperator
 from pinterest.operators.stream_job import StreamJobOperator
 from pinterest.sensors.lake_stream import CommittedStreamSensor
@@ -57,4 +58,7 @@ def lake_stream(checkpoints: str) -> None:
     )
     counts = TableCountsOperator(task_id="counts", execution_timeout=timedelta(minutes=30))
 
+    tables = KeepTablesOperator(task_id="tables", run=job.output)
+
     chain(upload, job, committed, counts)
+    job >> tables

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
+from include.landing.broker import BrokerOffsets
 from include.landing.interval import Interval, PartitionRange, TopicPartition, TopicRanges
 from include.positions.kafka import Range, clip, merge, overlaps, size, spell, subtract
 
@@ -64,6 +65,24 @@ class GroupReading:
         """Offsets that the group has passed without finding a record."""
         start, stop = partition.on_broker
         return subtract((start, min(stop, self.committed.get(place, start))), self.read.get(place, ()))
+
+    def all_empty(self, broker: BrokerOffsets) -> dict[TopicPartition, tuple[Range, ...]]:
+        """The empty offsets of every partition that has any.
+
+        :param broker: what the broker keeps after the reading. What it has deleted meanwhile was not empty: only the
+            bucket can tell
+        """
+        found = {}
+        for place, one in self.interval.partitions():
+            kept_from = broker[place[0]][place[1]].earliest
+            if empty := clip(self.empty(place, one), (kept_from, one.stop)):
+                found[place] = empty
+        return found
+
+    @property
+    def passed_any(self) -> bool:
+        """Whether the group has passed offsets without finding a record."""
+        return any(self.empty(place, one) for place, one in self.interval.partitions())
 
     def repeated(self, place: TopicPartition, partition: PartitionRange) -> tuple[Range, ...]:
         """Offsets of the interval that were read more than once, as Kafka may deliver them."""

@@ -5,7 +5,7 @@ A table of one of our names may be somebody else's, or was changed since. That i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from delta.tables import DeltaTable
@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from pinterest_lake import widgets
-from pinterest_lake.contract import ENTITIES, TABLES
+from pinterest_lake.contract import ANALYSES, ENTITIES, TABLES
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER, STREAM_BATCHES, STREAM_LINEAGE, VALUES
 from pinterest_lake.storage import keys, open_bucket
 from pinterest_lake.tables import Lake, bronze_table, silver_table
@@ -58,6 +58,7 @@ def of_notebook(spark: SparkSession, dbutils: Any) -> dict[str, Any]:
     lake.create_schema()
     tables = {**tables_of_batch(), **tables_of_stream(given["user_id"])}
     check_tables(lake, tables)
+    check_gold(lake)
     return identity(lake, tables)
 
 
@@ -71,6 +72,21 @@ def check_tables(lake: Lake, tables: Tables) -> None:
         for name, columns in tables.items()
         if (found := [*_problems(lake, name, columns)])
     ]
+    _refuse(problems)
+
+
+def check_gold(lake: Lake) -> None:
+    """Raise TableError unless those of the gold tables that exist have the analyses' columns: every run replaces them
+    whole."""
+    problems = [
+        f"table {lake.name(name)}: its columns are {', '.join(stored)}, expected {', '.join(columns)}"
+        for name, columns in ANALYSES.items()
+        if lake.spark.catalog.tableExists(lake.name(name)) and (stored := lake.table(name).columns) != columns
+    ]
+    _refuse(problems)
+
+
+def _refuse(problems: Sequence[str]) -> None:
     if problems:
         raise TableError(
             f"{'. '.join(problems)}. The pipeline did not make it so, and has written nothing: rename the table "

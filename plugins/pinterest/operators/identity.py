@@ -206,6 +206,37 @@ class LakeIdentityOperator(BaseOperator):
             write_checkpoints(documents, current, read)
 
 
+class KeepTablesOperator(BaseOperator):
+    """Remember the Delta ids of the tables that the stream's job has written: later runs compare them.
+
+    Does nothing while the job goes on, for it has not said yet. A rerun changes nothing.
+
+    :param run: what :class:`~pinterest.operators.stream_job.StreamJobOperator` returned (templated)
+    """
+
+    template_fields: Sequence[str] = ("run",)
+
+    def __init__(self, *, run: Any, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.run = run
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> None:
+        tables = (self.run.get("counts") or {}).get("tables")
+        if not tables:
+            return
+        current = settings()
+        documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
+        checkpoints = documents.checkpoints(current.user_id)
+        written = lake_of(current).at(only(tables, stream_tables(current.user_id)))
+        if checkpoints.lake is None or checkpoints.lake.name != written.name:
+            self.log.warning("The checkpoints are of another lake by now")
+            return
+        known = checkpoints.model_copy(update={"lake": written.completed(checkpoints.lake)})
+        if known != checkpoints:
+            write_checkpoints(documents, current, known)
+
+
 def lake_of(current: Settings) -> LakeIdentity:
     """The lake by its name, before anybody has looked at its tables."""
     return LakeIdentity(catalog=current.databricks.catalog, schema_name=current.databricks.schema_name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -12,8 +13,8 @@ from include.landing.broker import parse_log_offsets
 from include.landing.consumer import GroupReading, group_of_its_own, start_offsets, stop_offsets
 from include.landing.document import BrokerNotReadyError, LandingError, dump
 from include.landing.entries import topic_entry
-from include.landing.interval import Interval, acknowledged_ranges, plan_interval
-from include.positions.kafka import spell
+from include.landing.interval import Interval, TopicPartition, acknowledged_ranges, plan_interval
+from include.positions.kafka import Range, spell
 from include.settings import ENTITIES
 from pinterest.hooks.kafka_tools import KafkaToolsHook
 from pinterest.operators.kafka_client import KafkaClientOperator
@@ -85,19 +86,24 @@ class ConsumerCountOperator(KafkaClientOperator):
     it passes without finding one are stored in ``interval.json``: there is nothing to land. Writes the ledger's hop
     ``topic``. A rerun counts anew, in another group.
 
+    :param offsets_script: prints what the broker keeps, or the name of a ``.sh`` template (templated)
     :param timeout: seconds for the whole reading
     :param idle_seconds: how long the consumer waits for the next record
     """
+
+    template_fields: Sequence[str] = (*KafkaClientOperator.template_fields, "offsets_script")
 
     def __init__(
         self,
         *,
         script: str = "landing/consume_interval.sh",
+        offsets_script: str = "landing/broker_offsets.sh",
         timeout: float = 600,
         idle_seconds: int = 20,
         **kwargs: Any,
     ) -> None:
         super().__init__(script=script, timeout=timeout, **kwargs)
+        self.offsets_script = offsets_script
         self.idle_seconds = idle_seconds
 
     def execute(self, context: Context) -> dict[str, int]:
@@ -105,21 +111,31 @@ class ConsumerCountOperator(KafkaClientOperator):
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
         interval = documents.require_interval()
         group = group_of_its_own(current.consumer_group)
-        reading = self._read(KafkaToolsHook(current, self.aws_conn_id), interval, group)
+        kafka = KafkaToolsHook(current, self.aws_conn_id)
+        reading = self._read(kafka, interval, group)
         for (topic, number), one in interval.partitions():
             if repeated := reading.repeated((topic, number), one):
                 self.log.info("%s partition %d: read more than once: offsets %s", topic, number, spell(repeated))
-            if empty := reading.empty((topic, number), one):
-                self.log.info("%s partition %d: no record at offsets %s", topic, number, spell(empty))
         if problems := reading.problems():
             raise BrokerNotReadyError(
                 f"{'; '.join(problems)}. A consumer of committed records waits where a transaction is open: run the "
                 "task again when its producer has ended it"
             )
-        interval = interval.without({place: reading.empty(place, one) for place, one in interval.partitions()})
+        interval = interval.without(self._empty(kafka, reading))
         documents.write(bucket_layout.interval(documents.dag_id, documents.run_id), dump(interval))
         self._write_entries(documents, interval, group)
         return {entity: reading.seen(topic) for entity, topic in interval.topics.items()}
+
+    def _empty(self, kafka: KafkaToolsHook, reading: GroupReading) -> dict[TopicPartition, tuple[Range, ...]]:
+        """The offsets that hold no record, by partition."""
+        if not reading.passed_any:
+            return {}
+        topics = " ".join(topic.topic for topic in reading.interval.topics.values())
+        printed = kafka.run(self.offsets_script, {"TOPICS": topics}).check("Asking for the log's beginnings").stdout
+        found = reading.all_empty(parse_log_offsets(printed.splitlines()))
+        for (topic, number), ranges in found.items():
+            self.log.info("%s partition %d: no record at offsets %s", topic, number, spell(ranges))
+        return found
 
     @staticmethod
     def _write_entries(documents: RunDocuments, interval: Interval, group: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from include.landing.broker import LogOffsets
 from include.landing.consumer import GroupReading, group_of_its_own, start_offsets, stop_offsets
 from include.landing.interval import Interval, PartitionRange, TopicRanges
 
@@ -122,3 +123,12 @@ def test_every_count_has_a_group_of_its_own():
 
     assert one.startswith("students-count-")
     assert one != other
+
+
+def test_what_the_broker_has_deleted_during_the_count_is_not_taken_for_empty():
+    of = interval(p0=(0, 20), p1=(5, 8))
+    found = reading(of, "read u.pin 0 10 14\nread u.pin 1 5 7\ncommitted u.pin 0 20\ncommitted u.pin 1 8")
+    broker = {"u.pin": {0: LogOffsets(earliest=10, end=20), 1: LogOffsets(earliest=0, end=8)}}
+
+    assert found.passed_any
+    assert found.all_empty(broker) == {("u.pin", 0): ((15, 20),)}
