@@ -1,7 +1,7 @@
 """What an object of the S3 sink holds. Reads lines, not names.
 
 A line's own ``_topic``, ``_partition`` and ``_offset`` say where its record was in Kafka. Its line number does not:
-a record that went to the dead letters leaves no line.
+a record that went to the dead letters leaves no line. What the record says is left to the lake.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from include.bucket_layout import SinkObject
 from include.positions.kafka import Range, merge, overlaps, ranges_of
 
 FAULTS_NAMED = 3
+VALUE = b'{"_value":"'
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,15 @@ class ScannedObject:
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Lines without their newline; the last one as it is, whether it ends in a newline or not."""
-    rest = b""
+    begun: list[bytes] = []
     for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-    if rest:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        if others:
+            yield b"".join(begun)
+            yield from others[:-1]
+            begun = others[-1:]
+    if rest := b"".join(begun):
         yield rest
 
 
@@ -114,8 +119,23 @@ class _LineOffsets:
 NOT_JSON = "is not JSON"
 
 
+def _without_record(line: bytes) -> bytes:
+    """The line without its record, if that is the text in its first field ``_value``: base64 has no quotes to escape.
+
+    A record may be large, and reading it says nothing about its position. Lines of the earlier kind hold the record's
+    own fields beside the position and stay as they are.
+    """
+    if not line.startswith(VALUE):
+        return line
+    end = line.find(b'"', len(VALUE))
+    if end < 0 or line.find(b"\\", len(VALUE), end) >= 0:
+        return line
+    return VALUE + line[end:]
+
+
 def _offset(line: bytes, name: SinkObject) -> int | str:
     """The offset of a line that belongs in the object, or what is wrong with it."""
+    line = _without_record(line)
     try:
         record = json.loads(line)
     except (json.JSONDecodeError, UnicodeDecodeError):

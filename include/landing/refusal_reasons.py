@@ -6,6 +6,9 @@ import json
 import re
 from typing import NoReturn
 
+KPL_MAGIC = b"\xf3\x89\x9a\xc2\x0a"
+"""An aggregate of the Kinesis Producer Library begins so: its mark, then the first field of a protobuf message."""
+
 DELIMITER = re.compile(r'[\s,:"\[\]{}]')
 
 
@@ -13,6 +16,8 @@ def classify(value: bytes | None) -> tuple[str, str]:
     """Reason code and one sentence, for the value of a record that is no JSON object that the sink can store."""
     if value is None:
         return "not_json_object", "the record has no value"
+    if value.startswith(KPL_MAGIC):
+        return "kpl_aggregate", "the value is an aggregate of the Kinesis Producer Library (KPL), not one record"
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -22,7 +22,7 @@ from include.lake import contract
 from include.lake.batch_counts import lake_entries
 from include.lake.identity import LakeIdentity
 from include.lake.stream_counts import BatchOfShard, StreamBatch, batches_query
-from include.landing import dead_letters
+from include.landing import dead_letters, objects
 from include.landing.bookmark import loaded_places
 from include.landing.coverage import cover
 from include.landing.dead_letters import DeadLetter
@@ -83,13 +83,15 @@ def test_fields_are_documented():
     assert documented == {entity: set(fields) for entity, fields in CONTRACT["fields"].items()}
 
 
-def test_the_sink_adds_the_position():
+def test_the_sink_adds_the_position_to_the_record():
     properties = (ROOT / "include" / "templates" / "s3_sink" / "s3-sink.properties").read_text()
     name = SinkObject("u.pin", 0, 0)
     topic, partition, offset, _ = CONTRACT["position"]
 
     assert re.findall(r"^transforms\.position\.\w+\.field=(\w+)$", properties, re.MULTILINE) == [*CONTRACT["position"]]
-    line = json.dumps({topic: "u.pin", partition: 0, offset: 0}).encode()
+    assert re.findall(r"^transforms\.record\.field=(\w+)$", properties, re.MULTILINE) == [CONTRACT["record"]]
+    assert json.loads(objects.VALUE + b'"}') == {CONTRACT["record"]: ""}
+    line = json.dumps({CONTRACT["record"]: "eA==", topic: "u.pin", partition: 0, offset: 0}).encode()
     assert scan(ListedObject("key", "etag", 1), name, [line]).faults == ()
 
 
@@ -268,7 +270,8 @@ def test_the_manifest():
 
     def landed(first, etag):
         key = bucket_layout.sink_object(topic, 0, first)
-        lines = [json.dumps({"_topic": topic, "_partition": 0, "_offset": first + n}).encode() for n in range(2)]
+        positions = [{"_topic": topic, "_partition": 0, "_offset": first + n} for n in range(2)]
+        lines = [json.dumps({CONTRACT["record"]: "e30=", **position}).encode() for position in positions]
         return scan(ListedObject(key, f'"{etag}"', 100), SinkObject(topic, 0, first), lines)
 
     manifest = landed_manifest(

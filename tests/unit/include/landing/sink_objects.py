@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 from include.bucket_layout import SinkObject, sink_object
@@ -13,6 +14,18 @@ TOPIC = "u.pin"
 
 
 def line(offset, topic=TOPIC, partition=0, **fields):
+    """A line of the sink's: the record's bytes, and its position."""
+    return record_line(json.dumps({"index": offset}).encode(), offset, topic, partition, **fields)
+
+
+def record_line(record, offset, topic=TOPIC, partition=0, **fields):
+    value = None if record is None else base64.b64encode(record).decode()
+    position = {"_topic": topic, "_partition": partition, "_offset": offset}
+    return json.dumps({"_value": value, **position, **fields}, separators=(",", ":")).encode()
+
+
+def earlier_line(offset, topic=TOPIC, partition=0, **fields):
+    """A line of earlier connectors: the record's own fields beside its position."""
     return json.dumps({"index": offset, "_topic": topic, "_partition": partition, "_offset": offset, **fields}).encode()
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from include.landing.objects import split_lines
-from tests.unit.include.landing.sink_objects import TOPIC, landed, line
+from tests.unit.include.landing.sink_objects import TOPIC, earlier_line, landed, line, record_line
 
 
 def test_lines_are_split_at_line_feeds_only_wherever_the_chunks_end():
@@ -21,6 +21,40 @@ def test_a_line_number_is_not_an_offset():
 
     assert scanned.ranges == ((0, 2), (4, 5))
     assert (scanned.lines, scanned.last_offset, scanned.faults) == (3, 4, ())
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(None, id="no value"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(b'\xff\x00\\"', id="not UTF-8"),
+        pytest.param(b'"_offset":7}' * 100_000, id="a megabyte"),
+    ],
+)
+def test_whatever_a_record_is_its_line_says_where_it_was(record):
+    assert landed(0, [record_line(record, 0), line(1)]).ranges == ((0, 2),)
+
+
+def test_lines_of_earlier_connectors_stand_beside_others():
+    lines = [line(0), earlier_line(1), earlier_line(2, _value="a record's own field"), line(3)]
+
+    assert landed(0, lines).ranges == ((0, 4),)
+
+
+def test_a_line_is_read_whole_where_its_value_is_not_base64():
+    """The field of an earlier connector's record may have the name."""
+    lines = [
+        b'{"_value":"\\",\\"_offset\\":7}","_topic":"u.pin","_partition":0,"_offset":0}',
+        b'{"_value":"' + b"9" * 5000 + b'","_topic":"u.pin","_partition":0,"_offset":1}',
+    ]
+
+    assert landed(0, lines).ranges == ((0, 2),)
+
+
+@pytest.mark.parametrize("length", range(1, len(line(1))))
+def test_wherever_the_last_line_is_cut_off_it_is_named(length):
+    assert landed(0, [line(0), line(1)[:length]]).faults == ("its last line (2) is cut off",)
 
 
 def test_a_last_line_that_is_cut_off_inside_a_character_is_named():
@@ -64,4 +98,4 @@ def test_a_foreign_file_names_only_a_few_of_its_lines():
 
 
 def test_a_number_too_long_for_python_is_still_a_line():
-    assert landed(0, [line(0)[:-1] + b', "x": ' + b"9" * 5000 + b"}"]).ranges == ((0, 1),)
+    assert landed(0, [earlier_line(0)[:-1] + b', "x": ' + b"9" * 5000 + b"}"]).ranges == ((0, 1),)

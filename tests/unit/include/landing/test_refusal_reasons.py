@@ -7,6 +7,9 @@ import json
 import pytest
 
 from include.landing.refusal_reasons import classify
+from tests.json_texts import REFUSED
+
+NO_OBJECTS = ("not_json_object", "truncated_json", "array_of_rows", "kpl_aggregate")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,13 @@ def test_reason(value, reason):
 
     assert code == reason
     assert message
+
+
+@pytest.mark.parametrize("name", [name for name, (_, reason) in REFUSED.items() if reason in NO_OBJECTS])
+def test_a_dead_letter_has_the_reason_that_the_lake_gives(name):
+    value, reason = REFUSED[name]
+
+    assert classify(value)[0] == reason
 
 
 def test_every_beginning_of_a_row_is_truncated():

@@ -20,19 +20,15 @@ S3_SINK = {
     "rotate.schedule.interval.ms": "10000",
     "timezone": "UTC",
     "key.converter": "org.apache.kafka.connect.storage.StringConverter",
-    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "value.converter.schemas.enable": "false",
-    "transforms": "refuse,position",
-    "transforms.refuse.type": "org.apache.kafka.connect.transforms.ValueToKey",
-    "transforms.refuse.fields": "ind",
-    "transforms.refuse.predicate": "empty",
+    "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
+    "transforms": "record,position",
+    "transforms.record.type": "org.apache.kafka.connect.transforms.HoistField$Value",
+    "transforms.record.field": "_value",
     "transforms.position.type": "org.apache.kafka.connect.transforms.InsertField$Value",
     "transforms.position.topic.field": "_topic",
     "transforms.position.partition.field": "_partition",
     "transforms.position.offset.field": "_offset",
     "transforms.position.timestamp.field": "_timestamp",
-    "predicates": "empty",
-    "predicates.empty.type": "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
     "consumer.override.isolation.level": "read_committed",
     "errors.tolerance": "all",
     "errors.log.enable": "true",
@@ -66,5 +62,10 @@ def test_connector_configuration_of_one_environment():
     }
 
 
-def test_worker_configuration_has_what_msk_connect_requires():
-    assert {"key.converter", "value.converter"} <= set(parse_properties(rendered("s3_sink/connect-worker.properties")))
+def test_worker_configuration_is_that_of_earlier_versions():
+    """MSK Connect requires both converters. Another configuration would have the connector deleted and recreated."""
+    assert rendered("s3_sink/connect-worker.properties").strip() == (
+        "key.converter=org.apache.kafka.connect.storage.StringConverter\n"
+        "value.converter=org.apache.kafka.connect.json.JsonConverter\n"
+        "value.converter.schemas.enable=false"
+    )
