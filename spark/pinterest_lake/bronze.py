@@ -1,4 +1,4 @@
-"""Load: the lines of a run's S3 objects into bronze, once per (topic, partition, offset)."""
+"""Load: the records in a run's S3 objects into bronze, once per (topic, partition, offset)."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def _lines(lake: Lake, manifest: Manifest, objects: tuple[LandedObject, ...]) ->
         for landed in objects
     ]
     return (
-        text.select(F.col("value").alias("raw"), F.col("_metadata.file_name").alias("file"))
-        .where(F.col("raw") != "")
+        text.select(F.col("value").alias("line"), F.col("_metadata.file_name").alias("file"))
+        .where(F.col("line") != "")
         .join(F.broadcast(lake.rows(listed, OBJECTS)), "file")
         .drop("file")
     )

@@ -16,6 +16,9 @@ ENTITIES: tuple[str, ...] = tuple(_CONTRACT["entities"])
 FIELD_KINDS: dict[str, dict[str, str]] = _CONTRACT["fields"]
 """By entity: the JSON fields of a record, each ``key``, ``text``, ``integer``, ``double`` or ``datetime``."""
 
+RECORD: str = _CONTRACT["record"]
+"""The field of a line in which the S3 sink keeps a record's bytes, in base64."""
+
 POSITION: dict[str, str] = _CONTRACT["position"]
 """Fields that the S3 sink adds to a line, and their types. ``_timestamp`` is Kafka's time in milliseconds."""
 

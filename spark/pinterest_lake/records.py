@@ -1,7 +1,7 @@
-"""One line of a topic: where Kafka holds it, its fields, and whether it may pass.
+"""A record: where it was, what it says, and whether it may pass. Batch and stream read the same text with ``parsed``.
 
-A line is parsed once, with its entity's own schema: parsing is what cleaning costs. ``refusals`` says why a line may
-not pass.
+A record is parsed once, with its entity's own schema: parsing is what cleaning costs. ``refusals`` says why a record
+may not pass.
 """
 
 from __future__ import annotations
@@ -14,39 +14,69 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pinterest_lake.cleaning import NO_VALUE, datetime, trim, whole
-from pinterest_lake.contract import POSITION
+from pinterest_lake.contract import POSITION, RECORD
 from pinterest_lake.schemas import AS_READ, FIELDS, Fields
 
 MALFORMED = "_malformed"
-FLAG_MALFORMED = {"columnNameOfCorruptRecord": MALFORMED}
+STRICT = {
+    "allowSingleQuotes": "false",
+    "allowNonNumericNumbers": "false",
+    "columnNameOfCorruptRecord": MALFORMED,
+}
+"""JSON as RFC 8259 has it; Spark's other leniencies are off by default."""
+
 POSITION_SCHEMA = ", ".join(f"{name} {of}" for name, of in POSITION.items())
+BYTES = f'{{"{RECORD}":'
+"""How a line with a record's bytes begins."""
+
+NOT_UTF8 = "base64:"
 
 
 def as_text(data: Column) -> Column:
     """The bytes as UTF-8 text, or as ``base64:…`` if they are not UTF-8."""
-    text = data.cast("string")
-    return F.when(F.is_valid_utf8(text), text).otherwise(F.concat(F.lit("base64:"), F.base64(data)))
+    return F.coalesce(F.try_validate_utf8(data.cast("string")), F.concat(F.lit(NOT_UTF8), F.base64(data)))
 
 
 def positioned(lines: DataFrame, entity: str) -> DataFrame:
-    """Lines (column ``raw``) with their topic, partition, offset and kafka_time, and ``ind`` if it can be read.
+    """Lines (column ``line``) with their topic, partition, offset and kafka_time, the record's text (``raw``), and its
+    ``ind`` if it can be read.
 
-    All are null for a line without a position.
+    A line holds its record's bytes. Connectors of earlier versions wrote the record's own fields instead: then the line
+    is the text. A record without a value has none. A line without a position is its own text, and all else is null.
     """
-    key = FIELDS[entity].key
-    position = F.from_json("raw", f"{POSITION_SCHEMA}, `{key}` STRING")
-    return lines.select(*lines.columns, F.inline(F.array(position))).select(
-        *lines.columns,
-        F.col("_topic").alias("topic"),
-        F.col("_partition").alias("partition"),
-        F.col("_offset").alias("offset"),
-        F.timestamp_millis("_timestamp").alias("kafka_time"),
-        F.coalesce(F.col(key).try_cast("bigint"), whole(F.col(key).try_cast("double"))).alias("ind"),
+    held = F.from_json("line", f"{POSITION_SCHEMA}, {RECORD} BINARY")
+    return (
+        lines.select(*lines.columns, F.inline(F.array(held)))
+        .withColumn("raw", _record_of_line())
+        .select(
+            *lines.columns,
+            F.col("_topic").alias("topic"),
+            F.col("_partition").alias("partition"),
+            F.col("_offset").alias("offset"),
+            F.timestamp_millis("_timestamp").alias("kafka_time"),
+            "raw",
+            _ind_as_said(FIELDS[entity].key).alias("ind"),
+        )
     )
 
 
-def parsed(lines: DataFrame, entity: str) -> DataFrame:
-    """Lines with their entity's fields, the numbers as doubles; a missing field, or one of another type, is null.
+def _record_of_line() -> Column:
+    """Earlier connectors wrote fields in the order of a Java HashMap, in which one of this name never comes first."""
+    line = F.col("line")
+    sent = F.when(line.startswith(BYTES), as_text(F.col(RECORD)))
+    return F.coalesce(sent, F.when(~line.startswith(f"{BYTES}null"), line))
+
+
+def _ind_as_said(key: str) -> Column:
+    """Nearly every record begins with its key, so that it need not be parsed to know it."""
+    begun = F.regexp_extract(F.substring("raw", 1, 60), rf'^\s*\{{\s*"{key}"\s*:\s*(\d{{1,18}})\s*[,}}]', 1)
+    said = F.from_json("raw", f"`{key}` STRING").getField(key)
+    return F.coalesce(begun.try_cast("bigint"), said.try_cast("bigint"), whole(said.try_cast("double")))
+
+
+def parsed(records: DataFrame, entity: str) -> DataFrame:
+    """Records (column ``raw``) with their entity's fields, the numbers as doubles; a missing field, or one of another
+    type, is null.
 
     The fields come out of a generator, which Spark neither evaluates twice nor moves a filter below.
     """
@@ -54,13 +84,14 @@ def parsed(lines: DataFrame, entity: str) -> DataFrame:
     types = dict.fromkeys((*fields.texts, *fields.datetimes, *foreign(fields), MALFORMED), "STRING")
     types |= dict.fromkeys((fields.key, *fields.numbers), AS_READ)
     schema = ", ".join(f"`{name}` {of}" for name, of in types.items())
-    kept = [name for name in lines.columns if name not in types]
-    return lines.select(*kept, F.inline(F.array(F.from_json("raw", schema, FLAG_MALFORMED))))
+    kept = [name for name in records.columns if name not in types]
+    return records.select(*kept, F.inline(F.array(F.from_json("raw", schema, STRICT))))
 
 
 def is_valid(entity: str) -> Column:
-    """True for parsed lines that may pass, False for all others."""
+    """True for parsed records that may pass, False for all others."""
     fields = FIELDS[entity]
+    # A variant cannot be made of an object that has a name twice; from_json would take the last of them.
     is_typed = F.col(MALFORMED).isNull() & ~holds_container(fields)
     is_own = any_of(F.col(name).isNotNull() for name in fields.own)
     is_foreign = any_of(F.col(name).isNotNull() for name in foreign(fields))
@@ -69,6 +100,8 @@ def is_valid(entity: str) -> Column:
         & (whole(fields.key) >= 0)
         & all_of(F.col(name).isNull() | whole(name).isNotNull() for name in fields.integers)
         & (is_own | ~is_foreign)
+        & is_one_value(F.col("raw"))
+        & F.try_parse_json("raw").isNotNull()
         & all_of(~is_bad_datetime(name) for name in fields.datetimes)
     )
     return F.coalesce(passes, F.lit(False))
@@ -79,6 +112,18 @@ def holds_container(fields: Fields) -> Column:
     itself searched."""
     looks_like_one = any_of(F.col(name).startswith(bracket) for name in fields.texts for bracket in "{[")
     return F.coalesce(looks_like_one, F.lit(False)) & F.col("raw").rlike(rf'"({"|".join(fields.texts)})"\s*:\s*[\[{{]')
+
+
+def is_one_value(text: Column) -> Column:
+    """Whether nothing but white space follows the JSON value with which the text begins: Spark's parsers stop there.
+
+    Nothing does where the first closing brace is the last character, as in nearly every record. Any other text is asked
+    twice: inside an array only what begins with ``]`` could go unnoticed, which would break an object.
+    """
+    ends_with_its_only_brace = F.octet_length(F.substring_index(text, "}", 1)) == F.octet_length(text) - 1
+    in_array = F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1
+    in_object = F.size(F.json_object_keys(F.concat(F.lit('{"":'), text, F.lit("}")))) == 1
+    return F.when(ends_with_its_only_brace, True).otherwise(F.coalesce(in_array & in_object, F.lit(False)))
 
 
 def is_bad_datetime(name: str) -> Column:

@@ -54,7 +54,7 @@ BRONZE = """
     kafka_time TIMESTAMP COMMENT 'when Kafka took the record',
     ind BIGINT COMMENT 'the key as far as it can be read; decides nothing',
     object STRING COMMENT 'key of the S3 object that held the line',
-    raw STRING COMMENT 'the line exactly as in the object',
+    raw STRING COMMENT 'the record as sent; base64:… if its bytes are not UTF-8',
     ingested_at TIMESTAMP, run_id STRING
 """
 

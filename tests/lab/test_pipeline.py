@@ -142,14 +142,14 @@ GEO = {"ind": 1, "timestamp": "2020-01-01 00:00:00", "latitude": 1.5, "longitude
 USER = {"ind": 1, "first_name": "A", "last_name": "B", "age": 30, "date_joined": "2016-01-01 00:00:00"}
 
 POISON = {
-    "not json": ("pin", b"not json", "not_json_object"),
+    "two rows as one record": ("pin", json.dumps(PIN).encode() * 2, "not_json_object"),
     "array of rows": ("pin", json.dumps([PIN, PIN]).encode(), "array_of_rows"),
     "a text": ("geo", b'"text"', "not_json_object"),
     "nested once more": ("pin", json.dumps({"value": PIN}).encode(), "nested_value"),
     "a pin row on the user topic": ("user", json.dumps(PIN).encode(), "wrong_stream"),
     "no ind": ("user", json.dumps({k: v for k, v in USER.items() if k != "ind"}).encode(), "no_ind"),
     "ind not a number": ("geo", json.dumps({**GEO, "ind": "seven"}).encode(), "ind_not_an_integer"),
-    "ind out of range": ("geo", json.dumps({**GEO, "ind": 2**40}).encode(), "ind_out_of_range"),
+    "ind beyond 64 bits": ("geo", json.dumps({**GEO, "ind": 2**64 + 2863}).encode(), "ind_out_of_range"),
 }
 
 

@@ -8,6 +8,7 @@ import socket
 import threading
 import uuid
 import zipfile
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,8 +19,11 @@ import requests
 from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from include.bucket_layout import SinkObject
+from include.landing.objects import ListedObject, scan, split_lines
 from lab.state import State
 from lab.supervision import Supervisor
+from tests.json_texts import REFUSED
 from tests.lab.kafka_parts import (
     SECONDS,
     Connect,
@@ -30,6 +34,7 @@ from tests.lab.kafka_parts import (
     numbered,
     objects,
     produce,
+    s3,
     supervised,
 )
 from tests.lab.lab_parts import wait_until
@@ -255,19 +260,48 @@ def template(name: str) -> str:
     return (ROOT / "include" / "templates" / name).read_text()
 
 
+def pipelines_properties(beginning: str) -> dict[str, str]:
+    """Those of the pipeline's connector that begin so and need no setting."""
+    found = re.findall(rf"^((?:{beginning})[^=]*)=([^{{\n]+)$", template("s3_sink/s3-sink.properties"), re.MULTILINE)
+    return dict(found)
+
+
+def test_whatever_a_record_is_its_line_holds_its_bytes(state, sink, bucket, connect):
+    """With the pipeline's own properties, which take the place of an earlier version's while the connector runs."""
+    topic = new_topic(state)
+    earlier = {f"transforms.position.{field}.field": f"_{field}" for field in ("topic", "partition", "timestamp")}
+    name = sink(topic, flush__size="1", **earlier)
+    produce(state, topic, [b'{"_value":"eA==","index":18446744073709554479}'])
+    wait_until(lambda: objects(state, bucket), "the earlier version's object", SECONDS)
+    texts = [text for text, _ in REFUSED.values()] + [b"x" * 1_048_400]
+
+    kept = {name: value for name, value in connect.configuration(name).items() if not name.startswith("transforms")}
+    connect.put(name, kept | {"flush.size": str(len(texts))} | pipelines_properties(r"value\.converter|transforms"))
+    produce(state, topic, texts)
+
+    wait_until(lambda: len(objects(state, bucket)) == 2, "an object of every text", SECONDS)
+    [first], lines = objects(state, bucket).values()
+    assert (first["index"], first["_value"], first["_offset"]) == (2863, "eA==", 0), "what JsonConverter makes of it"
+    assert [list(line) for line in lines] == [["_value", "_topic", "_partition", "_offset", "_timestamp"]] * len(texts)
+    assert [line["_offset"] for line in lines] == list(range(1, 1 + len(texts)))
+    assert [line["_value"] if line["_value"] is None else b64decode(line["_value"]) for line in lines] == texts
+    content = s3(state).get_object(Bucket=bucket, Key=key(topic, 1))["Body"].read()
+    assert content.splitlines()[0].startswith(b'{"_value":null,"_topic":"')
+    assert content.splitlines()[5].startswith(b'{"_value":"bm90IGpzb24=","_topic":"')
+    scanned = scan(ListedObject(key(topic, 1), "", len(content)), SinkObject(topic, 0, 1), split_lines([content]))
+    assert (scanned.ranges, scanned.faults) == (((1, 1 + len(texts)),), ())
+
+
 def test_poison_as_large_as_a_topic_takes_becomes_a_dead_letter_whole(state, sink, bucket):
     """A dead letter is larger than its record: headers say what was wrong, with a stack trace."""
     topic, dead = new_topic(state), f"dead-{uuid.uuid4().hex}"
     [largest] = re.findall(r"max\.message\.bytes=(\d+)", template("topics/create_topics.sh")) or [None]
     create_topic(state, dead, config={"max.message.bytes": largest} if largest else {})
-    pipelines = dict(
-        re.findall(r"^((?:errors|producer)\.[^=]+)=([^{\n]+)$", template("s3_sink/s3-sink.properties"), re.MULTILINE)
-    )
     sink(
         topic,
         errors__deadletterqueue__topic__name=dead,
         errors__deadletterqueue__topic__replication__factor="1",
-        **pipelines,
+        **pipelines_properties("errors|producer"),
     )
     poison = b"x" * 1_048_400
 

@@ -12,17 +12,31 @@ TOPICS = {entity: f"{USER_ID}.{entity}" for entity in ("pin", "geo", "user")}
 KAFKA_TIME = 1_700_000_000_000
 
 
+TOMBSTONE = object()
+"""A record without a value."""
+
+
 def line(row, entity, partition, offset, time=None):
-    """A record's JSON with its position in it, as Kafka Connect's InsertField adds it. Texts go as they are."""
+    """A record in its line: its bytes, and where Kafka holds it. A row goes as JSON; a text is the line itself."""
     if isinstance(row, str):
         return row
-    position = {
+    record = json.dumps(row, ensure_ascii=False).encode() if isinstance(row, dict) else row
+    value = None if row is TOMBSTONE else base64.b64encode(record).decode()
+    return json.dumps({"_value": value, **position(entity, partition, offset, time)}, separators=(",", ":"))
+
+
+def earlier_line(row, entity, partition, offset, time=None):
+    """As connectors of earlier versions wrote it: the record's own fields beside its position."""
+    return json.dumps({**row, **position(entity, partition, offset, time)}, ensure_ascii=False)
+
+
+def position(entity, partition, offset, time=None):
+    return {
         "_topic": TOPICS[entity],
         "_partition": partition,
         "_offset": offset,
         "_timestamp": KAFKA_TIME + offset if time is None else time,
     }
-    return json.dumps({**row, **position}, ensure_ascii=False)
 
 
 class Bucket:
@@ -31,16 +45,16 @@ class Bucket:
         self.objects: dict[tuple[str, int], list[dict]] = {}
         self.letters: list[dict] = []
 
-    def put(self, entity, rows, *, partition=0, first=0, times=None):
-        """One object of rows from offset ``first`` on. Rows that are texts (or None) take an offset, too."""
+    def put(self, entity, rows, *, partition=0, first=0, times=None, as_line=line):
+        """One object of rows (or bytes) from offset ``first`` on. Rows that are texts (or None) take an offset, too."""
         topic = TOPICS[entity]
         numbered = list(enumerate(rows, start=first))
         lines = [
-            line(row, entity, partition, offset, times and times[offset - first])
+            as_line(row, entity, partition, offset, times and times[offset - first])
             for offset, row in numbered
             if row is not None
         ]
-        held = [offset for offset, row in numbered if isinstance(row, dict)]
+        held = [offset for offset, row in numbered if row is not None and not isinstance(row, str)]
         key = f"topics/{topic}/partition={partition}/{topic}+{partition}+{first:010d}.json"
         self.write(key, "".join(f"{text}\n" for text in lines))
         listed = {

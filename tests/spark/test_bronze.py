@@ -13,13 +13,13 @@ import pytest
 from pinterest_lake.bronze import bookmark
 from pinterest_lake.manifest import read_manifest
 from tests.spark.batch import load, offsets, version
-from tests.spark.bucket import KAFKA_TIME, TOPICS, line
+from tests.spark.bucket import KAFKA_TIME, TOMBSTONE, TOPICS, earlier_line, line
 from tests.spark.source_rows import PIN, USER
 
 ODD_TITLE = {**PIN, "title": "Farmhouse\nDining\u2028Room 🍂\r\u00a0"}
 
 # Partitions of the topic of pins.
-ODD, LONE, LATER, EMPTY = 0, 1, 2, 3
+ODD, LONE, LATER, EMPTY, BYTES, EARLIER = 0, 1, 2, 3, 4, 5
 KILLED, REWRITTEN, CUT_OUT, GROWN = 10, 11, 12, 13
 OVERLAPPING, TWICE, WITH_GAP, BESIDE_GAP = 20, 21, 22, 23
 BROKEN, BROKEN_EMPTY = 30, 31
@@ -50,6 +50,10 @@ def undisturbed(lake, new_bucket):
     bucket.put("pin", pins(5), partition=LONE)
     bucket.put("pin", pins(4, first=5), partition=LATER, first=7)
     bucket.put("pin", [], partition=EMPTY, first=5)
+    bucket.put("pin", [b"not json", b"", b" ", b"\xff", TOMBSTONE, b"a\nb"], partition=BYTES)
+    bucket.put("pin", [ODD_TITLE], partition=EARLIER, as_line=earlier_line)
+    bucket.put("pin", [{**PIN, "_value": "eA=="}, {"_value": 5}], partition=EARLIER, first=1, as_line=earlier_line)
+    bucket.put("pin", [PIN, {**PIN, "_value": "eA=="}], partition=EARLIER, first=3)
     uri = bucket.manifest({"pin": {EMPTY: (5, 5)}})
     first = load(lake, uri, run_id="run 1")
     rows = lake.table("bronze_pin").collect()
@@ -57,22 +61,45 @@ def undisturbed(lake, new_bucket):
     return SimpleNamespace(key=key, first=first, again=again, rows=rows, rows_after=lake.table("bronze_pin").collect())
 
 
-def test_a_line_is_stored_as_it_is_with_its_position(undisturbed):
+def records(undisturbed, partition):
+    rows = [row for row in undisturbed.rows if row.partition == partition]
+    return [row.raw for row in sorted(rows, key=lambda row: row.offset)]
+
+
+def test_a_record_is_stored_as_it_was_sent_with_its_position(undisturbed):
     (stored,) = [row for row in undisturbed.rows if row.partition == ODD]
 
-    assert stored.raw == line(ODD_TITLE, "pin", ODD, 40)
+    assert stored.raw == json.dumps(ODD_TITLE, ensure_ascii=False)
     assert (stored.topic, stored.partition, stored.offset, stored.ind) == (TOPICS["pin"], ODD, 40, PIN["index"])
     assert stored.kafka_time.timestamp() == (KAFKA_TIME + 40) / 1000
     assert (stored.object, stored.run_id) == (undisturbed.key, "run 1")
 
 
+def test_any_bytes_are_a_record(undisturbed):
+    assert records(undisturbed, BYTES) == ["not json", "", " ", "base64:/w==", None, "a\nb"]
+
+
+def test_of_an_earlier_connector_the_line_is_the_record(undisturbed):
+    """Whatever its own fields are called; and beside it lie lines of the connector that took its place."""
+    earlier = [ODD_TITLE, {**PIN, "_value": "eA=="}, {"_value": 5}]
+
+    assert records(undisturbed, EARLIER) == [
+        *(earlier_line(row, "pin", EARLIER, offset) for offset, row in enumerate(earlier)),
+        json.dumps(PIN),
+        json.dumps({**PIN, "_value": "eA=="}),
+    ]
+    inds = {row.offset: row.ind for row in undisturbed.rows if row.partition == EARLIER}
+    assert inds == {0: PIN["index"], 1: PIN["index"], 2: None, 3: PIN["index"], 4: PIN["index"]}
+
+
 def test_again_it_changes_nothing_and_counts_the_same(undisturbed):
     """The first count is the commit's, because every position has its line; the second is read from the table."""
-    first, last = {ODD: 40, LONE: 0, LATER: 7}, {ODD: 40, LONE: 4, LATER: 10}
+    first = {ODD: 40, LONE: 0, LATER: 7, BYTES: 0, EARLIER: 0}
+    last = {ODD: 40, LONE: 4, LATER: 10, BYTES: 5, EARLIER: 4}
 
-    assert undisturbed.first == counts(first, last, records_in=10, inserted=10)
-    assert undisturbed.again == counts(first, last, records_in=10, inserted=0)
-    assert sorted(undisturbed.rows_after) == sorted(undisturbed.rows)
+    assert undisturbed.first == counts(first, last, records_in=21, inserted=21)
+    assert undisturbed.again == counts(first, last, records_in=21, inserted=0)
+    assert sorted(undisturbed.rows_after, key=str) == sorted(undisturbed.rows, key=str)
 
 
 @pytest.fixture(scope="module")

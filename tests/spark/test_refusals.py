@@ -83,6 +83,8 @@ REFUSED = [
     ("user", json.dumps({**USER, "date_joined": "soon"}), "field_not_of_type", "date_joined: 'soon' is not a date"),
     ("user", json.dumps({**USER, "first_name": {"is": "Tom"}}), "field_not_of_type", "first_name"),
     ("geo", json.dumps({**GEO, "latitude": "north"}), "field_not_of_type", "latitude: 'north' is not DOUBLE"),
+    ("geo", json.dumps({**GEO, "latitude": "NaN"}), "field_not_of_type", "latitude: 'NaN' is not DOUBLE"),
+    ("geo", json.dumps({**GEO, "latitude": "Infinity"}), "field_not_of_type", "latitude: 'Infinity' is not DOUBLE"),
     ("geo", json.dumps({**GEO, "timestamp": "2018-02-30 00:00:00"}), "field_not_of_type", "'2018-02-30 00:00:00'"),
     ("geo", json.dumps({**GEO, "timestamp": "31/12/2018"}), "field_not_of_type", "'31/12/2018'"),
     *(
