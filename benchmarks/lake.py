@@ -22,7 +22,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from benchmarks.landed_posts import PARTITIONS, fresh, make_posts, topic
+from benchmarks.landed_posts import PARTITIONS, USUAL, fresh, make_posts, topic
 from benchmarks.real_rows import SCHEMAS, TABLES
 from benchmarks.shapes import Table, measure_apart, timed
 from benchmarks.spark_session import cpu_seconds, peak_mb, spark_session
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--days", type=int, default=10)
     parser.add_argument("--posts-a-day", type=int, default=100_000)
-    parser.add_argument("--folder", help="where the data goes while it is measured (needs 6 GB per million posts)")
+    parser.add_argument("--folder", help="where the data goes while it is measured (needs 8 GB per million posts)")
     parser.add_argument("--measure", choices=SHAPES, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
@@ -138,7 +138,7 @@ def floor(bucket: Path) -> dict[str, Any]:
         for run in ("warm", "run"):
             began, steps = cpu_seconds(spark), {}
             for entity, schema in SCHEMAS.items():
-                frame = spark.read.schema(schema).json(f"file://{bucket}/{run}/topics/{topic(entity)}")
+                frame = spark.read.schema(schema).json(f"file://{bucket}/{run}/{USUAL}/topics/{topic(entity)}")
                 target = f"{bucket}/lake/{run}_{entity}"
                 steps[entity] = timed(lambda frame=frame, target=target: frame.write.format("delta").save(target))
         return {"steps": steps, "cpu": cpu_seconds(spark) - began, "peak_mb": peak_mb(spark)}
@@ -149,7 +149,7 @@ def peers(bucket: Path, run: str = "run") -> dict[str, Any]:
     with spark_session(bucket) as spark:
         for folders in ("warm", run):
             began = cpu_seconds(spark)
-            steps = {"infer": timed(lambda folders=folders: create_views(spark, bucket / folders))}
+            steps = {"infer": timed(lambda folders=folders: create_views(spark, bucket / folders / USUAL))}
             steps["show"] = timed(lambda: [spark.table(entity).limit(10).collect() for entity in TABLES])
             for number, query in enumerate(QUERIES, start=1):
                 steps[f"q{number}"] = timed(lambda query=query: spark.sql(query).collect())

@@ -1,7 +1,11 @@
-"""Posts in a folder that is laid out as the bucket is after the landing stage: objects, and a manifest per run."""
+"""Posts in a folder that is laid out as the bucket is after the landing stage: objects, and a manifest per run.
+
+Beside each run's objects lie the same posts as the usual sink writes them: the record's own fields, not its bytes.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Iterator
@@ -13,6 +17,8 @@ from benchmarks.real_rows import KEYS, TABLES, USER_ID, real_rows
 PARTITIONS = 3
 OBJECT_LINES = 1000
 MARK = 987654321
+USUAL = "usual"
+"""Folder of a run's objects as the usual sink writes them."""
 
 
 def topic(entity: str) -> str:
@@ -47,30 +53,38 @@ def _make_partition(
     bucket: Path, run: str, entity: str, partition: int, keys: range, first_offset: int
 ) -> dict[str, Any]:
     """Write one partition's objects; return its part of the manifest."""
-    templates = list(_line_templates(entity))
+    templates = list(_row_templates(entity))
     mentions = 3 if entity == "pin" else 1
     objects = []
     for start in range(0, len(keys), OBJECT_LINES):
         first = first_offset + start
+        rows = [templates[key % len(templates)] % ((key,) * mentions) for key in keys[start : start + OBJECT_LINES]]
+        positions = [_position(entity, partition, offset) for offset in range(first, first + len(rows))]
+        name = f"topics/{topic(entity)}/partition={partition}/{topic(entity)}+{partition}+{first:010d}.json"
         lines = [
-            templates[key % len(templates)] % (*(key,) * mentions, partition, first + number)
-            for number, key in enumerate(keys[start : start + OBJECT_LINES])
+            f'{{"_value":"{base64.b64encode(row.encode()).decode()}",{position}}}\n'
+            for row, position in zip(rows, positions, strict=True)
         ]
-        name = f"{topic(entity)}+{partition}+{first:010d}.json"
-        path = f"{run}/topics/{topic(entity)}/partition={partition}/{name}"
-        (bucket / path).parent.mkdir(parents=True, exist_ok=True)
-        (bucket / path).write_text("".join(lines), encoding="utf-8")
-        objects.append({"key": path, "lines": len(lines), "first_offset": first, "last_offset": first + len(lines) - 1})
+        usual = [f"{row[:-1]},{position}}}\n" for row, position in zip(rows, positions, strict=True)]
+        for path, content in ((f"{run}/{name}", lines), (f"{run}/{USUAL}/{name}", usual)):
+            (bucket / path).parent.mkdir(parents=True, exist_ok=True)
+            (bucket / path).write_text("".join(content), encoding="utf-8")
+        objects.append(
+            {"key": f"{run}/{name}", "lines": len(rows), "first_offset": first, "last_offset": first + len(rows) - 1}
+        )
     return {"from": first_offset, "to": first_offset + len(keys), "objects": objects}
 
 
-def _line_templates(entity: str) -> Iterator[str]:
-    """One ``%`` template per real row: key (three times in a pin: id and title differ, too), partition, offset."""
+def _position(entity: str, partition: int, offset: int) -> str:
+    position = f'"_topic":"{topic(entity)}","_partition":{partition},"_offset":{offset}'
+    return f'{position},"_timestamp":1700000000000'
+
+
+def _row_templates(entity: str) -> Iterator[str]:
+    """One ``%`` template per real row, for its key: three times in a pin, whose id and title differ, too."""
     for real_row in real_rows(entity):
         row = real_row | {KEYS[entity]: MARK}
         if entity == "pin":
             row["unique_id"] = f"{row['unique_id'][:-9]}{MARK}"
             row["title"] = f"{row['title']} {MARK}"
-        position = {"_topic": topic(entity), "_partition": MARK, "_offset": MARK, "_timestamp": 1_700_000_000_000}
-        line = json.dumps(row | position, ensure_ascii=False).replace("%", "%%").replace(str(MARK), "%d")
-        yield f"{line}\n"
+        yield json.dumps(row, ensure_ascii=False).replace("%", "%%").replace(str(MARK), "%d")
