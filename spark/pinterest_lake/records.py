@@ -91,7 +91,6 @@ def parsed(records: DataFrame, entity: str) -> DataFrame:
 def is_valid(entity: str) -> Column:
     """True for parsed records that may pass, False for all others."""
     fields = FIELDS[entity]
-    # A variant cannot be made of an object that has a name twice; from_json would take the last of them.
     is_typed = F.col(MALFORMED).isNull() & ~holds_container(fields)
     is_own = any_of(F.col(name).isNotNull() for name in fields.own)
     is_foreign = any_of(F.col(name).isNotNull() for name in foreign(fields))
@@ -101,7 +100,7 @@ def is_valid(entity: str) -> Column:
         & all_of(F.col(name).isNull() | whole(name).isNotNull() for name in fields.integers)
         & (is_own | ~is_foreign)
         & is_one_value(F.col("raw"))
-        & F.try_parse_json("raw").isNotNull()
+        & F.try_parse_json("raw").isNotNull()  # null if a name stands twice, of which from_json takes the last
         & all_of(~is_bad_datetime(name) for name in fields.datetimes)
     )
     return F.coalesce(passes, F.lit(False))
