@@ -24,6 +24,8 @@ STRICT = {
     "columnNameOfCorruptRecord": MALFORMED,
 }
 """JSON as RFC 8259 has it; Spark's other leniencies are off by default."""
+WHOLE = r"^-?(\d+(\.0)?|\d\.\d+E\d)$"
+"""As a variant prints a number: one with an exponent was written with one, and is a double."""
 
 POSITION_SCHEMA = ", ".join(f"{name} {of}" for name, of in POSITION.items())
 BYTES = f'{{"{RECORD}":'
@@ -97,6 +99,7 @@ def is_valid(entity: str) -> Column:
     passes = (
         is_typed
         & (whole(fields.key) >= 0)
+        & is_exact(fields.key)
         & all_of(F.col(name).isNull() | whole(name).isNotNull() for name in fields.integers)
         & (is_own | ~is_foreign)
         & is_one_value(F.col("raw"))
@@ -123,6 +126,21 @@ def is_one_value(text: Column) -> Column:
     in_array = F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1
     in_object = F.size(F.json_object_keys(F.concat(F.lit('{"":'), text, F.lit("}")))) == 1
     return F.when(ends_with_its_only_brace, True).otherwise(F.coalesce(in_array & in_object, F.lit(False)))
+
+
+def is_exact(key: str) -> Column:
+    """Whether a whole key is what the record says: a double cannot tell ``2863.0000000000001`` from 2863.
+
+    Nearly every record says its key plainly, and before any long text; only the others are parsed once more.
+    """
+    number = whole(key).cast("string")
+    is_plain = any_of(
+        F.col("raw").contains(F.concat(F.lit(f'"{key}":{blank}'), number, F.lit(end)))
+        for blank in ("", " ")
+        for end in (",", "}")
+    )
+    said = F.try_variant_get(F.try_parse_json(F.col("raw")), f"$.{key}", "string")
+    return F.when(is_plain, True).otherwise(F.coalesce(said.rlike(WHOLE), F.lit(False)))
 
 
 def is_bad_datetime(name: str) -> Column:

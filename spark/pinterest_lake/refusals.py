@@ -18,6 +18,7 @@ from pinterest_lake.records import (
     any_of,
     foreign,
     is_bad_datetime,
+    is_exact,
     is_one_value,
     is_valid,
 )
@@ -88,7 +89,10 @@ def _first_broken_rule(fields: Fields) -> Column:
             (number == F.rint(number)) & ~number.between(0, LARGEST_IND),
             _refusal("ind_out_of_range", f"{fields.key}: ", _shown(key)),
         )
-        .when(whole(number).isNull(), _refusal("ind_not_an_integer", f"{fields.key}: ", _shown(key)))
+        .when(
+            whole(number).isNull() | ~is_exact(fields.key),
+            _refusal("ind_not_an_integer", f"{fields.key}: ", _shown(key)),
+        )
         .otherwise(_refusal("field_not_of_type", "", _wrong_fields(fields)))
     )
 

@@ -74,6 +74,8 @@ REFUSED = [
     ("user", json.dumps({**USER, "ind": 1e300}), "ind_out_of_range", "E300"),
     ("user", json.dumps({**USER, "ind": "40065.0"}), "ind_not_an_integer", "'40065.0'"),
     ("user", json.dumps({**USER, "ind": 40065.000001}), "ind_not_an_integer", "'40065.000001'"),
+    ("user", '{"ind":2863.0000000000001,"age":34}', "ind_not_an_integer", "ind: '2863"),
+    ("user", '{"age":34,"ind":2862.99999999999999999}', "ind_not_an_integer", "ind: '2863"),
     ("user", json.dumps({**USER, "age": "old"}), "field_not_of_type", "age: 'old' is not INT"),
     ("user", json.dumps({**USER, "age": 34.5}), "field_not_of_type", "age: '34.5' is not INT"),
     ("user", json.dumps({**USER, "age": "old", "ind": -1}), "ind_out_of_range", "'-1'"),
@@ -114,15 +116,24 @@ PASSED = [
     ("user", {**USER, "ind": 40065.0, "age": 34.0}, "whole numbers written with a point"),
     ("geo", {**GEO, "ind": 40065.0, "latitude": -90, "longitude": 1e2}, "numbers written otherwise"),
     ("geo", {**GEO, "timestamp": "2018-12-31T10:00:00.250+02:00"}, "a date with a fraction and an offset"),
+    ("user", '{"ind":4.0065e4}', "a key with an exponent"),
+    ("user", '{"ind":1.2345678E+7,"age":3.4e1}', "a long key with an exponent"),
+    ("user", '{"age":34,"ind"\t:\n40065.000\n}', "a key between blanks"),
+    ("user", '{"age":34,"ind" : 40065}', "a plain key between blanks"),
+    ("user", '{"\\u0069nd":40065}', "a key spelled with an escape"),
     ("user", {**USER, "index": 7}, "extra key of another entity"),
 ]
+
+
+def text_of(row):
+    return row if isinstance(row, str) else json.dumps(row)
 
 
 @pytest.fixture(scope="module")
 def split(spark):
     """What becomes of every case: (entity, raw) to (reason, message), or None where it passes."""
     outcomes = {}
-    cases = [(entity, raw) for entity, raw, *_ in REFUSED] + [(of, json.dumps(row)) for of, row, _ in PASSED]
+    cases = [(entity, raw) for entity, raw, *_ in REFUSED] + [(of, text_of(row)) for of, row, _ in PASSED]
     for entity in ("pin", "geo", "user"):
         lines = spark.createDataFrame([(raw,) for of, raw in cases if of == entity], "raw STRING")
         valid, refused = split_valid(parsed(lines, entity), entity)
@@ -144,7 +155,7 @@ def test_refused(split, entity, raw, reason, names):
 
 @pytest.mark.parametrize(("entity", "row"), [case[:2] for case in PASSED], ids=[case[2] for case in PASSED])
 def test_passed(split, entity, row):
-    assert split[entity, json.dumps(row)] is None
+    assert split[entity, text_of(row)] is None
 
 
 def test_every_line_is_on_one_side(split):
