@@ -77,6 +77,10 @@ class Bucket:
         assert Bucket == BUCKET
         self.objects.pop(Key, None)
 
+    def copy_object(self, *, Bucket: str, Key: str, CopySource: dict[str, str]) -> None:
+        assert Bucket == CopySource["Bucket"] == BUCKET
+        self.objects[Key] = self.objects[CopySource["Key"]]
+
     def get_paginator(self, name: str) -> SimpleNamespace:
         assert name == "list_objects_v2"
         return SimpleNamespace(paginate=lambda Bucket, **asked: [self.page(**asked)])

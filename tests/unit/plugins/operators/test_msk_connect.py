@@ -7,7 +7,7 @@ import copy
 import hashlib
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk.exceptions import TaskDeferred
 
 from include.aws.msk_connect import custom_plugin_request, sink_connector_request
@@ -109,6 +109,58 @@ def test_connector_that_is_there_is_left_alone(connect):
     add_description(connect)
 
     assert connector().execute({}) == ARN
+
+
+OWNER_TAGS = {"project": "pinterest-pipeline", "user_id": USER_ID}
+
+
+def add_tags(stub, **tags):
+    stub.add_response("list_tags_for_resource", {"tags": tags}, {"resourceArn": ARN})
+
+
+def test_connector_of_ours_is_known_by_its_tags(connect):
+    add_listing(connect, "RUNNING")
+    add_description(connect)
+    add_tags(connect, **OWNER_TAGS, run_id="an earlier one")
+    add_description(connect)
+    add_description(connect)
+
+    assert connector(owner_tags=OWNER_TAGS).execute({}) == ARN
+
+
+def test_connector_of_others_that_writes_as_ours_does_is_adopted(connect):
+    other = WANTED | {"flush.size": "1"}
+    add_listing(connect, "RUNNING")
+    add_description(connect, configuration=other)
+    add_tags(connect, owner="somebody")
+    connect.add_response("tag_resource", {}, {"resourceArn": ARN, "tags": request(WANTED)["tags"]})
+    connect.add_response(
+        "update_connector",
+        {"connectorArn": ARN, "connectorState": "UPDATING"},
+        {"connectorArn": ARN, "currentVersion": "K1", "connectorConfiguration": WANTED},
+    )
+    add_description(connect)
+    add_description(connect)
+
+    assert connector(owner_tags=OWNER_TAGS).execute({}) == ARN
+
+
+@pytest.mark.parametrize(
+    ("configuration", "more", "told"),
+    [
+        (WANTED | {"transforms": "mask", "transforms.mask.type": "M"}, {}, "transforms, transforms.mask.type"),
+        (WANTED | {"topics.dir": "mine"}, {}, "topics.dir"),
+        (WANTED, {"kafkaConnectVersion": "2.7.1"}, "kafkaConnectVersion"),
+        (WANTED, {"state": "FAILED", "reason": REASON}, "FAILED UnknownError the role cannot be assumed"),
+    ],
+)
+def test_connector_of_others_that_differs_is_named_and_left_alone(connect, configuration, more, told):
+    add_listing(connect, "RUNNING")
+    add_description(connect, configuration=configuration, **more)
+    add_tags(connect)
+
+    with pytest.raises(AirflowFailException, match=f"did not make it. It differs in {told}. .*replace_connector"):
+        connector(owner_tags=OWNER_TAGS).execute({})
 
 
 def test_connector_that_is_being_created_is_waited_for(connect):
