@@ -133,7 +133,7 @@ def test_a_topic_that_was_made_again_is_named_and_nothing_is_touched(world, buck
 
 
 def test_a_topic_that_was_made_again_starts_over_where_the_sink_is_made(world, bucket, remembered):
-    world.topics |= {PIN: "another", TOPICS[3]: "another too"}
+    world.topics |= {PIN: "another", TOPICS[3]: "another-too"}
 
     assert look_at_topics("load_all", makes_sink=True) == [PIN, TOPICS[3]]
 
