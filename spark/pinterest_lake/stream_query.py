@@ -26,6 +26,7 @@ CONFIGURATION = {
     "spark.databricks.delta.autoCompact.minNumFiles": "200",  # compaction holds up a batch: with 50, too many
 }
 NO_RECORDS = {"records": 0, "inserted": 0, "updated": 0, "superseded": 0, "quarantined": 0}
+OF_ANOTHER_STREAM = "did not come from this stream"
 CONCURRENT = ("already active", "concurrently", "CONCURRENT")
 
 
@@ -110,6 +111,11 @@ class Query:
         names = ", ".join(map(repr, self.data_streams.values()))
         if "ResourceNotFoundException" in said:
             return StreamError(f"{entities}: Kinesis has no data stream {names} in {self.job.region}; create it first")
+        if OF_ANOTHER_STREAM in said:
+            return StreamError(
+                f"{entities}: the checkpoint {self.checkpoint} is of another data stream than {names}, which was "
+                "deleted and made again: run the DAG with on_new_identity=load_all, which begins a new checkpoint"
+            )
         if any(word in said for word in CONCURRENT):
             return StreamError(
                 f"{entities}: another query reads {names} with the checkpoint {self.checkpoint}, and a checkpoint "

@@ -81,6 +81,20 @@ def test_a_record_comes_back_as_it_was_put(kinesis, stream):
     assert before - timedelta(seconds=1) < record["ApproximateArrivalTimestamp"] < datetime.now(UTC)
 
 
+def test_a_sequence_number_of_a_stream_that_was_made_again_is_refused(kinesis, stream):
+    [old] = put(kinesis, stream, 1)
+    kinesis.delete_stream(StreamName=stream)
+    wait_until(lambda: stream not in kinesis.list_streams()["StreamNames"], "the stream is gone")
+    kinesis.create_stream(StreamName=stream, ShardCount=1)
+    [new] = put(kinesis, stream, 2)
+    place = {"StreamName": stream, "ShardId": SHARD, "ShardIteratorType": "AFTER_SEQUENCE_NUMBER"}
+
+    refused = error_of(kinesis.get_shard_iterator, **place, StartingSequenceNumber=old["SequenceNumber"])
+
+    assert refused == "InvalidArgumentException"
+    assert kinesis.get_shard_iterator(**place, StartingSequenceNumber=new["SequenceNumber"])["ShardIterator"]
+
+
 @pytest.mark.parametrize(
     ("start", "expected"),
     [

@@ -119,9 +119,9 @@ def start(shard: Shard, request: dict[str, Any], sequence: Sequence) -> str:
         case "LATEST":
             return sequence.next()
         case "AT_SEQUENCE_NUMBER":
-            return padded(number_in(request))
+            return padded(number_in(request, shard))
         case "AFTER_SEQUENCE_NUMBER":
-            return after(number_in(request))
+            return after(number_in(request, shard))
         case "AT_TIMESTAMP":
             moment = request.get("Timestamp")
             if moment is None:
@@ -132,10 +132,16 @@ def start(shard: Shard, request: dict[str, Any], sequence: Sequence) -> str:
             raise constraint("shardIteratorType", f"{other!r} is not a type of iterator")
 
 
-def number_in(request: dict[str, Any]) -> str:
+def number_in(request: dict[str, Any], shard: Shard) -> str:
     number = str(request.get("StartingSequenceNumber", ""))
     if not number.isdecimal():
         raise RefusedError("InvalidArgumentException", f"StartingSequenceNumber {number!r} is invalid")
+    if padded(number) < padded(shard["starting_sequence_number"]):
+        raise RefusedError(
+            "InvalidArgumentException",
+            f"StartingSequenceNumber {number} used in GetShardIterator is invalid because it did not come from this "
+            "stream.",
+        )
     return number
 
 
