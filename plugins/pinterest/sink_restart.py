@@ -1,4 +1,4 @@
-"""Has the S3 sink write topics anew, from their first record on."""
+"""Makes the S3 sink write topics again, from their first record."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SinkRestart:
         if found is None:
             return
         arn = found["connectorArn"]
-        log.warning("Deleting connector %s: it is to write its topics anew", self.settings.connector)
+        log.warning("Deleting connector %s, so that its topics are written again", self.settings.connector)
         if found["connectorState"] != "DELETING":
             self.connect.conn.delete_connector(connectorArn=arn)
         wait(

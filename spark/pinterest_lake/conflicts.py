@@ -32,7 +32,7 @@ LONGEST_WAIT = 10.0  # seconds
 def committed[T](commit: Callable[[], T]) -> T:
     """Call ``commit`` until no other writer comes before it; return what it returns.
 
-    It must read the table anew each time, and write nothing that is there already. Raises Delta's exception after
+    It must read the table each time, and must not write what is already there. Raises Delta's exception after
     ``TRIES`` conflicts in a row.
     """
     for failures in range(1, TRIES):

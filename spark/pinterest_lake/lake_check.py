@@ -30,7 +30,7 @@ class TableError(ValueError):
 
 
 def tables_of_batch() -> Tables:
-    """What the batch route writes; the gold tables are made anew by every run."""
+    """What the batch route writes; every run replaces the gold tables."""
     bronze = {bronze_table(entity): BRONZE for entity in ENTITIES}
     return {**bronze, **{silver_table(entity): columns for entity, columns in SILVER.items()}, **_quarantine()}
 
@@ -106,7 +106,7 @@ def identity(lake: Lake, tables: Tables) -> dict[str, dict[str, str]]:
 def check_identity(found: Mapping[str, str], expected: Mapping[str, str]) -> None:
     """Raise TableError unless every table that is expected is the one that was found, by Delta's id.
 
-    What was loaded into a table that is gone is not loaded again by itself.
+    Nothing else loads again what was in a table that is gone.
     """
     others = [
         f"table {name} had the id {identity} when it was last written, and has {found.get(name, 'none')} now"

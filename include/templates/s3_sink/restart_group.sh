@@ -1,4 +1,4 @@
-# Sets the sink's consumer group to the beginning of topics, so that a connector made after this writes them anew.
+# Sets the sink's consumer group to the beginning of topics, so that the next connector writes them again.
 # The connector must have been deleted; its last workers are members of the group until they have left it.
 # Takes BOOTSTRAP_SERVERS, GROUP, TOPICS (separated by spaces) and WAIT_SECONDS.
 set -euo pipefail

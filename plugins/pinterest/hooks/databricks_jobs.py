@@ -184,6 +184,6 @@ class DatabricksJobsHook(DatabricksApiHook):
 
 
 def attempt_of(context: Context) -> str:
-    """The occasion of a run that each attempt of a task starts anew. A request that is repeated has the same one."""
+    """The occasion of a run that every attempt of a task starts for itself. A repeated request has the same one."""
     ti = context["ti"]
     return f"{ti.dag_id}/{context['run_id']}/{ti.try_number}/{ti.id}"

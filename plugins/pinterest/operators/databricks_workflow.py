@@ -49,7 +49,7 @@ class LaunchWorkflowOperator(BaseOperator):
     :param job_cluster: the cluster that the notebooks share (templated)
     :param instance_profile_arn: instance profile of the cluster's machines; none if empty (templated)
     :param notebook_timeout: Databricks cancels a notebook after this time
-    :param poll_seconds: time between two looks at a run
+    :param poll_seconds: seconds between polls
     """
 
     template_fields: Sequence[str] = ("job_name", "folder", "notebook_params", "job_cluster", "instance_profile_arn")
@@ -138,7 +138,7 @@ class NotebookOperator(BaseOperator):
     :param notebook: name of the notebook
     :param run: what the launching task returned (templated)
     :param returns_exit: return the JSON object that the notebook exits with
-    :param poll_seconds: time between two looks at the notebook's run
+    :param poll_seconds: seconds between polls
     :param deferrable: wait in the triggerer
     """
 

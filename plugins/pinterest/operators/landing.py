@@ -84,7 +84,7 @@ class ConsumerCountOperator(KafkaClientOperator):
     The console consumer runs on the client machine, in a consumer group that nobody else uses, so neither other
     consumers nor other runs disturb it; only offset ranges leave the machine. It reads committed records. Offsets that
     it passes without finding one are stored in ``interval.json``: there is nothing to land. Writes the ledger's hop
-    ``topic``. A rerun counts anew, in another group.
+    ``topic``. A rerun counts again, in another group.
 
     :param offsets_script: prints what the broker keeps, or the name of a ``.sh`` template (templated)
     :param timeout: seconds for the whole reading

@@ -17,7 +17,7 @@ from pinterest.sink_restart import SinkRestart
 
 
 class ReplaceConnectorOperator(KafkaClientOperator):
-    """If asked to, delete a connector of our name that others have made, and have the next one write the topics anew.
+    """If asked to, delete a connector of our name that others have made, and have the next one write the topics again.
 
     What the connector has written is set aside in the bucket. Returns ``unchanged`` or ``changed: …``. A connector of
     ours is left alone, so a rerun changes nothing.

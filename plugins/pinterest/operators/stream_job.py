@@ -38,7 +38,7 @@ class StreamJobOperator(BaseOperator):
     :param job_cluster: cluster of a run (templated)
     :param instance_profile_arn: instance profile of the cluster's machines; none if empty (templated)
     :param trigger: ``available_now`` or ``processing_time`` (templated)
-    :param poll_seconds: time between two looks at a run
+    :param poll_seconds: seconds between polls
     :param deferrable: wait in the triggerer for the end of a run
     """
 
