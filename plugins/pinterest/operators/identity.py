@@ -34,9 +34,9 @@ class TopicIdentityOperator(KafkaClientOperator):
 
     A bookmark without identities gets those that are found. With ``load_all``, a bookmark of another lake starts over:
     the next interval begins with the oldest record that the bucket or the topics hold. Topics that were deleted and
-    made again start over as well; for them, the S3 sink is deleted, what it has written of the topics before is set
-    aside in the bucket, and it writes them again from their beginning once it is recreated. Returns the topics that start over. A rerun
-    finds nothing different and changes nothing.
+    made again start over as well. For them, the S3 sink is deleted and what it has written of the earlier topics is set
+    aside in the bucket; the next sink writes the topics from their beginning. Returns the topics that start over. A
+    rerun finds no difference and changes nothing.
 
     :param on_new_identity: ``fail`` or ``load_all`` (templated)
     :param makes_sink: whether a later task of the DAG makes the S3 sink
