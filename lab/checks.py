@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -71,18 +72,26 @@ def shell(state: State, reporter: Reporter) -> bool:
     if program is None:
         raise StepError("shellcheck has no package for this machine on PyPI, and is not on PATH", SHELLCHECK_IS_MISSING)
     passed = succeeds(program, "--external-sources", *scripts())
-    for template in sorted(TEMPLATES.rglob("*.sh")):
-        text = INCLUDE.sub(r"source '\1'", template.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        for template in sorted(TEMPLATES.rglob("*.sh")):
+            copy = Path(folder, template.relative_to(TEMPLATES))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(INCLUDE.sub(r"source '\1'", template.read_text()))
         found = subprocess.run(
-            [program, *OF_TEMPLATES, "--external-sources", f"--source-path={TEMPLATES}", "--format=gcc", "-"],
-            input=text,
+            [
+                program,
+                *OF_TEMPLATES,
+                "--external-sources",
+                f"--source-path={folder}",
+                "--format=gcc",
+                *sorted(map(str, Path(folder).rglob("*.sh"))),
+            ],
             capture_output=True,
             text=True,
         )
-        print(re.sub(r"^-:", f"{template.relative_to(CHECKOUT)}:", found.stdout, flags=re.MULTILINE), end="")
-        print(found.stderr, end="", file=sys.stderr)
-        passed = passed and found.returncode == 0
-    return passed
+    print(found.stdout.replace(folder, str(TEMPLATES.relative_to(CHECKOUT))), end="")
+    print(found.stderr, end="", file=sys.stderr)
+    return passed and found.returncode == 0
 
 
 def shellcheck() -> str | None:

@@ -27,7 +27,7 @@ put_aside() {
 # contents FOLDER: a line "checksum size ./name" for each file, "./name -> target" for each link. Our marks are left out.
 contents() {
   (
-    cd "$1"
+    cd "$1" || exit
     find . -type f ! -name '.archive' ! -name '.archive.files' -exec cksum {} +
     find . -type l -exec sh -c 'for link; do echo "$link -> $(readlink "$link")"; done' sh {} +
   ) | LC_ALL=C sort

@@ -7,12 +7,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # The tool exits with 0 whether or not it set the offsets, so its table is counted: GROUP TOPIC PARTITION NEW-OFFSET.
+read -ra topics <<<"$TOPICS"
 restart() {
-  # shellcheck disable=SC2046 # one option per topic
   "$HOME/kafka/bin/kafka-consumer-groups.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
     --command-config "$HOME/kafka/bin/client.properties" --group "$GROUP" \
-    --reset-offsets --to-earliest $(printf -- '--topic %s ' $TOPICS) --execute >"$work/set" 2>&1 || true
-  for topic in $TOPICS; do
+    --reset-offsets --to-earliest "${topics[@]/#/--topic=}" --execute >"$work/set" 2>&1 || true
+  for topic in "${topics[@]}"; do
     awk -v group="$GROUP" -v topic="$topic" '$1 == group && $2 == topic && NF == 4 { found = 1 } END { exit !found }' \
       "$work/set" || return 1
   done
