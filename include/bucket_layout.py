@@ -74,6 +74,11 @@ def checkpoints(user_id: str) -> str:
     return f"lake_stream/{user_id}.json"
 
 
+def sink_restart(user_id: str) -> str:
+    """A restart of the sink that was begun and has not ended: what is to be set aside, by topic."""
+    return f"landing/{user_id}.sink-restart.json"
+
+
 def set_aside(label: str, key: str) -> str:
     """Where an object goes that another topic of the same name, or another connector, has left."""
     return f"set_aside/{label}/{key}"

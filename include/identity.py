@@ -13,8 +13,9 @@ type OnNewIdentity = Literal["fail", "load_all"]
 ON_NEW_IDENTITY: tuple[OnNewIdentity, ...] = ("fail", "load_all")
 
 CHOICES = (
-    "What earlier runs remember does not hold for it. Either bring back what was there before, or run the DAG {dag} "
-    "with the param on_new_identity=load_all: it loads everything that is still held, and the ledger covers it."
+    "What earlier runs remember does not hold for it. If a setting is wrong or a table can be restored, do that; "
+    "otherwise run the DAG {dag} with the param on_new_identity=load_all: it loads everything that is still held, and "
+    "the ledger covers it."
 )
 
 

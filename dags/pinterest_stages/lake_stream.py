@@ -60,5 +60,4 @@ def lake_stream(checkpoints: str) -> None:
 
     tables = KeepTablesOperator(task_id="tables", run=job.output)
 
-    chain(upload, job, committed, counts)
-    job >> tables
+    chain(upload, job, committed, [counts, tables])

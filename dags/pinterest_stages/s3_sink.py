@@ -91,4 +91,4 @@ def s3_sink(brokers: str) -> None:
     )
 
     archive >> plugin
-    chain(replaced, connector, running)
+    chain([plugin, workers], replaced, connector, running)

@@ -15,6 +15,7 @@ from airflow.sdk import TaskGroup, chain
 from pinterest.operators.identity import TopicIdentityOperator
 from pinterest.operators.kafka_client import KafkaClientScriptOperator
 from pinterest.operators.msk import MskGetBrokersOperator
+from pinterest_stages.tags import OWNER_TAGS
 
 
 class Topics(NamedTuple):
@@ -47,6 +48,7 @@ def topics() -> Topics:
             task_id="identity",
             on_new_identity="{{ params.on_new_identity }}",
             makes_sink=True,
+            owner_tags=OWNER_TAGS,
             execution_timeout=timedelta(minutes=60),
         )
         chain(found, created, identity)

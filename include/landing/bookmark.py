@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import Field, TypeAdapter
@@ -86,6 +86,16 @@ class Bookmark(Document):
         if self.lake_differences(lake):
             return self.model_copy(update={"lake": lake, "topics": {}})
         return self.model_copy(update={"lake": lake.completed(self.lake)})
+
+    def without_objects(self, topics: Collection[str]) -> Bookmark:
+        """The same places, with nothing known of the objects of these topics: listings begin with the first one."""
+        places = {
+            topic: {n: Place(next_offset=one.next_offset) for n, one in of_topic.items()}
+            if topic in topics
+            else of_topic
+            for topic, of_topic in self.topics.items()
+        }
+        return self.model_copy(update={"topics": places})
 
     def advanced(self, loaded: Places, tables: Mapping[str, str] | None = None) -> Bookmark:
         """The bookmark after a load. It never goes back, so two runs that end in another order do no harm."""

@@ -55,6 +55,9 @@ class RunDocuments:
         body = content.encode() if isinstance(content, str) else content
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
+    def delete(self, key: str) -> None:
+        self.s3.delete_object(Bucket=self.bucket, Key=key)
+
     def progress(self, route: Route = "batch") -> PostingProgress:
         """What the run has posted to Kafka (``batch``) or Kinesis (``stream``)."""
         found = self.find_progress(route)
@@ -75,16 +78,23 @@ class RunDocuments:
         key = bucket_layout.bookmark(user_id)
         try:
             return parse_bookmark(self.read(key))
-        except ValidationError as error:
+        except (ValueError, TypeError) as error:
             raise LandingError(
-                f"s3://{self.bucket}/{key} is not a bookmark ({error.error_count()} problems, first: "
-                f"{error.errors()[0]['msg']}). Restore an earlier version of it, or delete it to load everything "
-                "again: what is already in the lake is not loaded twice"
+                f"s3://{self.bucket}/{key} is not a bookmark ({str(error).splitlines()[0]}). Restore an earlier "
+                "version of it. Only if no topic was ever made again may it be deleted: then everything is loaded again, and "
+                "what is already in the lake is not loaded twice"
             ) from error
 
     def checkpoints(self, user_id: str) -> Checkpoints:
-        content = self.read(bucket_layout.checkpoints(user_id))
-        return Checkpoints() if content is None else Checkpoints.model_validate_json(content)
+        key = bucket_layout.checkpoints(user_id)
+        content = self.read(key)
+        try:
+            return Checkpoints() if content is None else Checkpoints.model_validate_json(content)
+        except ValidationError as error:
+            raise LandingError(
+                f"s3://{self.bucket}/{key} does not say which data streams the checkpoints are of "
+                f"({error.errors()[0]['msg']}). Restore an earlier version of it"
+            ) from error
 
     def interval(self) -> Interval | None:
         content = self.read(bucket_layout.interval(self.dag_id, self.run_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -41,13 +41,15 @@ class SinkRestart:
     waiter_delay: int = 5
     waiter_max_attempts: int = 360
 
-    def restart(self, topics: Sequence[str], label: str) -> int:
-        """Set aside under ``set_aside/<label>/``. Returns the number of objects."""
+    def restart(self, topics: Mapping[str, str]) -> int:
+        """Set aside what is under each topic, under ``set_aside/<label>/``. Returns the number of objects.
+
+        :param topics: labels by topic
+        """
         self._delete_connector()
-        moved = sum(self._set_aside(bucket_layout.topic_prefix(topic), label) for topic in topics)
-        log.warning(
-            "%d objects are now under s3://%s/%s", moved, self.settings.bucket, bucket_layout.set_aside(label, "")
-        )
+        moved = sum(self._set_aside(bucket_layout.topic_prefix(topic), label) for topic, label in topics.items())
+        places = ", ".join(sorted({bucket_layout.set_aside(label, "") for label in topics.values()}))
+        log.warning("%d objects of s3://%s are now under %s", moved, self.settings.bucket, places)
         self.kafka.run(
             self.script,
             {"GROUP": f"connect-{self.settings.connector}", "TOPICS": " ".join(topics), "WAIT_SECONDS": "180"},

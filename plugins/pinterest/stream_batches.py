@@ -12,6 +12,7 @@ from include.positions.kinesis import ShardRange
 from include.settings import Settings
 from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook, SqlError
 
+ID_IN_DETAIL = 1  # DESCRIBE DETAIL: format, id, name, …
 NO_TABLE = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
@@ -29,7 +30,8 @@ class StreamBatches:
     def __init__(self, hook: DatabricksWarehouseHook, settings: Settings) -> None:
         self._hook = hook
         self._warehouse = settings.databricks.warehouse_id
-        self._table = f"{settings.databricks.catalog}.{settings.databricks.schema_name}.{STREAM_BATCHES}"
+        self._schema = f"{settings.databricks.catalog}.{settings.databricks.schema_name}"
+        self._table = f"{self._schema}.{STREAM_BATCHES}"
 
     def of_run(self, run_id: str, ranges: Mapping[str, Sequence[ShardRange]]) -> list[StreamBatch]:
         """The batches that the run committed or that hold any record of these ranges, which are by data stream."""
@@ -49,6 +51,11 @@ class StreamBatches:
             )
             for data_stream, shard_id, last, records, at in rows
         }
+
+    def table_ids(self, tables: Sequence[str]) -> dict[str, str]:
+        """The Delta ids of those of the tables that exist."""
+        details = {table: self._query(f"DESCRIBE DETAIL {self._schema}.`{table}`") for table in tables}
+        return {table: str(rows[0][ID_IN_DETAIL]) for table, rows in details.items() if rows}
 
     def _query(self, statement: str) -> list[list[str | None]]:
         try:

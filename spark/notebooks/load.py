@@ -13,9 +13,8 @@ from pinterest_lake.lake_check import check_identity, check_tables, identity, ta
 
 job = Job.of_notebook(spark, dbutils)
 check_tables(job.lake, tables_of_batch())
+check_identity(job.lake, job.manifest.tables)
 job.lake.create()
-found = identity(job.lake, tables_of_batch())
-check_identity(found["tables"], job.manifest.tables)
 
 # COMMAND ----------
 counts = load_all(job.lake, job.manifest, job.run_id)
@@ -23,5 +22,5 @@ counts = load_all(job.lake, job.manifest, job.run_id)
 # COMMAND ----------
 quarantined = {entity: count.pop("quarantined") for entity, count in counts.items()}
 dbutils.notebook.exit(
-    json.dumps({"bronze": counts, "quarantined": quarantined, "bookmark": bookmark(job.manifest), **found})
+    json.dumps({"bronze": counts, "quarantined": quarantined, "bookmark": bookmark(job.manifest), **identity(job.lake, tables_of_batch())})
 )

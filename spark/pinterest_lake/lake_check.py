@@ -103,11 +103,12 @@ def identity(lake: Lake, tables: Tables) -> dict[str, dict[str, str]]:
     return {"tables": {name: str(detail.id) for name, detail in found.items() if detail is not None}}
 
 
-def check_identity(found: Mapping[str, str], expected: Mapping[str, str]) -> None:
-    """Raise TableError unless every table that is expected is the one that was found, by Delta's id.
+def check_identity(lake: Lake, expected: Mapping[str, str]) -> None:
+    """Raise TableError unless every table that is expected is there, by Delta's id. Call it before tables are created.
 
     Nothing else loads again what was in a table that is gone.
     """
+    found = identity(lake, expected)["tables"]
     others = [
         f"table {name} had the id {identity} when it was last written, and has {found.get(name, 'none')} now"
         for name, identity in expected.items()

@@ -38,20 +38,23 @@ def refresh(lake: Lake, landed: Landed, entity: str, run_id: str) -> dict[str, i
         F.coalesce(F.min(ind), F.lit(0)).alias("lowest"),
         F.coalesce(F.max(ind), F.lit(0)).alias("highest"),
     ).collect()
-    stored = lake.table(table).where(F.col("ind").between(keys.lowest, keys.highest))
+    near = F.col("ind").between(keys.lowest, keys.highest)
     same_ind = f"stored.ind = row.ind AND stored.ind BETWEEN {keys.lowest} AND {keys.highest}"
 
     rows = _cleaned(lines, entity, run_id)
-    if keys.keyed == keys.distinct and stored.isEmpty():
+    inserted = updated = passed = 0
+    if keys.keyed == keys.distinct and lake.table(table).where(near).isEmpty():
         passed = inserted = lake.insert_missing(table, rows, on=same_ind)
-        updated = 0
-    else:
+    if passed < keys.records:  # keys are stored, some records are refused, or another run was faster
         rows.persist()
         passed = rows.count()
+    if inserted < passed:
+        stored = lake.table(table).where(near)
         changes = _changes(newest(rows), stored, _followers(lake, landed, entity, run_id)).persist()
-        inserted, updated = (0, 0) if changes.isEmpty() else lake.upsert(table, changes, same_ind, when=IS_NEWER)
+        more, updated = (0, 0) if changes.isEmpty() else lake.upsert(table, changes, same_ind, when=IS_NEWER)
+        inserted += more
         changes.unpersist()
-        rows.unpersist()
+    rows.unpersist()
 
     if keys.records > passed:
         refused = parsed(lines, entity).where(~is_valid(entity))

@@ -30,6 +30,10 @@ from pinterest_lake.tables import QUARANTINED, Lake
 
 COMMIT_MARK = "spark.databricks.delta.commitInfo.userMetadata"
 RECENT_COMMITS = 50  # a replayed batch is the last one tried; only table maintenance may have committed since
+SAME_RECORD = """
+    stored.stream = '{entity}' AND stored.stream = row.stream AND stored.offset IS NULL
+    AND stored.topic = row.topic AND stored.object = row.object
+"""
 IS_NEWER = f"""
     lpad(row._sequence_number, {SEQUENCE_NUMBER_DIGITS}, '0')
     > lpad(stored._sequence_number, {SEQUENCE_NUMBER_DIGITS}, '0')
@@ -39,7 +43,8 @@ IS_NEWER = f"""
 @dataclass(frozen=True)
 class Batch:
     """A micro-batch of a streaming query. ``data_streams`` holds the names of the data streams it reads, by entity.
-    ``may_be_replayed``: an earlier run may have tried it, and committed a part."""
+    ``may_be_replayed``: an earlier run may have tried it, and committed a part. ``may_be_known``: another query, with
+    an earlier checkpoint, may have read the same records."""
 
     lake: Lake
     user_id: str
@@ -48,6 +53,7 @@ class Batch:
     query_id: str
     number: int
     may_be_replayed: bool
+    may_be_known: bool = False
 
     @property
     def mark(self) -> str:
@@ -95,7 +101,10 @@ def _store_entity(batch: Batch, entity: str, cleaned: DataFrame) -> dict[str, An
     inserted, updated = _keep_newest(batch, rows, entity, shards) if valid else (0, 0)
     if records_in > valid:
         refused = entries(refusals(rows, entity, data_stream), entity, batch.run_id)
-        _append_once(batch, refused, QUARANTINED, writer=f"{batch.query_id}/{entity}")
+        if batch.may_be_known:
+            batch.lake.insert_missing(QUARANTINED, refused, on=SAME_RECORD.format(entity=entity))
+        else:
+            _append_once(batch, refused, QUARANTINED, writer=f"{batch.query_id}/{entity}")
     return {
         "stream": entity,
         "source": data_stream,

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pinterest_lake import stream_tables
-from pinterest_lake.lake_check import check_identity, check_tables, identity, tables_of_stream
+from pinterest_lake.lake_check import check_identity, check_tables, tables_of_stream
 from pinterest_lake.stream_batch import Batch, store
 from pinterest_lake.stream_job import StreamJob
 from pinterest_lake.stream_records import cleaned
@@ -42,6 +42,7 @@ class Query:
         self.data_streams = data_streams
         names = (job.checkpoint_names.get(entity, name) for entity, name in data_streams.items())
         self.checkpoint = f"{job.checkpoints}/{'+'.join(names)}"
+        self.is_renewed = bool(job.checkpoint_names) and not self.checkpoint.endswith("+".join(data_streams.values()))
         self.counts = {entity: Counter(batches=0, **NO_RECORDS) for entity in data_streams}
         self.running: StreamingQuery | None = None
         self._query_id: str | None = None
@@ -95,6 +96,7 @@ class Query:
             query_id=self._query_id,
             number=number,
             may_be_replayed=first_of_run,
+            may_be_known=self.is_renewed,
         )
         for entity, figures in store(batch, self._by_entity(rows)).items():
             self.counts[entity].update(batches=1, **asdict(figures))
@@ -133,9 +135,8 @@ def run(job: StreamJob) -> dict[str, dict[str, int]]:
     for name, value in CONFIGURATION.items():
         job.lake.spark.conf.set(name, value)
     check_tables(job.lake, tables_of_stream(job.user_id))
+    check_identity(job.lake, job.tables)
     stream_tables.create(job.lake, job.user_id, job.data_streams)
-    if job.tables:
-        check_identity(identity(job.lake, tables_of_stream(job.user_id))["tables"], job.tables)
     queries = [Query(job, {entity: name}) for entity, name in job.data_streams.items()]
     run_side_by_side(job, queries)
     return {entity: dict(count) for query in queries for entity, count in query.counts.items()}

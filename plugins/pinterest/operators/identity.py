@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
@@ -17,6 +18,7 @@ from include.landing.bookmark import Bookmark
 from include.landing.broker import parse_topic_ids
 from include.landing.document import dump
 from include.settings import ENTITIES, Entity, Settings
+from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook
 from pinterest.hooks.kafka_tools import KafkaToolsHook
 from pinterest.hooks.kinesis import KinesisStreamHook
 from pinterest.hooks.msk_connect import MskConnectHook
@@ -24,6 +26,7 @@ from pinterest.operators.kafka_client import KafkaClientOperator
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 from pinterest.sink_restart import SinkRestart
+from pinterest.stream_batches import StreamBatches
 
 PIPELINE = "pinterest_pipeline"
 LOAD_ALL = "load_all"
@@ -40,16 +43,23 @@ class TopicIdentityOperator(KafkaClientOperator):
 
     :param on_new_identity: ``fail`` or ``load_all`` (templated)
     :param makes_sink: whether a later task of the DAG makes the S3 sink
+    :param owner_tags: tags that a connector of ours has; one of others is not deleted (templated)
     :param restart_script: sets the sink's group to the beginning, or the name of a ``.sh`` template (templated)
     """
 
-    template_fields: Sequence[str] = (*KafkaClientOperator.template_fields, "on_new_identity", "restart_script")
+    template_fields: Sequence[str] = (
+        *KafkaClientOperator.template_fields,
+        "on_new_identity",
+        "restart_script",
+        "owner_tags",
+    )
 
     def __init__(
         self,
         *,
         on_new_identity: str,
         makes_sink: bool = False,
+        owner_tags: Mapping[str, str] | None = None,
         script: str = "topics/topic_ids.sh",
         restart_script: str = "s3_sink/restart_group.sh",
         timeout: float = 600,
@@ -58,6 +68,7 @@ class TopicIdentityOperator(KafkaClientOperator):
         super().__init__(script=script, timeout=timeout, **kwargs)
         self.on_new_identity = on_new_identity
         self.makes_sink = makes_sink
+        self.owner_tags = owner_tags or {}
         self.restart_script = restart_script
 
     def execute(self, context: Context) -> list[str]:
@@ -103,8 +114,14 @@ class TopicIdentityOperator(KafkaClientOperator):
                 ", ".join(f"p{number} to offset {one.next_offset - 1}" for number, one in places.items()) or "nothing",
             )
         connect = MskConnectHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
+        found = connect.find_connector(current.connector)
+        if found is not None and not connect.has_tags(found["connectorArn"], self.owner_tags):
+            raise AirflowFailException(
+                f"Connector {current.connector} would have to write its topics again, and this pipeline did not make "
+                "it: rename or delete it, or run the DAG with the param replace_connector, too"
+            )
         restart = SinkRestart(current, connect, kafka, documents.s3, self.restart_script)
-        restart.restart(written, label=str(bookmark.topic_id(written[0])))
+        restart.restart({topic: str(bookmark.topic_id(topic)) for topic in written})
 
 
 class DataStreamIdentityOperator(BaseOperator):
@@ -157,7 +174,7 @@ class DataStreamIdentityOperator(BaseOperator):
             found[entity] = DataStream(
                 name=name,
                 arn=summary["StreamARN"],
-                created_at=summary["StreamCreationTimestamp"].isoformat(timespec="milliseconds"),
+                created_at=summary["StreamCreationTimestamp"].astimezone(UTC).isoformat(timespec="milliseconds"),
             )
         return found
 
@@ -209,7 +226,7 @@ class LakeIdentityOperator(BaseOperator):
 class KeepTablesOperator(BaseOperator):
     """Remember the Delta ids of the tables that the stream's job has written: later runs compare them.
 
-    Does nothing while the job goes on, for it has not said yet. A rerun changes nothing.
+    A job that has ended says them; while it goes on, a SQL warehouse is asked. A rerun changes nothing.
 
     :param run: what :class:`~pinterest.operators.stream_job.StreamJobOperator` returned (templated)
     """
@@ -222,10 +239,8 @@ class KeepTablesOperator(BaseOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> None:
-        tables = (self.run.get("counts") or {}).get("tables")
-        if not tables:
-            return
         current = settings()
+        tables = (self.run.get("counts") or {}).get("tables") or self._ask(current)
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
         checkpoints = documents.checkpoints(current.user_id)
         written = lake_of(current).at(only(tables, stream_tables(current.user_id)))
@@ -235,6 +250,10 @@ class KeepTablesOperator(BaseOperator):
         known = checkpoints.model_copy(update={"lake": written.completed(checkpoints.lake)})
         if known != checkpoints:
             write_checkpoints(documents, current, known)
+
+    def _ask(self, current: Settings) -> dict[str, str]:
+        lake = StreamBatches(DatabricksWarehouseHook(self.run["conn_id"]), current)
+        return lake.table_ids(sorted(stream_tables(current.user_id)))
 
 
 def lake_of(current: Settings) -> LakeIdentity:

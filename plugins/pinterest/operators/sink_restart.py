@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from include import bucket_layout
+from include.landing.document import dump
+from include.settings import Settings
 from pinterest.hooks.kafka_tools import KafkaToolsHook
 from pinterest.hooks.msk_connect import MskConnectHook
 from pinterest.operators.kafka_client import KafkaClientOperator
@@ -20,7 +24,7 @@ class ReplaceConnectorOperator(KafkaClientOperator):
     """If asked to, delete a connector of our name that others have made, and have the next one write the topics again.
 
     What the connector has written is set aside in the bucket. Returns ``unchanged`` or ``changed: …``. A connector of
-    ours is left alone, so a rerun changes nothing.
+    ours is left alone, so a rerun changes nothing. A restart that broke off is finished by the next run of the task.
 
     :param replace: ``True`` to replace, anything else to do nothing (templated)
     :param owner_tags: tags that a connector of ours has (templated)
@@ -36,16 +40,26 @@ class ReplaceConnectorOperator(KafkaClientOperator):
         self.owner_tags = owner_tags
 
     def execute(self, context: Context) -> str:
-        if str(self.replace) != "True":
-            return "unchanged"
         current = settings()
-        connect = MskConnectHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
-        found = connect.find_connector(current.connector)
-        if found is None or connect.has_tags(found["connectorArn"], self.owner_tags):
-            return "unchanged"
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
+        connect = MskConnectHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
+        key = bucket_layout.sink_restart(current.user_id)
+        begun = documents.read(key)
+        topics = json.loads(begun) if begun else self._to_replace(current, connect)
+        if not topics:
+            return "unchanged"
+        documents.write(key, json.dumps(topics))
         self._running = KafkaToolsHook(current, self.aws_conn_id)
-        restart = SinkRestart(current, connect, self._running, documents.s3, self.script)
-        digest = hashlib.sha256(str(found["connectorArn"]).encode()).hexdigest()[:12]
-        moved = restart.restart([*current.topics.values()], label=f"{current.connector}-{digest}")
+        moved = SinkRestart(current, connect, self._running, documents.s3, self.script).restart(topics)
+        bookmark = documents.bookmark(current.user_id)
+        documents.write(bucket_layout.bookmark(current.user_id), dump(bookmark.without_objects(topics)))
+        documents.delete(key)
         return f"changed: deleted {current.connector}, set aside {moved} objects"
+
+    def _to_replace(self, current: Settings, connect: MskConnectHook) -> dict[str, str]:
+        """What is to be set aside, by topic; nothing if there is no connector of others, or it is to stay."""
+        found = connect.find_connector(current.connector) if str(self.replace) == "True" else None
+        if found is None or connect.has_tags(found["connectorArn"], self.owner_tags):
+            return {}
+        digest = hashlib.sha256(str(found["connectorArn"]).encode()).hexdigest()[:12]
+        return dict.fromkeys(current.topics.values(), f"{current.connector}-{digest}")

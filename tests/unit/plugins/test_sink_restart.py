@@ -6,16 +6,21 @@ from types import SimpleNamespace
 
 import pytest
 
+from include import bucket_layout
+from include.landing.bookmark import Bookmark, Place, parse_bookmark
+from include.landing.document import dump
+from pinterest import run_documents
 from pinterest.hooks.kafka_client import Completed, KafkaClientError
 from pinterest.hooks.msk_connect import MskConnectHook
 from pinterest.operators import sink_restart as operators
 from pinterest.operators.sink_restart import ReplaceConnectorOperator
 from pinterest.sink_restart import SinkRestart
-from tests.builders import BUCKET, USER_ID, Bucket, settings
+from tests.builders import USER_ID, Bucket, settings
 from tests.unit.plugins.msk_connect_parts import ARN, described
 
 PIN, GEO = f"{USER_ID}.pin", f"{USER_ID}.geo"
 OTHERS = {f"topics/{GEO}/partition=0/a.json": b"geo", f"topics/{PIN}s/x": b"another topic's"}
+BOOKMARK = bucket_layout.bookmark(USER_ID)
 OWN_TAGS = {"project": "pinterest-pipeline"}
 
 
@@ -47,7 +52,7 @@ def add_connector(stub, *, deleted=True, state="RUNNING"):
 
 def restart(bucket, kafka) -> int:
     hook = MskConnectHook(aws_conn_id=None)
-    return SinkRestart(settings(), hook, kafka, bucket, "script", waiter_delay=0).restart([PIN], "T1")
+    return SinkRestart(settings(), hook, kafka, bucket, "script", waiter_delay=0).restart({PIN: "T1"})
 
 
 def test_only_the_topics_own_objects_are_set_aside(connect, bucket):
@@ -76,28 +81,41 @@ def test_it_can_be_repeated_after_any_step(connect, bucket):
 def replace(monkeypatch, bucket):
     """Runs the operator; gives what it returned and the topics of each restart."""
     restarts = []
-    fake = SimpleNamespace(restart=lambda topics, label: restarts.append((topics, label)) or 2)
+    fake = SimpleNamespace(restart=lambda topics: restarts.append(topics) or 2)
     monkeypatch.setattr(operators, "settings", settings)
     monkeypatch.setattr(operators, "KafkaToolsHook", lambda *_: None)
     monkeypatch.setattr(operators, "SinkRestart", lambda *_: fake)
-    monkeypatch.setattr(operators.RunDocuments, "of", lambda *_: SimpleNamespace(s3=bucket, bucket=BUCKET))
+    monkeypatch.setattr(run_documents, "S3Hook", bucket)
 
     def run(wanted):
         operator = ReplaceConnectorOperator(task_id="replaced", replace=wanted, owner_tags=OWN_TAGS, script="s")
-        return operator.execute({}), restarts
+        return operator.execute({"ti": SimpleNamespace(dag_id="d"), "run_id": "r"}), restarts
 
     return run
 
 
-def test_a_connector_of_others_is_replaced_if_asked(connect, replace):
+def test_a_connector_of_others_is_replaced_if_asked(connect, bucket, replace):
     add_connector(connect, deleted=False)
     connect.add_response("list_tags_for_resource", {"tags": {}}, {"resourceArn": ARN})
 
-    done, [(topics, label)] = replace("True")
+    bucket.objects[BOOKMARK] = dump(Bookmark(topics={PIN: {"0": Place(next_offset=110, object="x+109")}})).encode()
+
+    done, [topics] = replace("True")
 
     assert done == f"changed: deleted {USER_ID}-connector, set aside 2 objects"
-    assert topics == [f"{USER_ID}.{entity}" for entity in ("pin", "geo", "user")]
-    assert label.startswith(f"{USER_ID}-connector-")
+    assert list(topics) == [f"{USER_ID}.{entity}" for entity in ("pin", "geo", "user")]
+    assert all(label.startswith(f"{USER_ID}-connector-") for label in topics.values())
+    assert parse_bookmark(bucket.objects[BOOKMARK]).topics == {PIN: {"0": Place(next_offset=110)}}
+
+
+def test_a_restart_that_broke_off_is_finished_although_the_connector_is_gone(connect, bucket, replace):
+    key = bucket_layout.sink_restart(USER_ID)
+    bucket.objects[key] = f'{{"{PIN}": "label"}}'.encode()
+
+    done, restarts = replace("False")
+
+    assert (done.startswith("changed"), restarts) == (True, [{PIN: "label"}])
+    assert key not in bucket.objects
 
 
 def test_a_connector_of_ours_is_never_replaced(connect, replace):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,9 @@ CONTEXT = {"ti": SimpleNamespace(dag_id="d"), "run_id": "r"}
 TABLES = {name: f"id of {name}" for name in (*batch_tables(), *stream_tables(USER_ID), "quarantine")}
 
 
+OWN_TAGS = {"project": "pinterest-pipeline"}
+
+
 class World:
     """The topics' ids, the data streams' times of creation, and what was asked of the sink."""
 
@@ -37,7 +41,9 @@ class World:
         self.topics = {topic: f"id-of-{topic}" for topic in TOPICS}
         self.created = dict.fromkeys(ENTITIES, "2026-01-01T00:00:00")
         self.settings = settings()
+        self.zone = UTC
         self.restarted = []
+        self.connector_tags = OWN_TAGS
 
     def kafka(self, *_):
         printed = "".join(f"topic {name} {identity}\n" for name, identity in self.topics.items())
@@ -46,13 +52,20 @@ class World:
     def kinesis(self, **_):
         def find_stream(name):
             at = self.created.get(name.rpartition("-")[2])
-            stamp = SimpleNamespace(isoformat=lambda **_: at)
+            stamp = datetime.fromisoformat(at).replace(tzinfo=UTC).astimezone(self.zone) if at else None
             return {"StreamARN": f"arn:{name}", "StreamCreationTimestamp": stamp} if at else None
 
         return SimpleNamespace(find_stream=find_stream)
 
     def restart(self, *_):
-        return SimpleNamespace(restart=lambda topics, label: self.restarted.append((topics, label)))
+        return SimpleNamespace(restart=self.restarted.append)
+
+    def connect(self, **_):
+        found = {"connectorArn": "arn:c"} if self.connector_tags is not None else None
+        return SimpleNamespace(find_connector=lambda _: found, has_tags=lambda _, tags: self.connector_tags == tags)
+
+    def lake(self, *_):
+        return SimpleNamespace(table_ids=lambda tables: {name: TABLES[name] for name in tables})
 
 
 @pytest.fixture
@@ -66,7 +79,9 @@ def world(monkeypatch, bucket):
     monkeypatch.setattr(run_documents, "S3Hook", bucket)
     monkeypatch.setattr(module, "KafkaToolsHook", world.kafka)
     monkeypatch.setattr(module, "KinesisStreamHook", world.kinesis)
-    monkeypatch.setattr(module, "MskConnectHook", lambda **_: None)
+    monkeypatch.setattr(module, "MskConnectHook", world.connect)
+    monkeypatch.setattr(module, "DatabricksWarehouseHook", lambda _: None)
+    monkeypatch.setattr(module, "StreamBatches", world.lake)
     monkeypatch.setattr(module, "SinkRestart", world.restart)
     monkeypatch.setattr(module, "settings", lambda: world.settings)
     return world
@@ -74,7 +89,12 @@ def world(monkeypatch, bucket):
 
 def look_at_topics(on_new_identity="fail", **more):
     operator = TopicIdentityOperator(
-        task_id="identity", script="s", restart_script="r", on_new_identity=on_new_identity, **more
+        task_id="identity",
+        script="s",
+        restart_script="r",
+        on_new_identity=on_new_identity,
+        owner_tags=OWN_TAGS,
+        **more,
     )
     return operator.execute(CONTEXT)
 
@@ -137,11 +157,20 @@ def test_a_topic_that_was_made_again_starts_over_where_the_sink_is_made(world, b
 
     assert look_at_topics("load_all", makes_sink=True) == [PIN, TOPICS[3]]
 
-    assert world.restarted == [([PIN], f"id-of-{PIN}")]
+    assert world.restarted == [{PIN: f"id-of-{PIN}"}]
     bookmark = parse_bookmark(bucket.objects[BOOKMARK])
     assert set(bookmark.topics) == set(TOPICS[1:3])
     assert bookmark.stored_as(PIN) == f"{PIN}#another"
     assert look_at_topics() == []
+
+
+def test_a_connector_of_others_is_not_deleted_for_it(world, bucket, remembered):
+    world.topics[PIN], world.connector_tags = "another", {}
+
+    with pytest.raises(AirflowFailException, match=r"this pipeline did not make it.*replace_connector"):
+        look_at_topics("load_all", makes_sink=True)
+
+    assert world.restarted == []
 
 
 def test_another_schema_is_named_and_then_loaded_whole(world, bucket, remembered):
@@ -158,6 +187,13 @@ def test_another_schema_is_named_and_then_loaded_whole(world, bucket, remembered
     assert parse_bookmark(bucket.objects[BOOKMARK]).topics == {}
     assert all("@" in name for name in names.values())
     assert look_at_data_streams()["names"] == names
+
+
+def test_the_same_moment_in_another_time_zone_is_the_same(world, remembered):
+    """botocore gives times in the zone of the machine."""
+    world.zone = timezone(timedelta(hours=-5))
+
+    assert look_at_data_streams()["names"]["pin"] == f"streaming-{USER_ID}-pin"
 
 
 def test_a_data_stream_that_was_made_again_gets_a_new_checkpoint(world, remembered):
@@ -208,6 +244,13 @@ def test_the_tables_that_the_stream_wrote_are_remembered(world):
     run = {"counts": {"stream": {}, "tables": TABLES}}
 
     KeepTablesOperator(task_id="tables", run=run).execute(CONTEXT)
-    KeepTablesOperator(task_id="tables", run={"run_id": 7}).execute(CONTEXT)
+
+    assert look_at_data_streams()["tables"] == {name: TABLES[name] for name in stream_tables(USER_ID)}
+
+
+def test_the_tables_of_a_job_that_goes_on_are_asked_for(world):
+    look_at_data_streams()
+
+    KeepTablesOperator(task_id="tables", run={"run_id": 7, "conn_id": "d"}).execute(CONTEXT)
 
     assert look_at_data_streams()["tables"] == {name: TABLES[name] for name in stream_tables(USER_ID)}
