@@ -81,8 +81,8 @@ class RunDocuments:
         except (ValueError, TypeError) as error:
             raise LandingError(
                 f"s3://{self.bucket}/{key} is not a bookmark ({str(error).splitlines()[0]}). Restore an earlier "
-                "version of it. Only if no topic was ever made again may it be deleted: then everything is loaded again, and "
-                "what is already in the lake is not loaded twice"
+                "version of it. Only if no topic was ever made again may it be deleted: then everything is loaded "
+                "again, and what is already in the lake is not loaded twice"
             ) from error
 
     def checkpoints(self, user_id: str) -> Checkpoints:
