@@ -58,7 +58,7 @@ class Runs:
 
     def run(self, **parameters):
         result = self.worker.result(self.start(**parameters))
-        assert result["state"] == "SUCCESS", result
+        assert result["state"] == "SUCCESS", result["error"]
         return {
             stream: tuple(counts[name] for name in COUNTS)
             for stream, counts in json.loads(result["result"])["stream"].items()
@@ -78,7 +78,7 @@ class Runs:
         cell = f"rows = spark.sql({statement.replace('$', self.name)!r}).collect()"
         path = self.worker.write(f"/{self.name}/query", cell, "import json\ndbutils.notebook.exit(json.dumps(rows))")
         result = self.worker.run(path)
-        assert result["state"] == "SUCCESS", result
+        assert result["state"] == "SUCCESS", result["error"]
         return json.loads(result["result"])
 
     def stored(self):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC
 
 import pytest
+from pyspark.sql import functions as F
 
 from pinterest_lake import gold
 from tests.oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver, sorted_rows
@@ -86,3 +87,22 @@ def test_again_it_gives_the_same_and_after_it_queries_are_compiled_as_before(lak
 def as_naive_utc(value):
     """Spark gives a timestamp in the machine's zone."""
     return value.astimezone(UTC).replace(tzinfo=None) if hasattr(value, "astimezone") else value
+
+
+def test_what_another_run_adds_to_silver_meanwhile_is_in_gold_too(lake, answer, monkeypatch):
+    rewrite, times = gold._rewrite, []
+
+    def disturbed(lake):
+        found = rewrite(lake)
+        times.append(found)
+        if len(times) == 1:
+            added = lake.table("pin").limit(1).withColumn("ind", F.lit(7_777_777))
+            added.write.format("delta").mode("append").saveAsTable(lake.name("pin"))
+        return found
+
+    monkeypatch.setattr(gold, "_rewrite", disturbed)
+
+    rows = gold.refresh(lake)["gold"]["rows"]
+
+    assert len(times) == 2
+    assert rows["pin"] == answer["gold"]["rows"]["pin"] + 1

@@ -162,6 +162,15 @@ def test_poison_goes_to_quarantine_with_its_position_and_reason(batch, second_ba
         assert (row.partition, row.offset, row.replays, row.run_id) == (None, None, 0, "run")
 
 
+def test_what_a_new_checkpoint_reads_again_is_in_quarantine_once(batch, second_batch):
+    again = replace(batch, query_id="another query", may_be_known=True)
+
+    reread = put(again, *(record(raw, FIRST_POISON + number) for number, (_, raw) in enumerate(POISON)))
+
+    assert reread == figures(len(POISON), quarantined=len(POISON))
+    assert batch.lake.table("quarantine").where("stream = 'pin'").count() == len(POISON)
+
+
 def test_a_record_of_a_mebibyte_passes(rows_of_first_batch):
     assert rows_of_first_batch[HEAVY].description == A_MEBIBYTE
 
