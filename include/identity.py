@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 type OnNewIdentity = Literal["fail", "load_all"]
-ON_NEW_IDENTITY: tuple[OnNewIdentity, ...] = ("fail", "load_all")
+FAIL: OnNewIdentity = "fail"
+LOAD_ALL: OnNewIdentity = "load_all"
+ON_NEW_IDENTITY = (FAIL, LOAD_ALL)
 
 CHOICES = (
     "What earlier runs remember does not hold for it. If a setting is wrong or a table can be restored, do that; "

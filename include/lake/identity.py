@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,6 +30,11 @@ class LakeIdentity(BaseModel):
         if known is None or known.tables is None:
             return self
         return self.at({**known.tables, **(self.tables or {})})
+
+
+def only(tables: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Those of the tables that have one of these names."""
+    return {name: identity for name, identity in tables.items() if name in names}
 
 
 def lake_differences(remembered: LakeIdentity | None, found: LakeIdentity) -> list[Difference]:

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from include import bucket_layout
 from include.lake.contract import batch_tables
+from include.lake.identity import only
 from include.landing.bookmark import Place, loaded_places
 from include.landing.document import dump
 from include.landing.manifest import Manifest
@@ -47,8 +48,7 @@ class AdvanceBookmarkOperator(BaseOperator):
             if one.topic_id not in (None, before.topic_id(one.topic)):
                 self.log.warning("%s was made again since this run began: it does not move its bookmark", one.topic)
                 loaded.pop(one.topic, None)
-        tables = {name: found for name, found in self.loaded["tables"].items() if name in batch_tables()}
-        bookmark = before.advanced(loaded, tables)
+        bookmark = before.advanced(loaded, only(self.loaded["tables"], batch_tables()))
         documents.write(bucket_layout.bookmark(current.user_id), dump(bookmark))
         for topic, places in bookmark.topics.items():
             self.log.info("%s: %s", topic, ", ".join(f"p{p}@{place.next_offset}" for p, place in places.items()))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
 from include import bucket_layout
-from include.identity import Difference, refusal
+from include.identity import LOAD_ALL, Difference, refusal
 from include.lake.checkpoints import Checkpoints, DataStream
 from include.lake.contract import batch_tables, stream_tables
-from include.lake.identity import LakeIdentity
+from include.lake.identity import LakeIdentity, only
 from include.landing.bookmark import Bookmark
 from include.landing.broker import parse_topic_ids
 from include.landing.document import dump
@@ -29,7 +29,6 @@ from pinterest.sink_restart import SinkRestart
 from pinterest.stream_batches import StreamBatches
 
 PIPELINE = "pinterest_pipeline"
-LOAD_ALL = "load_all"
 
 
 class TopicIdentityOperator(KafkaClientOperator):
@@ -259,10 +258,6 @@ class KeepTablesOperator(BaseOperator):
 def lake_of(current: Settings) -> LakeIdentity:
     """The lake by its name, before anybody has looked at its tables."""
     return LakeIdentity(catalog=current.databricks.catalog, schema_name=current.databricks.schema_name)
-
-
-def only(tables: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    return {name: identity for name, identity in tables.items() if name in names}
 
 
 def write_checkpoints(documents: RunDocuments, current: Settings, checkpoints: Checkpoints) -> None:
