@@ -82,7 +82,7 @@ def rest_api() -> None:
         api_id=api_id,
         stage_name="{{ settings().rest_api.stage }}",
         content={"paths": content, "models": REQUEST_MODELS, "responses": gateway_responses()},
-        backend_url=f"{address}",
+        backend_url=cast("str", address),
     )
     usage_plan = RestApiUsagePlanOperator(
         task_id="usage_plan",
@@ -128,5 +128,5 @@ def rest_api_backend() -> None:
         task_id="api",
         api_name="{{ settings().rest_api_name }}",
         stage_name="{{ settings().rest_api.stage }}",
-        backend_url=f"{backend()}",
+        backend_url=cast("str", backend()),
     )

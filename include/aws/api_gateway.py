@@ -63,8 +63,14 @@ def proxy_methods(scheme: str) -> Methods:
 
 
 def stage_variables(backend_url: str) -> dict[str, str]:
-    """The variables that the API's stage needs. A change of them takes effect without a deployment."""
-    return {BACKEND_VARIABLE: backend_url.partition("://")[2].rstrip("/")}
+    """The variables that the API's stage needs. A change of them takes effect without a deployment.
+
+    Raises ValueError if the URL names no address.
+    """
+    scheme, _, address = backend_url.partition("://")
+    if scheme not in ("http", "https") or not address:
+        raise ValueError(f"backend URL {backend_url!r}: expected http:// or https:// and the REST proxy's address")
+    return {BACKEND_VARIABLE: address.rstrip("/")}
 
 
 def preflight() -> dict[str, Any]:

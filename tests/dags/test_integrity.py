@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -134,3 +135,14 @@ def test_the_verdict_waits_for_every_hop(dag_bag, dag_id, stages):
 def test_no_task_retries_a_fault_that_lasts(dag_bag, dag_id):
     for task in dag_bag.dags[dag_id].tasks:
         assert isinstance(task.retry_policy, RetryWhatMayPass), f"{task.task_id} has another retry policy"
+
+
+PULLED = re.compile(r"xcom_pull\(task_ids='([^']+)'")
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_every_task_waits_for_what_its_templates_pull(dag_bag, dag_id):
+    for task in dag_bag.dags[dag_id].tasks:
+        pulled = {name for field in task.template_fields for name in PULLED.findall(str(getattr(task, field, "")))}
+
+        assert pulled <= task.get_flat_relative_ids(upstream=True), task.task_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "lab" in getattr(item, "fixturenames", ()):
             item.add_marker("whole_lab")
     items.sort(key=lambda item: ("end_of_lab" in item.fixturenames, "pipeline" in item.fixturenames))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the services of the whole lab wrote last stands below a failed test's output."""
+    report = yield
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and lab is not None:
+        report.sections += [(f"end of {log.name}", end_of(log)) for log in lab_logs(lab)]
+    return report
+
+
+def lab_logs(lab: State) -> list[Path]:
+    rest_proxy = lab.path("client_machine", "home", "kafka-rest", "kafka-rest.log")
+    logs = [*(lab.log(name) for name in ("supervisord", "cloud", "aws", "connect")), rest_proxy]
+    return [log for log in logs if log.exists()]
+
+
+def end_of(log: Path, lines: int = 10, width: int = 300) -> str:
+    return "\n".join(line[:width] for line in log.read_text(errors="replace").splitlines()[-lines:])
 
 
 @pytest.fixture(scope="session")

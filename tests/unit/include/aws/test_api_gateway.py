@@ -29,6 +29,12 @@ class TestRequests:
         assert stage_variables(url) == VARIABLES
         assert stage_variables("https://proxy.example.org/base") == {"backend": "proxy.example.org/base"}
 
+
+@pytest.mark.parametrize("url", ["", "http://", "proxy.example.org:8082", "None"])
+def test_a_backend_without_an_address_is_refused(url):
+    with pytest.raises(ValueError, match="backend URL"):
+        stage_variables(url)
+
     @pytest.mark.parametrize("response", gateway_responses().values(), ids=gateway_responses())
     def test_other_origins_may_read_what_the_api_itself_answers(self, response):
         assert response["responseParameters"] == {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}
