@@ -18,7 +18,8 @@ class PartitionCoverage:
 
     ``objects`` are those to load. ``unused`` add nothing to them and have a fault. ``quarantined`` counts offsets that
     only the dead letters hold. ``passed`` is the part of ``missing`` that will not come anymore: the sink has
-    written beyond it, or an object that should hold it is damaged.
+    written beyond it, or an object that should hold it is damaged. ``forgotten`` is the part that may never have been a
+    record; it is not among ``passed``.
     """
 
     topic: str
@@ -32,6 +33,7 @@ class PartitionCoverage:
     repeated: tuple[Range, ...]
     missing: tuple[Range, ...]
     passed: tuple[Range, ...]
+    forgotten: tuple[Range, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -72,12 +74,14 @@ def cover(
     dead: Iterable[int],
     *,
     empty: Sequence[Range] = (),
+    forgotten: Sequence[Range] = (),
     reached: int = -1,
 ) -> PartitionCoverage:
     """Compare an interval with what was read.
 
     :param dead: offsets of this partition that are on the dead-letter topic, with repeats
     :param empty: offsets that hold no record on the broker
+    :param forgotten: offsets of which nobody knows whether they were records, unless an object or a letter holds them
     :param reached: first offset of an object beyond the interval that was listed and not read; -1 if there is none
     """
     inside = sorted((s for s in scanned if clip(s.ranges, interval) or s.faults), key=lambda s: s.name.first_offset)
@@ -96,6 +100,7 @@ def cover(
     stored = without(clip(have, interval), empty)
     letters = without(clip(ranges_of(sorted(dead)), interval), empty)
     missing = subtract(interval, (*stored, *letters, *empty))
+    unknown = tuple(part for gap in missing if not _damaged(gap, inside) for part in clip(forgotten, gap))
     last = max([reached, *(s.last_offset for s in used if s.ranges)])
     return PartitionCoverage(
         topic=topic,
@@ -108,7 +113,8 @@ def cover(
         quarantined=size(merge((*stored, *letters))) - size(stored),
         repeated=without(clip(overlaps((*lines, *merge(letters))), interval), empty),
         missing=missing,
-        passed=tuple(gap for gap in missing if gap[0] < last or _damaged(gap, inside)),
+        passed=tuple(gap for gap in without(missing, unknown) if gap[0] < last or _damaged(gap, inside)),
+        forgotten=unknown,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from include.landing.bookmark import Bookmark
 from include.landing.broker import BrokerOffsets
 from include.landing.document import Document, LandingError, Offset
-from include.positions.kafka import Range, clip, merge, size
+from include.positions.kafka import Range, clip, merge, size, without
 from include.posting.progress import PostingProgress
 from include.settings import ENTITIES, Entity
 
@@ -21,13 +21,15 @@ class PartitionRange(Document):
     """Offsets from ``start`` to before ``stop``. Below ``earliest`` only S3 still has them.
 
     The offsets of ``empty`` hold no record that was committed: markers of transactions, records of aborted ones, and
-    what compaction removed.
+    what compaction removed. Those of ``forgotten`` are older than what the broker kept when the run first looked, and
+    no bookmark knows them: one that nothing in S3 holds may never have been a record.
     """
 
     start: Annotated[Offset, Field(alias="from")]
     stop: Annotated[Offset, Field(alias="to")]
     earliest: Offset = 0
     empty: tuple[Range, ...] = ()
+    forgotten: tuple[Range, ...] = ()
 
     @property
     def range(self) -> Range:
@@ -43,6 +45,9 @@ class PartitionRange(Document):
     def size(self) -> int:
         """How many records the range has."""
         return self.stop - self.start - size(clip(self.empty, self.range))
+
+    def without(self, empty: Iterable[Range]) -> PartitionRange:
+        return self.model_copy(update={"empty": merge((*self.empty, *empty))})
 
 
 class TopicRanges(Document):
@@ -69,13 +74,13 @@ class Interval(Document):
                 yield (topic.topic, number), partition
 
     def without(self, empty: Mapping[TopicPartition, tuple[Range, ...]]) -> Interval:
-        """The interval with the offsets that hold no record."""
+        """The interval with these offsets among those that hold no record."""
         return Interval(
             topics={
                 entity: topic.model_copy(
                     update={
                         "partitions": {
-                            number: one.model_copy(update={"empty": empty.get((topic.topic, number), ())})
+                            number: one.without(empty.get((topic.topic, number), ()))
                             for number, one in topic.partitions.items()
                         }
                     }
@@ -110,10 +115,12 @@ def plan_interval(
     """From the bookmark to the log end, and further back where this run's own records lie before the bookmark.
 
     They do after a resumed run, when another run loaded the first part in between. A second attempt keeps the start
-    of the first (``earlier``). Loading an offset a second time changes nothing.
+    of the first (``earlier``), and what that one found out. Loading an offset a second time changes nothing.
 
     Without a bookmark the interval starts at the oldest record that the broker or the bucket (``oldest_in_bucket``)
-    has. Raises LandingError if a topic or an acknowledged partition is missing, or the log ends before the bookmark.
+    has. What lies below the broker's first offset then is forgotten, except the run's own records.
+
+    Raises LandingError if a topic or an acknowledged partition is missing, or the log ends before the bookmark.
     """
     problems: list[str] = []
     planned: dict[Entity, TopicRanges] = {}
@@ -139,11 +146,19 @@ def plan_interval(
                     "DAG again: it compares the topic's identity first"
                 )
                 continue
-            own = [first for first, _ in acknowledged_here.get(partition, [])]
+            own = acknowledged_here.get(partition, [])
             before = _earlier_range(earlier, entity, partition, bookmark.topic_id(topic))
+            starts = [start, *(first for first, _ in own)]
             if before is not None and before.start <= log.end:
-                own.append(before.start)
-            partitions[partition] = PartitionRange(start=min([start, *own]), stop=log.end, earliest=log.earliest)
+                starts.append(before.start)
+            forgotten = before.forgotten if before else ((min(starts), log.earliest),)
+            partitions[partition] = PartitionRange(
+                start=min(starts),
+                stop=log.end,
+                earliest=log.earliest,
+                empty=without(before.empty, before.forgotten) if before else (),
+                forgotten=without(forgotten, own) if place is None else (),
+            )
         planned[entity] = TopicRanges(
             topic=topic,
             topic_id=bookmark.topic_id(topic),

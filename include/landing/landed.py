@@ -32,6 +32,7 @@ class Landed:
                 self.objects.of(place),
                 self.letters.offsets_of(*place),
                 empty=partition.empty,
+                forgotten=partition.forgotten,
                 reached=self.objects.reached.get(place, -1),
             )
             for place, partition in self.interval.partitions()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from include import bucket_layout
@@ -12,11 +12,12 @@ from include.landing.bookmark import Bookmark
 from include.landing.coverage import PartitionCoverage
 from include.landing.dead_letters import DeadLetter, letters_to_load, next_letters
 from include.landing.document import LandingError, dump
-from include.landing.entries import landed_entries
-from include.landing.interval import moved
+from include.landing.entries import landed_entries, topic_entry
+from include.landing.interval import TopicPartition, moved
 from include.landing.landed import Landed
 from include.landing.manifest import IgnoredObject, Manifest, landed_manifest
 from include.ledger.entry import Entry
+from include.positions.kafka import Range, size, spell
 from include.settings import Entity, Settings
 from pinterest.dead_letter_topic import DeadLetterTopic
 from pinterest.run_documents import RunDocuments
@@ -49,6 +50,38 @@ class LandedRun:
         """Read the dead letters that are new since the last call. Starts a JVM on the client machine."""
         self.topic.read_new(self.landed.letters)
 
+    def count_forgotten_as_empty(self, coverage: Sequence[PartitionCoverage]) -> None:
+        """Put what nothing holds of the forgotten offsets among the empty ones, in the interval and the ledger.
+
+        Raises LandingError if the run's interval has changed since the objects were read.
+        """
+        self._require_unmoved()
+        empty = {(one.topic, one.partition): one.forgotten for one in coverage if one.forgotten}
+        for (topic, partition), ranges in empty.items():
+            log.warning(
+                "%s partition %d: offsets %s are older than what the broker keeps, and no object or dead letter holds "
+                "them. No bookmark says that they were records, so they count as empty",
+                topic,
+                partition,
+                spell(ranges),
+            )
+        documents, self.landed.interval = self.documents, self.landed.interval.without(empty)
+        documents.write(bucket_layout.interval(documents.dag_id, documents.run_id), dump(self.landed.interval))
+        self._write_topic_entries(empty)
+
+    def _write_topic_entries(self, empty: Mapping[TopicPartition, Sequence[Range]]) -> None:
+        """Write the hop ``topic`` once more, without the offsets that count as empty now."""
+        documents, progress = self.documents, self.documents.progress()
+        entries = []
+        for counted in documents.entries(("batch",)):
+            if counted.hop == "topic":
+                topic = self.landed.interval.topics[counted.entity]
+                more = sum(size(ranges) for (name, _), ranges in empty.items() if name == topic.topic)
+                how = f"{counted.counted_by}; {more} offsets that nothing holds anymore count as empty"
+                by = how if more else counted.counted_by
+                entries.append(topic_entry(documents.run_id, counted.entity, topic, progress, by))
+        documents.write_entries("topic", entries)
+
     def write_entries(self, coverage: Sequence[PartitionCoverage]) -> list[Entry]:
         """Write the ledger's hop ``landed``, complete or not."""
         entries = landed_entries(self.documents.run_id, self.landed.interval, coverage)
@@ -62,9 +95,7 @@ class LandedRun:
         if the run's interval has changed since the objects were read.
         """
         documents, interval = self.documents, self.landed.interval
-        problems = moved(interval, documents.require_interval())
-        if problems:
-            raise LandingError(f"{'; '.join(problems)}: run landing.objects again")
+        self._require_unmoved()
         letters = letters_to_load(interval, coverage, self.landed.letters.found.values())
         manifest = self._manifest(coverage, letters)
         lines = [json.dumps(letter.document(entity), ensure_ascii=False) for entity, letter in letters]
@@ -81,6 +112,11 @@ class LandedRun:
             log.warning("Not loaded: %s: %s", one.key, one.reason)
         log.info("%s: %d objects, %d dead letters", key, manifest.object_count, manifest.dead_letters.count)
         return key
+
+    def _require_unmoved(self) -> None:
+        problems = moved(self.landed.interval, self.documents.require_interval())
+        if problems:
+            raise LandingError(f"{'; '.join(problems)}: run landing.objects again")
 
     def _manifest(
         self, coverage: Sequence[PartitionCoverage], letters: Sequence[tuple[Entity, DeadLetter]]

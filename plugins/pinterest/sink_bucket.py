@@ -40,13 +40,8 @@ class SinkBucket:
 
     def first_offset(self, topic: str, partition: int) -> int | None:
         """First offset of the partition's first object: it may be older than what the broker still keeps."""
-        prefix = bucket_layout.partition_prefix(topic, partition)
-        page = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=1)
-        for item in page.get("Contents", []):
-            name = bucket_layout.parse_sink_object(item["Key"])
-            if name is not None:
-                return name.first_offset
-        return None
+        names = (bucket_layout.parse_sink_object(one.key) for one in self._list(topic, partition, None))
+        return next((name.first_offset for name in names if name is not None), None)
 
     def unknown_partitions(self, interval: Interval) -> dict[str, str]:
         """Folders and keys below the topics that belong to no partition on the broker, with that as the reason."""

@@ -35,6 +35,10 @@ class LandedObjectsSensor(BaseSensorOperator):
     an object that should hold an offset and is damaged. An overlap is counted and named; the load stores an offset
     once.
 
+    Where no bookmark knows a partition, offsets older than what the broker keeps may have held no record: markers of
+    transactions, dead letters that have expired. Those that nothing holds are named in the log and count as empty, once
+    the sink has had the time to write what it still had.
+
     :param script: prints the dead-letter topic, or the name of a ``.sh`` template (templated)
     :param gap_seconds: how long a gap must stay before it fails the task: a dead letter may arrive after the object
         that follows it
@@ -73,6 +77,7 @@ class LandedObjectsSensor(BaseSensorOperator):
         self._run = self._begin(context)
         self._letters_read_at = time.monotonic()
         self._gap_seen_at: float | None = None
+        self._forgotten_seen_at: float | None = None
         try:
             return super().execute(context)
         except AirflowSensorTimeout as error:
@@ -90,9 +95,13 @@ class LandedObjectsSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         self._run.read_objects()
         coverage = self._run.landed.coverage()
+        self._look_for_forgotten(coverage)
         if self._letters_are_due(coverage):
             self._run.read_letters()
             self._letters_read_at = time.monotonic()
+            coverage = self._run.landed.coverage()
+        if self._forgotten_will_not_come(coverage):
+            self._run.count_forgotten_as_empty(coverage)
             coverage = self._run.landed.coverage()
         missing = [one for one in coverage if not one.complete]
         if not missing:
@@ -121,6 +130,19 @@ class LandedObjectsSensor(BaseSensorOperator):
         if any(one.passed for one in coverage):
             return True
         return time.monotonic() - self._letters_read_at >= self.letters_seconds
+
+    def _look_for_forgotten(self, coverage: Sequence[PartitionCoverage]) -> None:
+        if not any(one.forgotten for one in coverage):
+            self._forgotten_seen_at = None
+        elif self._forgotten_seen_at is None:
+            self._forgotten_seen_at = time.monotonic()
+
+    def _forgotten_will_not_come(self, coverage: Sequence[PartitionCoverage]) -> bool:
+        """What the sink had read before the broker forgot it is written by now, and the dead letters are read."""
+        seen_at = self._forgotten_seen_at
+        if seen_at is None or self._letters_read_at < seen_at or not any(one.forgotten for one in coverage):
+            return False
+        return time.monotonic() - seen_at >= self.gap_seconds + self._run.settings.s3_sink.rotate_ms / 1000
 
     def _fail_for_lasting_gaps(self, coverage: Sequence[PartitionCoverage]) -> None:
         gaps = [one for one in coverage if one.passed]

@@ -108,3 +108,15 @@ def test_a_cut_off_object_that_was_written_again_is_not_used():
 
     assert found.complete
     assert found.objects == (whole,)
+
+
+def test_a_hole_in_what_the_broker_has_forgotten_is_known_as_such():
+    found = cover(TOPIC, 0, (0, 30), [holds(0, 6), holds(9, 19), holds(25, 29)], [8], forgotten=[(0, 23)])
+
+    assert (found.missing, found.forgotten, found.passed) == (((7, 8), (20, 25)), ((7, 8), (20, 23)), ((23, 25),))
+
+
+def test_what_a_damaged_object_should_hold_is_not_forgotten():
+    found = cover(TOPIC, 0, (0, 6), [landed(0, [line(0), line(1), line(2)[:-9]]), holds(4, 5)], [], forgotten=[(0, 5)])
+
+    assert (found.forgotten, found.passed) == ((), ((2, 4),))

@@ -78,6 +78,44 @@ def test_without_a_bookmark_the_oldest_object_counts_when_kafka_has_forgotten():
     assert interval.topics["geo"].partitions[0].range == (400, 500)
 
 
+def forgetful(earliest=400, end=500):
+    return {topic: {0: LogOffsets(earliest=earliest, end=end)} for topic in TOPICS.values()}
+
+
+def test_what_lies_below_the_brokers_first_offset_is_forgotten_where_there_is_no_bookmark():
+    bookmark = Bookmark(topics={"u.geo": {"0": Place(next_offset=120, object="x")}})
+    oldest = {(topic, 0): 120 for topic in TOPICS.values()}
+
+    interval = plan_interval(TOPICS, forgetful(), bookmark, {"pin": {0: ((300, 310), (450, 500))}}, None, oldest)
+
+    found = {entity: topic.partitions[0] for entity, topic in interval.topics.items()}
+    assert {one.range for one in found.values()} == {(120, 500)}
+    assert found["user"].forgotten == ((120, 400),)
+    assert found["pin"].forgotten == ((120, 300), (310, 400)), "the run's own records are known"
+    assert found["geo"].forgotten == (), "what the lake has not loaded yet is known by the bookmark"
+
+
+def test_a_second_attempt_forgets_no_more_than_the_first():
+    oldest = {(topic, 0): 120 for topic in TOPICS.values()}
+    first = plan_interval(TOPICS, forgetful(), Bookmark(), {}, None, oldest)
+    first = first.without({("u.pin", 0): ((130, 131), (410, 411))})
+
+    again = plan_interval(TOPICS, forgetful(earliest=450), Bookmark(), {}, first, oldest)
+
+    pin = again.topics["pin"].partitions[0]
+    assert (pin.range, pin.earliest, pin.forgotten) == ((120, 500), 450, ((120, 400),))
+    assert pin.empty == ((410, 411),), "what the first attempt took for empty may be in the bucket by now"
+
+
+def test_empty_offsets_are_added_to_those_that_are_known():
+    interval = plan_interval(TOPICS, broker(), Bookmark(), {})
+
+    found = interval.without({("u.pin", 0): ((10, 20),)}).without({("u.pin", 0): ((20, 30), (400, 401))})
+
+    assert found.topics["pin"].partitions[0].empty == ((10, 30), (400, 401))
+    assert (found.topics["pin"].size, found.topics["geo"].size) == (479, 500)
+
+
 def test_a_topic_made_again_is_a_clear_error():
     bookmark = Bookmark(topics={"u.geo": {"0": Place(next_offset=800, object="x")}})
 

@@ -9,10 +9,12 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
 from include.bucket_layout import interval as interval_key
-from include.bucket_layout import partition_prefix, sink_object
+from include.bucket_layout import partition_prefix, posting_progress, sink_object
 from include.landing.document import LandingError, dump
+from include.landing.entries import topic_entry
 from include.landing.interval import Interval, PartitionRange, TopicRanges
-from include.ledger.entry import parse_entries
+from include.ledger.entry import entries_json, parse_entries
+from include.posting.progress import PostingProgress, Settled
 from include.settings import ENTITIES
 from pinterest import run_documents
 from pinterest.hooks.kafka_client import Completed
@@ -22,6 +24,7 @@ from tests.builders import USER_ID, Bucket, settings
 
 PIN = f"{USER_ID}.pin"
 LANDED = "ledger/d/r/landed.json"
+TOPIC = "ledger/d/r/topic.json"
 MANIFEST = "landing/d/r/manifest.json"
 
 
@@ -161,6 +164,77 @@ def test_only_what_the_topic_has_no_more_is_called_lost(bucket):
     with pytest.raises(
         AirflowFailException, match=r"Records are lost.*begins at 4 now, so offset 3 cannot be had again"
     ):
+        wait()
+
+
+@pytest.fixture
+def forgetful(bucket, monkeypatch):
+    """The broker has forgotten the first four offsets of pins, and no bookmark says what they were."""
+    before = Interval.model_validate_json(bucket.objects[interval_key("d", "r")])
+    pins = TopicRanges(
+        topic=PIN, partitions={0: PartitionRange(start=0, stop=10, earliest=4, empty=((9, 10),), forgotten=((0, 4),))}
+    )
+    interval = Interval(topics={**before.topics, "pin": pins})
+    bucket.objects[interval_key("d", "r")] = dump(interval).encode()
+    progress = PostingProgress(dag_id="d", run_id="r", seed=100, first_draw=0, posts=2)
+    progress.hand_out("pin", range(2), [])
+    progress.settle("pin", Settled(acknowledged={0: (0, 7), 1: (0, 8)}))
+    bucket.objects[posting_progress("d", "r")] = progress.model_dump_json().encode()
+    entries = [topic_entry("r", entity, topic, progress, "a group") for entity, topic in interval.topics.items()]
+    bucket.objects[TOPIC] = entries_json(entries).encode()
+    monkeypatch.setattr(module, "settings", lambda: settings(s3_sink={"rotate_ms": 100}))
+    return bucket
+
+
+def test_forgotten_offsets_that_nothing_holds_count_as_empty(forgetful, caplog):
+    """Markers of transactions and expired dead letters look like this once a lake is loaded again."""
+    forgetful.objects |= {sink_object(PIN, 0, 0): lines(0, 1), sink_object(PIN, 0, 4): lines(4, 8)}
+
+    assert wait() == MANIFEST
+
+    assert f"{PIN} partition 0: offsets 2-3 are older than what the broker keeps" in caplog.text
+    topic = next(entry for entry in parse_entries(forgetful.objects[TOPIC]) if entry.entity == "pin")
+    landed = pin_entry(forgetful)
+    assert (topic.records_in, topic.extra, topic.records_out) == (2, 5, 7)
+    assert topic.counted_by == "a group; 2 offsets that nothing holds anymore count as empty"
+    assert (landed.records_in, landed.records_out, landed.positions) == (7, 7, ())
+    manifest = json.loads(forgetful.objects[MANIFEST])
+    assert manifest["topics"]["pin"]["partitions"]["0"]["empty"] == [[2, 4], [9, 10]]
+    others = [entry for entry in parse_entries(forgetful.objects[TOPIC]) if entry.entity != "pin"]
+    assert {(entry.records_out, entry.counted_by) for entry in others} == {(0, "a group")}
+    assert wait() == MANIFEST, "a rerun finds nothing missing"
+
+
+def test_forgotten_offsets_at_the_end_count_as_empty_once_the_sink_has_had_its_time(forgetful):
+    interval = Interval.model_validate_json(forgetful.objects[interval_key("d", "r")])
+    all_gone = {0: PartitionRange(start=0, stop=10, earliest=10, forgotten=((0, 7), (9, 10)))}
+    interval.topics["pin"] = TopicRanges(topic=PIN, partitions=all_gone)
+    forgetful.objects[interval_key("d", "r")] = dump(interval).encode()
+    forgetful.objects |= {sink_object(PIN, 0, 5): lines(5, 8)}
+
+    wait()
+
+    assert pin_entry(forgetful).records_out == 4
+
+
+def test_what_the_sink_still_writes_of_forgotten_offsets_is_loaded(forgetful):
+    forgetful.objects |= {sink_object(PIN, 0, 0): lines(0, 1), sink_object(PIN, 0, 4): lines(4, 8)}
+    forgetful.later = {sink_object(PIN, 0, 2): lines(2, 3)}
+
+    wait()
+
+    assert pin_entry(forgetful).records_out == 9
+
+
+def test_a_record_that_is_known_is_lost_also_where_the_broker_has_forgotten_others(forgetful):
+    """As one that the REST API acknowledged to the run: it is not among those that may never have been a record."""
+    interval = Interval.model_validate_json(forgetful.objects[interval_key("d", "r")])
+    known = {0: PartitionRange(start=0, stop=10, earliest=4, empty=((9, 10),), forgotten=((0, 2), (3, 4)))}
+    interval.topics["pin"] = TopicRanges(topic=PIN, partitions=known)
+    forgetful.objects[interval_key("d", "r")] = dump(interval).encode()
+    forgetful.objects |= {sink_object(PIN, 0, 0): lines(0, 1), sink_object(PIN, 0, 4): lines(4, 8)}
+
+    with pytest.raises(AirflowFailException, match=r"Records are lost.* offsets 2 are .*begins at 4 now, so offset 2 "):
         wait()
 
 
