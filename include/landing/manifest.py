@@ -45,9 +45,13 @@ class ManifestTopic(Document):
 
 
 class ManifestDeadLetters(Document):
-    """``next_offsets``: where the next run starts to read each partition of the dead-letter topic."""
+    """``next_offsets``: where the next run starts to read each partition of the dead-letter topic.
+
+    ``topic_id`` is that topic's; None in manifests of earlier versions, and where there is no such topic yet.
+    """
 
     key: str
+    topic_id: str | None = None
     count: int
     by_entity: Annotated[dict[Entity, int], Field(validation_alias=AliasChoices("by_entity", "by_stream"))] = Field(
         default_factory=dict
@@ -90,6 +94,7 @@ def landed_manifest(
     user_id: str,
     bucket: str,
     dead_letters_key: str,
+    dead_letters_id: str | None,
     letters: Sequence[Entity],
     next_letters: Mapping[int, int],
     ignored: Sequence[IgnoredObject],
@@ -97,6 +102,7 @@ def landed_manifest(
 ) -> Manifest:
     """Build the manifest of a complete interval.
 
+    :param dead_letters_id: the id of the dead-letter topic that was read
     :param letters: entity of every dead letter to load
     :param next_letters: where the next run starts to read each partition of the dead-letter topic
     :param ignored: what was found and is not loaded
@@ -124,6 +130,7 @@ def landed_manifest(
         topics=topics,
         dead_letters=ManifestDeadLetters(
             key=dead_letters_key,
+            topic_id=dead_letters_id,
             count=len(letters),
             by_entity=dict(Counter(letters)),
             next_offsets=dict(next_letters),

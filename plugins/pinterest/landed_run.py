@@ -132,6 +132,7 @@ class LandedRun:
             user_id=self.settings.user_id,
             bucket=documents.bucket,
             dead_letters_key=bucket_layout.dead_letters(documents.dag_id, documents.run_id),
+            dead_letters_id=self.bookmark.topic_id(self.settings.dead_letter_topic),
             letters=[entity for entity, _ in letters],
             next_letters=next_letters(landed.interval, read.found.values(), read.next_offsets),
             lake=self.bookmark.lake,

@@ -285,6 +285,7 @@ def test_the_manifest():
         user_id=USER,
         bucket=f"user-{USER}-bucket",
         dead_letters_key=bucket_layout.dead_letters("pinterest_batch", RUN),
+        dead_letters_id="T9",
         letters=["pin"],
         next_letters={0: 1},
         lake=LakeIdentity(catalog="main", schema_name="pinterest", tables={"bronze_pin": "b1"}),

@@ -20,7 +20,14 @@ offsets() {
 offsets latest >"$work/ends"
 printf '%s\n' "$POSITIONS" >"$work/positions"
 awk -v FS='[: ]' 'FNR == NR { if (NF == 2) position[$1] = $2; next } NF == 3 { print $2, position[$2] + 0, $3 }' \
-  "$work/positions" "$work/ends" | awk '$3 > $2' >"$work/wanted"
+  "$work/positions" "$work/ends" >"$work/places"
+awk '$2 > $3' "$work/places" >"$work/ahead"
+if read -r partition from to <"$work/ahead"; then
+  echo "$TOPIC partition $partition ends at offset $to, but offsets to $((from - 1)) are already read: the topic was" \
+    "made again since this run began. Run the DAG again: it compares the topic's identity first" >&2
+  exit 78
+fi
+awk '$3 > $2' "$work/places" >"$work/wanted"
 [ -s "$work/wanted" ] || exit 0
 offsets earliest >"$work/starts"
 

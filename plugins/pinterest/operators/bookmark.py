@@ -44,10 +44,12 @@ class AdvanceBookmarkOperator(BaseOperator):
             return
         letters = {str(n): Place(next_offset=offset) for n, offset in manifest.dead_letters.next_offsets.items()}
         loaded = {**loaded_places(self.loaded["bookmark"]), current.dead_letter_topic: letters}
-        for one in documents.require_interval().topics.values():
-            if one.topic_id not in (None, before.topic_id(one.topic)):
-                self.log.warning("%s was made again since this run began: it does not move its bookmark", one.topic)
-                loaded.pop(one.topic, None)
+        read = {one.topic: one.topic_id for one in documents.require_interval().topics.values()}
+        read[current.dead_letter_topic] = manifest.dead_letters.topic_id
+        for topic, topic_id in read.items():
+            if topic_id not in (None, before.topic_id(topic)):
+                self.log.warning("%s was made again since this run began: it does not move its bookmark", topic)
+                loaded.pop(topic, None)
         bookmark = before.advanced(loaded, only(self.loaded["tables"], batch_tables()))
         documents.write(bucket_layout.bookmark(current.user_id), dump(bookmark))
         for topic, places in bookmark.topics.items():

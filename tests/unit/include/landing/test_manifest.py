@@ -20,6 +20,7 @@ def test_the_manifest_lists_what_the_load_must_read():
         user_id="u",
         bucket="b",
         dead_letters_key="k",
+        dead_letters_id="T9",
         letters=["pin"],
         next_letters={0: 4},
         lake=None,
@@ -32,6 +33,7 @@ def test_the_manifest_lists_what_the_load_must_read():
     assert [(o["first_offset"], o["last_offset"], o["lines"]) for o in partition["objects"]] == [(0, 6, 7), (7, 12, 6)]
     assert content["dead_letters"] == {
         "key": "k",
+        "topic_id": "T9",
         "count": 1,
         "by_entity": {"pin": 1},
         "next_offsets": {"0": 4},
