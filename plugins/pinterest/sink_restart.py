@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
-
 from include import bucket_layout
 from include.settings import Settings
 from pinterest.hooks.kafka_tools import KafkaToolsHook
 from pinterest.hooks.msk_connect import MskConnectHook
-from pinterest.triggers.msk_connect import CONNECTOR_STATUS
 
 log = logging.getLogger(__name__)
 
@@ -58,21 +55,11 @@ class SinkRestart:
 
     def _delete_connector(self) -> None:
         found = self.connect.find_connector(self.settings.connector)
-        if found is None:
-            return
-        arn = found["connectorArn"]
-        log.warning("Deleting connector %s, so that its topics are written again", self.settings.connector)
-        if found["connectorState"] != "DELETING":
-            self.connect.conn.delete_connector(connectorArn=arn)
-        wait(
-            waiter=self.connect.get_waiter("connector_deleted"),
-            waiter_delay=self.waiter_delay,
-            waiter_max_attempts=self.waiter_max_attempts,
-            args={"connectorArn": arn},
-            failure_message=f"Connector {self.settings.connector} could not be deleted",
-            status_message=f"Connector {self.settings.connector}",
-            status_args=CONNECTOR_STATUS,
-        )
+        if found is not None:
+            log.warning("Deleting connector %s, so that its topics are written again", self.settings.connector)
+            self.connect.delete_connector(
+                found, waiter_delay=self.waiter_delay, waiter_max_attempts=self.waiter_max_attempts
+            )
 
     def _set_aside(self, prefix: str, label: str) -> int:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.settings.bucket, Prefix=prefix)

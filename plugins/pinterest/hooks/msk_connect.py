@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
+from airflow.providers.common.compat.sdk import AirflowException
+
+CONNECTOR_STATUS = ["connectorState", "stateDescription.code", "stateDescription.message"]
 
 
 class MskConnectHook(AwsBaseHook):
@@ -30,6 +34,40 @@ class MskConnectHook(AwsBaseHook):
         pages = self.conn.get_paginator("list_connectors").paginate(connectorNamePrefix=name)
         return next((c for page in pages for c in page["connectors"] if c["connectorName"] == name), None)
 
+    def delete_connector(self, connector: Mapping[str, Any], *, waiter_delay: int, waiter_max_attempts: int) -> None:
+        """Delete a connector, unless that has begun, and wait until it is gone.
+
+        :param connector: the connector as the service describes it, or its summary
+        """
+        arn = connector["connectorArn"]
+        if connector["connectorState"] != "DELETING":
+            self.conn.delete_connector(connectorArn=arn)
+        self.wait_for_connector(
+            "connector_deleted",
+            arn,
+            connector["connectorName"],
+            waiter_delay=waiter_delay,
+            waiter_max_attempts=waiter_max_attempts,
+        )
+
+    def wait_for_connector(
+        self, waiter: str, connector_arn: str, name: str, *, waiter_delay: int, waiter_max_attempts: int
+    ) -> None:
+        """Wait until a waiter succeeds. Raises AirflowException with the service's reason if it cannot."""
+        try:
+            wait(
+                waiter=self.get_waiter(waiter),
+                waiter_delay=waiter_delay,
+                waiter_max_attempts=waiter_max_attempts,
+                args={"connectorArn": connector_arn},
+                failure_message=f"Connector {name}: {waiter} will not happen",
+                status_message=f"Connector {name}",
+                status_args=CONNECTOR_STATUS,
+            )
+        except AirflowException as error:
+            found = self.conn.describe_connector(connectorArn=connector_arn)
+            raise AirflowException(f"{error}: {state_of(found)}") from error
+
     def find_custom_plugin(self, name: str) -> dict[str, Any] | None:
         """Summary of the custom plugin, or None."""
         pages = self.conn.get_paginator("list_custom_plugins").paginate(namePrefix=name)
@@ -49,6 +87,13 @@ class MskConnectHook(AwsBaseHook):
         """The request with JSON text parsed wherever the service's model expects another type, a list or a number."""
         shape = self.conn.meta.service_model.operation_model(operation).input_shape
         return dict(_typed(shape, request))
+
+
+def state_of(described: Mapping[str, Any]) -> str:
+    """The state of a connector or a custom plugin in the service's own words."""
+    reason = described.get("stateDescription", {})
+    state = described.get("connectorState") or described.get("customPluginState") or "unknown"
+    return " ".join(str(word) for word in (state, reason.get("code"), reason.get("message")) if word)
 
 
 def _typed(shape: Any, value: Any) -> Any:

@@ -14,8 +14,8 @@ from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Context, conf
 
 from include.aws.properties import parse_properties
-from pinterest.hooks.msk_connect import MskConnectHook
-from pinterest.triggers.msk_connect import CONNECTOR_STATUS, MskConnectConnectorRunningTrigger
+from pinterest.hooks.msk_connect import MskConnectHook, state_of
+from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger
 
 PLUGIN_STATUS = ["customPluginState", "stateDescription.code", "stateDescription.message"]
 LAYOUT = (
@@ -76,7 +76,7 @@ class MskConnectCreateCustomPluginOperator(AwsBaseOperator[MskConnectHook]):
             self._wait("custom_plugin_active", plugin_arn)
         except AirflowException as error:
             state = self.hook.conn.describe_custom_plugin(customPluginArn=plugin_arn)
-            raise AirflowException(f"{error}: {_description(state)}") from error
+            raise AirflowException(f"{error}: {state_of(state)}") from error
         return plugin_arn
 
     def _adopt(self) -> str | None:
@@ -215,7 +215,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
                 ),
                 method_name="execute_complete",
             )
-        self._wait("connector_running", connector_arn)
+        self._wait_until_running(connector_arn)
         return self._verified(connector_arn)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
@@ -223,7 +223,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
             raise AirflowException(f"Connector {self.connector_name}: the trigger ended without an event")
         connector_arn = str(event["connector_arn"])
         if event["status"] != "success":
-            raise AirflowException(f"{event['message']}: {_description(self._describe(connector_arn))}")
+            raise AirflowException(f"{event['message']}: {state_of(self._describe(connector_arn))}")
         return self._verified(connector_arn)
 
     def _request(self) -> dict[str, Any]:
@@ -251,7 +251,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
             return None
         connector_arn = str(found["connectorArn"])
         if found["connectorState"] == "DELETING":
-            self._wait("connector_deleted", connector_arn)
+            self._delete(found)
             return None
         current = self._describe(connector_arn)
         fixed = _fixed_differences(current, request)
@@ -260,16 +260,15 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         if current["connectorState"] != "FAILED" and not fixed:
             return self._update(current, request)
         if current["connectorState"] in IN_PROGRESS:
-            self._wait("connector_running", connector_arn)
-        self.log.info("Replacing connector %s: %s", self.connector_name, ", ".join(fixed) or _description(current))
-        self.hook.conn.delete_connector(connectorArn=connector_arn)
-        self._wait("connector_deleted", connector_arn)
+            self._wait_until_running(connector_arn)
+        self.log.info("Replacing connector %s: %s", self.connector_name, ", ".join(fixed) or state_of(current))
+        self._delete(current)
         return None
 
     def _take_over(self, current: dict[str, Any], request: dict[str, Any], fixed: Sequence[str]) -> None:
         """Make a connector of others ours. Raises AirflowFailException if it cannot be brought to our configuration, or
         has written objects that say something else."""
-        state = [_description(current)] if current["connectorState"] == "FAILED" else []
+        state = [state_of(current)] if current["connectorState"] == "FAILED" else []
         differ = [*state, *fixed, *_layout_differences(current["connectorConfiguration"], self._wanted())]
         if differ:
             raise AirflowFailException(
@@ -287,7 +286,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
             self.log.info("Connector %s exists (%s): adopted", self.connector_name, current["connectorState"])
             return connector_arn
         if current["connectorState"] in IN_PROGRESS:
-            self._wait("connector_running", connector_arn)
+            self._wait_until_running(connector_arn)
             current = self._describe(connector_arn)
         changed = sorted(
             key
@@ -310,29 +309,22 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
             )
         return connector_arn
 
-    def _wait(self, waiter: str, connector_arn: str) -> None:
-        try:
-            wait(
-                waiter=self.hook.get_waiter(waiter),
-                waiter_delay=self.waiter_delay,
-                waiter_max_attempts=self.waiter_max_attempts,
-                args={"connectorArn": connector_arn},
-                failure_message=f"Connector {self.connector_name}: {waiter} will not happen",
-                status_message=f"Connector {self.connector_name}",
-                status_args=CONNECTOR_STATUS,
-            )
-        except AirflowException as error:
-            raise AirflowException(f"{error}: {_description(self._describe(connector_arn))}") from error
+    def _delete(self, connector: dict[str, Any]) -> None:
+        self.hook.delete_connector(
+            connector, waiter_delay=self.waiter_delay, waiter_max_attempts=self.waiter_max_attempts
+        )
+
+    def _wait_until_running(self, connector_arn: str) -> None:
+        self.hook.wait_for_connector(
+            "connector_running",
+            connector_arn,
+            self.connector_name,
+            waiter_delay=self.waiter_delay,
+            waiter_max_attempts=self.waiter_max_attempts,
+        )
 
     def _describe(self, connector_arn: str) -> dict[str, Any]:
         return dict(self.hook.conn.describe_connector(connectorArn=connector_arn))
-
-
-def _description(described: dict[str, Any]) -> str:
-    """The state of a resource in the service's own words."""
-    reason = described.get("stateDescription", {})
-    state = described.get("connectorState") or described.get("customPluginState") or "unknown"
-    return " ".join(str(word) for word in (state, reason.get("code"), reason.get("message")) if word)
 
 
 def _fixed_differences(current: dict[str, Any], request: dict[str, Any]) -> list[str]:

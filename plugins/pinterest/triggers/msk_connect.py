@@ -6,9 +6,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.triggers.base import AwsBaseWaiterTrigger
 
-from pinterest.hooks.msk_connect import MskConnectHook
-
-CONNECTOR_STATUS = ["connectorState", "stateDescription.code", "stateDescription.message"]
+from pinterest.hooks.msk_connect import CONNECTOR_STATUS, MskConnectHook
 
 
 class MskConnectConnectorRunningTrigger(AwsBaseWaiterTrigger):
