@@ -8,22 +8,16 @@
 # where it is), STOP (lines "topic partition offset": the end), READ (lines "topic records") and IDLE_SECONDS (for the
 # next record).
 set -euo pipefail
-export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
+{% include 'kafka_client/tools.sh' %}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-groups() {
-  "$HOME/kafka/bin/kafka-consumer-groups.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
-    --command-config "$HOME/kafka/bin/client.properties" --group "$GROUP" "$@"
-}
-
 if [ -n "$START" ]; then
   printf '%s\n' "$START" >"$work/start"
-  groups --reset-offsets --from-file "$work/start" --execute >"$work/set" 2>&1 || true
-  # The tool exits with 0 whether or not it set the offsets, so its table is counted: GROUP TOPIC PARTITION NEW-OFFSET.
-  if [ "$(awk -v group="$GROUP" '$1 == group && NF == 4' "$work/set" | wc -l)" -ne "$(wc -l <"$work/start")" ]; then
+  reset_offsets "$GROUP" "$work/said" --from-file "$work/start" >"$work/set"
+  if [ "$(wc -l <"$work/set")" -ne "$(wc -l <"$work/start")" ]; then
     echo "Consumer group $GROUP could not be set to the start of the interval:" >&2
-    tail -n 15 "$work/set" >&2
+    tail -n 15 "$work/said" >&2
     exit 1
   fi
 fi
@@ -31,8 +25,7 @@ fi
 # The consumer prints lines "Partition:0<tab>Offset:12"; log messages may be among them.
 while read -r topic records; do
   [ -n "$topic" ] || continue
-  "$HOME/kafka/bin/kafka-console-consumer.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
-    --command-config "$HOME/kafka/bin/client.properties" --group "$GROUP" --topic "$topic" --from-beginning \
+  kafka console-consumer --group "$GROUP" --topic "$topic" --from-beginning \
     --isolation-level read_committed --max-messages "$records" --timeout-ms "$((IDLE_SECONDS * 1000))" \
     --formatter-property print.value=false --formatter-property print.key=false \
     --formatter-property print.partition=true --formatter-property print.offset=true \
@@ -51,12 +44,12 @@ while read -r topic records; do
   if ! [ -s "$work/read" ]; then tail -n 5 "$work/consumer" >&2; fi
 done <<<"$READ"
 
-groups --describe 2>/dev/null |
+kafka consumer-groups --group "$GROUP" --describe 2>/dev/null |
   awk -v group="$GROUP" '$1 == group && $4 ~ /^[0-9]+$/ { print $2, $3, $4 }' >"$work/committed"
 sed 's/^/committed /' "$work/committed"
 
 printf '%s\n' "$STOP" >"$work/stop"
 if awk 'FNR == NR { reached[$1, $2] = $3; next } NF == 3 && reached[$1, $2] + 0 < $3 { exit 1 }' \
   "$work/committed" "$work/stop"; then
-  groups --delete >"$work/deleted" 2>&1 || cat "$work/deleted" >&2
+  kafka consumer-groups --group "$GROUP" --delete >"$work/deleted" 2>&1 || cat "$work/deleted" >&2
 fi

@@ -4,14 +4,13 @@
 # Takes BOOTSTRAP_SERVERS, TOPIC, POSITIONS (lines "partition offset"; 0 where none is given), LIMIT, IDLE_SECONDS,
 # FIELD_SEPARATOR, HEADER_SEPARATOR, RECORD_SEPARATOR and NULL_LITERAL.
 set -euo pipefail
-export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
+{% include 'kafka_client/tools.sh' %}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 offsets() {
-  "$HOME/kafka/bin/kafka-get-offsets.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
-    --command-config "$HOME/kafka/bin/client.properties" --time "$1" --topic "${TOPIC//./\\.}" \
-    2>"$work/error" || grep -qi 'could not match any topic' "$work/error" || {
+  kafka get-offsets --time "$1" --topic "$(pattern "$TOPIC")" 2>"$work/error" ||
+    grep -qi 'could not match any topic' "$work/error" || {
     cat "$work/error" >&2
     return 1
   }
@@ -37,8 +36,7 @@ while read -r partition from to; do
   if [ "$from" -ge "$to" ]; then continue; fi
   if [ "$((to - from))" -gt "$LIMIT" ]; then to=$((from + LIMIT)); fi
   printf '%s %s %s ' "$partition" "$from" "$to"
-  "$HOME/kafka/bin/kafka-console-consumer.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
-    --command-config "$HOME/kafka/bin/client.properties" --topic "$TOPIC" --partition "$partition" --offset "$from" \
+  kafka console-consumer --topic "$TOPIC" --partition "$partition" --offset "$from" \
     --max-messages "$((to - from))" --timeout-ms "$((IDLE_SECONDS * 1000))" \
     --formatter-property print.timestamp=true --formatter-property print.partition=true \
     --formatter-property print.offset=true --formatter-property print.headers=true \

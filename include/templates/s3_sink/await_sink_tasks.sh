@@ -2,11 +2,10 @@
 # its group own every partition of the topics. Takes BOOTSTRAP_SERVERS, GROUP, TOPICS (separated by spaces) and
 # WAIT_SECONDS.
 set -euo pipefail
-export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
+{% include 'kafka_client/tools.sh' %}
 
 describe_group() {
-  "$HOME/kafka/bin/kafka-consumer-groups.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
-    --command-config "$HOME/kafka/bin/client.properties" --describe --group "$GROUP" 2>&1 || true
+  kafka consumer-groups --describe --group "$GROUP" 2>&1 || true
 }
 
 # Prints "topic owned" or "topic orphan" for each partition.

@@ -2,16 +2,11 @@
 # An existing topic is left alone, whatever its number of partitions.
 # A dead letter holds the record plus headers with a stack trace, so its topic accepts more than Kafka's usual 1 MiB.
 set -euo pipefail
-export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx256m}"
-
-kafka_topics() {
-  "$HOME/kafka/bin/kafka-topics.sh" --bootstrap-server "$BOOTSTRAP_SERVERS" \
-    --command-config "$HOME/kafka/bin/client.properties" "$@"
-}
+{% include 'kafka_client/tools.sh' %}
 
 # Prints "topic partitions" for each wanted topic that exists.
 existing() {
-  kafka_topics --describe --if-exists --topic "$(echo "$TOPICS $DEAD_LETTER_TOPIC" | sed 's/\./\\./g; s/ /|/g')" |
+  kafka topics --describe --if-exists --topic "$(pattern "$TOPICS $DEAD_LETTER_TOPIC")" |
     sed -n 's/^Topic: *\([^[:space:]]*\).*PartitionCount: *\([0-9]*\).*/\1 \2/p'
 }
 
@@ -29,7 +24,7 @@ for topic in $TOPICS $DEAD_LETTER_TOPIC; do
     echo "$topic: adopted, partitions: $count"
     continue
   fi
-  kafka_topics --create --if-not-exists --topic "$topic" --partitions "$wanted" \
+  kafka topics --create --if-not-exists --topic "$topic" --partitions "$wanted" \
     --replication-factor "$REPLICATION_FACTOR" ${config:+--config "$config"} >&2
   echo "$topic: created, partitions: $wanted"
   created="$created $topic"
