@@ -13,26 +13,16 @@ from airflow.sdk import chain, task_group
 from include.settings import ENTITIES
 from pinterest.operators.posting import PostToKinesisOperator
 from pinterest.operators.stream_counts import ShardCountsOperator
+from pinterest_stages.posting_arguments import POSTING_ARGUMENTS
 
 
 @task_group(group_id="posting_stream")
 def posting_stream() -> None:
     post = PostToKinesisOperator(
         task_id="post",
-        posts="{{ params.posts }}",
-        seed="{{ params.seed }}",
-        start="{{ params.start }}",
-        pace="{{ params.pace }}",
-        batch_size="{{ params.batch_size }}",
         mode="{{ params.mode }}",
         data_streams={entity: f"{{{{ settings().data_stream('{entity}') }}}}" for entity in ENTITIES},
-        bucket="{{ settings().bucket }}",
-        api_name="{{ settings().rest_api_name }}",
-        stage_name="{{ settings().rest_api.stage }}",
-        invoke_url_format="{{ settings().rest_api.invoke_url_format }}",
-        api_key_parameter="{{ settings().api_key_parameter }}",
-        retries=3,
-        execution_timeout=timedelta(hours=2),
+        **POSTING_ARGUMENTS,
     )
     shards = ShardCountsOperator(task_id="shards", execution_timeout=timedelta(minutes=30))
 

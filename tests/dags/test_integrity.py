@@ -53,6 +53,7 @@ def test_every_stage_is_used(dag_bag):
         *STAGES,
         "flows",
         "lake_job",
+        "posting_arguments",
         "tags",
         "__init__",
     }
