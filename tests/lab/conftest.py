@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from airflow.providers.databricks.hooks.databricks import DatabricksHook
+from databricks.sdk import WorkspaceClient
 
 from lab import lifecycle
 from lab.progress import Reporter
 from lab.state import State
 from lab.supervision import Supervisor
-from tests.lab.databricks_parts import Databricks, SparkWorker, plan_little
+from tests.lab.databricks_parts import Databricks, SparkWorker, plan_little, write_jobs
 from tests.lab.http_backend import Backend, running_backend
 from tests.lab.lab_parts import running, start_aws
 from tests.lab.pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run
@@ -115,3 +118,33 @@ def databricks(state, spark_worker) -> Iterator[Databricks]:
     databricks = Databricks(state, spark_worker)
     yield databricks
     databricks.part.stop()
+
+
+@pytest.fixture(scope="session")
+def notebooks(spark_worker, tmp_path_factory) -> Path:
+    """Notebooks that exit with their widget ``key``, fail, never end, or end when the file this returns is there."""
+    signal = tmp_path_factory.mktemp("signal") / "go on"
+    write_jobs(spark_worker, signal)
+    return signal
+
+
+@pytest.fixture
+def databricks_connection(databricks, monkeypatch) -> None:
+    value = {
+        "conn_type": "databricks",
+        "host": "127.0.0.1",
+        "schema": "http",
+        "port": databricks.state.port("databricks"),
+        "password": databricks.token,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_DATABRICKS_DEFAULT", json.dumps(value))
+
+
+@pytest.fixture
+def databricks_hook(databricks_connection) -> DatabricksHook:
+    return DatabricksHook()
+
+
+@pytest.fixture
+def databricks_client(databricks) -> WorkspaceClient:
+    return WorkspaceClient(host=databricks.host, token=databricks.token, auth_type="pat")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import uuid
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -32,6 +33,23 @@ def start_spark(state: State) -> Part:
     assert python.exists(), f"{python} is missing; run: .venv/bin/python -m lab setup"
     health = f"http://127.0.0.1:{state.port('spark')}/_lab/health"
     return Part(state, [str(python), "-m", "lab.spark_worker"], health, deadline=RUN_DEADLINE)
+
+
+ENDLESS = "spark.range(10**14).selectExpr('sum(hash(id))').collect()"
+EXIT_KEY = "dbutils.notebook.exit(dbutils.widgets.get('key'))"
+FAIL_ONCE = """
+import pathlib
+marker = pathlib.Path(dbutils.widgets.get("marker"))
+if not marker.exists():
+    marker.touch()
+    raise ValueError("the first time")
+dbutils.notebook.exit("second time")
+"""
+WAIT = """
+import pathlib, time
+while not pathlib.Path({signal!r}).exists():
+    time.sleep(0.05)
+"""
 
 
 class SparkWorker:
@@ -139,3 +157,15 @@ def task(key: str, path: str, *after: str, **fields: Any) -> dict[str, Any]:
 
 def results(run: dict[str, Any]) -> dict[str, str]:
     return {task["task_key"]: task["state"].get("result_state") for task in run["tasks"]}
+
+
+def write_jobs(worker: SparkWorker, signal: Path) -> None:
+    """Notebooks under ``/jobs`` that do what their names say.
+
+    ``exit`` exits with its widget ``key``; ``wait`` ends when the file ``signal`` is there.
+    """
+    worker.write("/jobs/wait", WAIT.format(signal=str(signal)))
+    worker.write("/jobs/exit", "print('output of', dbutils.widgets.get('key'))", EXIT_KEY)
+    worker.write("/jobs/fail", "raise ValueError('broken on purpose')")
+    worker.write("/jobs/endless", ENDLESS)
+    worker.write("/jobs/fail_once", FAIL_ONCE)
