@@ -8,36 +8,13 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 
+from include.posting.source_tables import SOURCE_TABLES
+
 SCHEMA = "pinterest_data"
+TYPES = {"text": "text", "integer": "int(11)", "datetime": "datetime", "double": "float"}
 COLUMNS: dict[str, dict[str, str]] = {
-    "pinterest_data": {
-        "index": "int(11)",
-        "unique_id": "text",
-        "title": "text",
-        "description": "text",
-        "poster_name": "text",
-        "follower_count": "text",
-        "tag_list": "text",
-        "is_image_or_video": "text",
-        "image_src": "text",
-        "downloaded": "int(11)",
-        "save_location": "text",
-        "category": "text",
-    },
-    "geolocation_data": {
-        "ind": "int(11)",
-        "timestamp": "datetime",
-        "latitude": "float",
-        "longitude": "float",
-        "country": "text",
-    },
-    "user_data": {
-        "ind": "int(11)",
-        "first_name": "text",
-        "last_name": "text",
-        "age": "int(11)",
-        "date_joined": "datetime",
-    },
+    table.name: {table.key: "int(11)", **{name: TYPES[kind] for name, kind in table.kinds.items()}}
+    for table in SOURCE_TABLES.values()
 }
 DESCRIPTION = "table_schema, table_name, column_name, data_type, column_type, is_nullable, ordinal_position"
 
