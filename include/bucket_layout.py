@@ -9,6 +9,16 @@ import re
 from typing import NamedTuple
 
 TOPICS = "topics/"
+DAGS = "pinterest_"
+"""How the id of every DAG begins."""
+
+RUN_DOCUMENTS = tuple(f"{folder}/{DAGS}" for folder in ("posting", "landing", "ledger", "reports"))
+"""How the key of every document of one run begins. Only the run itself reads it, and people do.
+
+What later runs read does not begin so: a seed's position, the bookmark, a restart of the sink, the data streams of the
+checkpoints, the checkpoints themselves, and the records under ``topics/`` and ``set_aside/``.
+"""
+
 OFFSET_DIGITS = 10
 
 SINK_OBJECT = re.compile(

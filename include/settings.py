@@ -148,6 +148,19 @@ class Ledger(Section):
     max_quarantined_share: Share = 0.01
 
 
+class Maintenance(Section):
+    """How long what runs leave behind is kept, and who looks after the lake's tables.
+
+    ``by``: ``pipeline``, ``databricks``, or ``detect`` for each table whether Databricks does. Files of a table's
+    earlier versions stay for ``version_days``, by default as long as the table itself says, which is a week. Documents
+    of a run in the bucket and rows of ``stream_batches`` stay for ``run_days``; null is for ever.
+    """
+
+    by: Literal["detect", "pipeline", "databricks"] = "detect"
+    version_days: Annotated[int, Field(ge=7)] | None = None
+    run_days: Annotated[int, Field(ge=30)] | None = 90
+
+
 class Databricks(Section):
     """Where the lake is, and what the job clusters consist of.
 
@@ -184,6 +197,15 @@ class Settings(Section):
     databricks: Databricks = Databricks()
     lake_stream: LakeStream = LakeStream()
     ledger: Ledger = Ledger()
+    maintenance: Maintenance = Maintenance()
+
+    @property
+    def run_days(self) -> int | None:
+        """How many days what a run leaves behind is kept: at least as long as Kinesis keeps its records, which can be
+        counted until then. None is for ever."""
+        if self.maintenance.run_days is None:
+            return None
+        return max(self.maintenance.run_days, self.kinesis.retention_hours // 24 + 2)
 
     @property
     def bucket(self) -> str:

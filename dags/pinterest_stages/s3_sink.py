@@ -1,7 +1,8 @@
 """Kafka topics to S3: every record on the three topics becomes a line of an object in the bucket.
 
 Seed steps: download the S3 connector on the client, copy it to the bucket, create the custom plugin, the worker
-configuration and the connector with ``topics.regex``, and wait until it runs.
+configuration and the connector with ``topics.regex``, and wait until it runs. Here, the bucket is also told how long to
+keep what runs write beside the records.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pinterest.operators.msk_connect import (
     MskConnectCreateCustomPluginOperator,
     MskConnectCreateWorkerConfigurationOperator,
 )
+from pinterest.operators.s3 import S3LifecycleOperator
 from pinterest.operators.sink_restart import ReplaceConnectorOperator
 from pinterest.settings import settings
 from pinterest_stages.tags import OWNER_TAGS, TAGS
@@ -35,6 +37,12 @@ def sink_properties() -> dict[str, str]:
 def s3_sink(brokers: str) -> None:
     """:param brokers: see :class:`~pinterest_stages.topics.Topics`"""
     bootstrap_servers = f"{{{{ {brokers}['bootstrap_servers'] }}}}"
+    S3LifecycleOperator(
+        task_id="lifecycle",
+        bucket="{{ settings().bucket }}",
+        days="{{ settings().run_days or '' }}",
+        execution_timeout=timedelta(minutes=5),
+    )
     archive = KafkaClientUploadOperator(
         task_id="archive",
         script="s3_sink/upload_sink_archive.sh",

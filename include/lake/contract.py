@@ -30,6 +30,7 @@ LOAD = _notebooks["load"]
 CLEAN: dict[Entity, str] = {entity: _notebooks["clean"].format(entity=entity) for entity in ENTITIES}
 ANALYZE = _notebooks["analyses"]
 STREAM = _notebooks["stream"]
+MAINTENANCE = _notebooks["maintenance"]
 BATCH_NOTEBOOKS = (LOAD, *CLEAN.values(), ANALYZE)
 """The notebooks of a batch run, in order; cleaning runs side by side."""
 

@@ -25,6 +25,7 @@ class Tag(StrEnum):
     SETUP = "setup"
     BATCH = "batch"
     STREAM = "stream"
+    MAINTENANCE = "maintenance"
 
 
 DAG_DEFAULTS: dict[str, Any] = {

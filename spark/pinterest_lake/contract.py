@@ -26,6 +26,8 @@ REASONS: frozenset[str] = frozenset(_CONTRACT["reasons"])
 TABLES: dict[str, str] = _CONTRACT["tables"]
 STORAGE_MODES: tuple[str, ...] = tuple(_CONTRACT["storage_modes"])
 TRIGGERS: tuple[str, ...] = tuple(_CONTRACT["triggers"])
+MAINTAINED_BY: tuple[str, ...] = tuple(_CONTRACT["maintained_by"])
+SHORTEST_VERSION_DAYS: int = _CONTRACT["shortest_version_days"]
 SEQUENCE_NUMBER_DIGITS: int = _CONTRACT["sequence_number_digits"]
 STREAM_BATCHES_COLUMNS: dict[str, str] = _CONTRACT["stream_batches"]
 AGE_GROUPS: dict[str, tuple[int, int | None]] = {
@@ -39,6 +41,6 @@ ANALYSES: dict[str, list[str]] = _CONTRACT["analyses"]
 
 
 def parameters(kind: str) -> dict[str, str | None]:
-    """A notebook's parameters with their defaults; None marks those that must be given. ``kind``: batch, stream
-    or check."""
+    """A notebook's parameters with their defaults; None marks those that must be given. ``kind``: batch, stream,
+    check or maintenance."""
     return {**_CONTRACT["parameters"]["lake"], **_CONTRACT["parameters"][kind]}

@@ -44,6 +44,11 @@ def tables_of_stream(user_id: str) -> Tables:
     return {**own, TABLES["stream_batches"]: STREAM_BATCHES, **_quarantine()}
 
 
+def all_tables(user_id: str) -> tuple[str, ...]:
+    """Every table that the pipeline makes."""
+    return (*{**tables_of_batch(), **tables_of_stream(user_id)}, *ANALYSES)
+
+
 def of_notebook(spark: SparkSession, dbutils: Any) -> dict[str, Any]:
     """Check all that a run needs of the lake, from the notebook's parameters; return the lake's :func:`identity`.
 
@@ -99,7 +104,7 @@ def identity(lake: Lake, tables: Tables) -> dict[str, dict[str, str]]:
 
     Delta gives a table its id when it is created; one that is dropped and created again has another.
     """
-    found = {name: delta.detail().first() for name in tables if (delta := _opened(lake, name)) is not None}
+    found = {name: delta.detail().first() for name in tables if (delta := opened(lake, name)) is not None}
     return {"tables": {name: str(detail.id) for name, detail in found.items() if detail is not None}}
 
 
@@ -127,7 +132,7 @@ def _quarantine() -> Tables:
 
 def _problems(lake: Lake, name: str, columns: str) -> Iterator[str]:
     try:
-        table = _opened(lake, name)
+        table = opened(lake, name)
     except AnalysisException:
         yield "it is not a Delta table"
         return
@@ -147,6 +152,7 @@ def _problems(lake: Lake, name: str, columns: str) -> Iterator[str]:
             yield f"column {more.name} is NOT NULL, and the pipeline has no value for it"
 
 
-def _opened(lake: Lake, name: str) -> DeltaTable | None:
+def opened(lake: Lake, name: str) -> DeltaTable | None:
+    """The table; None if it does not exist. Raises AnalysisException if it is not a Delta table."""
     full = lake.name(f"`{name}`")
     return DeltaTable.forName(lake.spark, full) if lake.spark.catalog.tableExists(full) else None

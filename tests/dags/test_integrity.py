@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from include import bucket_layout
 from pinterest.retry_policy import RetryWhatMayPass
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +17,9 @@ DAG_FILES = {
     "pinterest_pipeline.py": "pinterest_pipeline",
     "pinterest_batch.py": "pinterest_batch",
     "pinterest_stream.py": "pinterest_stream",
+    "pinterest_maintenance.py": "pinterest_maintenance",
 }
+POSTING = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream")
 RUNBOOK_HEADINGS = ("**Does**", "**Params**", "**Reruns**", "**Fails when**", "**Undo**")
 STAGES = (
     "kafka_client",
@@ -33,6 +36,7 @@ STAGES = (
     "lake_stream",
     "reconcile",
 )
+STAGES_OF_OTHERS = {"pinterest_maintenance": "lake_maintenance"}
 
 
 def test_no_import_errors(dag_bag):
@@ -49,14 +53,21 @@ def test_every_stage_is_used(dag_bag):
     groups = {group.split(".")[-1] for group in groups if group}
 
     assert set(STAGES) <= groups
+    for dag_id, stage in STAGES_OF_OTHERS.items():
+        assert stage in dag_bag.dags[dag_id].task_group.get_task_group_dict()
     assert {path.stem for path in (ROOT / "dags/pinterest_stages").glob("*.py")} == {
         *STAGES,
+        *STAGES_OF_OTHERS.values(),
         "flows",
         "lake_job",
         "posting_arguments",
         "tags",
         "__init__",
     }
+
+
+def test_the_documents_of_every_dags_runs_expire(dag_bag):
+    assert [dag_id for dag_id in dag_bag.dags if not dag_id.startswith(bucket_layout.DAGS)] == []
 
 
 @pytest.mark.parametrize("dag_id", DAG_FILES.values())
@@ -79,7 +90,7 @@ def test_runs_are_bounded(dag_bag, dag_id):
         assert task.owner != "airflow", f"{task.task_id} has no owner"
 
 
-@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+@pytest.mark.parametrize("dag_id", POSTING)
 def test_every_task_asks_the_region_of_the_settings(dag_bag, dag_id):
     with_region = [task for task in dag_bag.dags[dag_id].tasks if hasattr(task, "region_name")]
 
@@ -89,7 +100,7 @@ def test_every_task_asks_the_region_of_the_settings(dag_bag, dag_id):
         assert "region_name" in task.template_fields, task.task_id
 
 
-@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+@pytest.mark.parametrize("dag_id", POSTING)
 def test_params_are_typed_and_described(dag_bag, dag_id):
     params = dag_bag.dags[dag_id].params
 

@@ -16,7 +16,7 @@ from tests.spark.source_rows import PIN
 
 NOTEBOOKS = Path(__file__).parents[2] / "spark" / "notebooks"
 CONTRACT = Path(__file__).parents[1] / "contract"
-NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses", "stream", "check")
+NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses", "stream", "check", "maintenance")
 
 
 class Exit(BaseException):

@@ -27,7 +27,14 @@ OF_ONE_SERVICE = {
 }
 """Operations that several services have, and that only the modules ``msk_connect`` call."""
 
-OTHER_NAMES = {"s3:CopyObject": "s3:PutObject", "s3:HeadObject": "s3:GetObject", "s3:ListObjectsV2": "s3:ListBucket"}
+OTHER_NAMES = {
+    "s3:CopyObject": "s3:PutObject",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+}
 ASKED_ALONG = {
     "iam:CreateRole": {"iam:TagRole"},
     "kinesis:CreateStream": {"kinesis:AddTagsToStream"},

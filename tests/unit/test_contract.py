@@ -33,7 +33,7 @@ from include.landing.objects import ListedObject, scan
 from include.positions.kinesis import ShardRange
 from include.posting.source_tables import SOURCE_TABLES
 from include.report.charts import ANALYSES, DRAWN, plain
-from include.settings import Databricks, LakeStream, Settings
+from include.settings import Databricks, LakeStream, Maintenance, Settings
 from pinterest.stream_batches import StreamBatches
 from tests.builders import settings
 
@@ -139,6 +139,7 @@ def test_every_notebook_has_its_file():
             *contract.BATCH_NOTEBOOKS,
             contract.STREAM,
             contract.CHECK,
+            contract.MAINTENANCE,
         }
     )
 
@@ -156,11 +157,16 @@ def test_defaults_are_those_of_the_settings():
     assert parameters["region"] == here.region
     assert parameters["trigger"] == here.lake_stream.trigger
     assert parameters["interval_seconds"] == str(here.lake_stream.interval_seconds)
+    assert CONTRACT["parameters"]["maintenance"]["by"] == here.maintenance.by
 
 
 def test_choices_are_those_of_the_settings():
     assert list(get_args(Databricks.model_fields["storage"].annotation)) == CONTRACT["storage_modes"]
     assert list(get_args(LakeStream.model_fields["trigger"].annotation)) == CONTRACT["triggers"]
+    assert list(get_args(Maintenance.model_fields["by"].annotation)) == CONTRACT["maintained_by"]
+    assert Maintenance(version_days=CONTRACT["shortest_version_days"])
+    with pytest.raises(ValueError, match="version_days"):
+        Maintenance(version_days=CONTRACT["shortest_version_days"] - 1)
     assert Settings.model_fields["lake_stream"].default.trigger == contract.AVAILABLE_NOW
     assert (contract.AVAILABLE_NOW, contract.PROCESSING_TIME) == ("available_now", "processing_time")
 

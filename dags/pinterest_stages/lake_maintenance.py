@@ -1,0 +1,45 @@
+"""A lake that stays small and fast, on Databricks: few files, and none that no recent version of a table has.
+
+Done by hand in a notebook: ``OPTIMIZE`` and ``VACUUM``, table by table.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import chain, task_group
+
+from include.lake.code_bundle import CodeBundle
+from include.lake.contract import MAINTENANCE
+from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
+from pinterest.operators.databricks_workspace import UploadCodeOperator
+from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS
+
+TIMEOUT = timedelta(hours=2)
+
+NOTEBOOK_PARAMETERS = {
+    **LAKE_PARAMETERS,
+    "by": "{{ settings().maintenance.by }}",
+    "version_days": "{{ settings().maintenance.version_days or '' }}",
+    "run_days": "{{ settings().run_days or '' }}",
+}
+
+
+@task_group(group_id="lake_maintenance")
+def lake_maintenance() -> None:
+    code = CodeBundle()
+    upload = UploadCodeOperator(task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10))
+    launch = LaunchWorkflowOperator(
+        task_id="launch",
+        job_name="{{ settings().user_id }}.{{ dag.dag_id }}",
+        folder=f"{FOLDER}/{code.content_hash}",
+        order={MAINTENANCE: ()},
+        notebook_params=NOTEBOOK_PARAMETERS,
+        job_cluster=JOB_CLUSTER,
+        instance_profile_arn=INSTANCE_PROFILE,
+        notebook_timeout=TIMEOUT,
+    )
+    maintained = NotebookOperator(
+        task_id=MAINTENANCE, notebook=MAINTENANCE, run=launch.output, returns_exit=True, execution_timeout=TIMEOUT
+    )
+    chain(upload, launch, maintained)
