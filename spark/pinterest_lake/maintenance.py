@@ -151,6 +151,6 @@ def _forget_batches(lake: Lake, days: int) -> int:
     """
     if opened(lake, BATCHES) is None:
         return 0
-    old = f"committed_at < current_timestamp() - INTERVAL '{days} days'"
-    (deleted,) = committed(lambda: lake.spark.sql(f"DELETE FROM {lake.name(BATCHES)} WHERE {old}").collect())
+    delete = f"DELETE FROM {lake.name(BATCHES)} WHERE committed_at < current_timestamp() - INTERVAL '{days} days'"  # noqa: S608
+    (deleted,) = committed(lambda: lake.spark.sql(delete).collect())
     return int(deleted.num_affected_rows)

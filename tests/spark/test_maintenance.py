@@ -112,7 +112,9 @@ def statistics(lake, table):
     """Of the table's files, from its log."""
     log = lake.spark.read.json(str(folder(lake, table) / "_delta_log" / "*.json"))
     current = {Path(name).name for name in files(lake, table)}
-    added = log.where("add IS NOT NULL").selectExpr("add.path", "from_json(add.stats, 'minValues STRUCT<ind: INT>, maxValues STRUCT<ind: INT>') AS of")
+    added = log.where("add IS NOT NULL").selectExpr(
+        "add.path", "from_json(add.stats, 'minValues STRUCT<ind: INT>, maxValues STRUCT<ind: INT>') AS of"
+    )
     return [row.of.asDict(recursive=True) for row in added.collect() if row.path in current]
 
 

@@ -39,7 +39,11 @@ def documents_of_a_run(dag_id, run_id, routes=("batch", "stream")):
 
 LASTING = [
     *(bucket_layout.seed_position(100, route) for route in ("batch", "stream")),
-    *(f"{key}" for user in (USER_ID, "f" * 12) for key in (bucket_layout.bookmark(user), bucket_layout.checkpoints(user))),
+    *(
+        f"{key}"
+        for user in (USER_ID, "f" * 12)
+        for key in (bucket_layout.bookmark(user), bucket_layout.checkpoints(user))
+    ),
     bucket_layout.sink_restart(USER_ID),
     bucket_layout.sink_object(f"{USER_ID}.pin", 0, 0),
     bucket_layout.set_aside("id", bucket_layout.sink_object(f"{USER_ID}.pin", 0, 0)),

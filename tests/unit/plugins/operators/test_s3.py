@@ -17,7 +17,7 @@ SIZE = {"TransitionDefaultMinimumObjectSize": "varies_by_storage_class"}
 
 @pytest.fixture
 def s3(monkeypatch):
-    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")  # noqa: S106
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     with Stubber(client) as stub:
         monkeypatch.setattr(S3LifecycleOperator, "hook", type("Hook", (), {"conn": client}))
         yield stub
