@@ -15,7 +15,7 @@ from queue import Queue
 from typing import NamedTuple, Protocol
 
 from include.faults import LastingError
-from include.posting.emulation import draws
+from include.posting.emulation import Mark, draws
 from include.posting.progress import NO_SOURCE_ROW, PostingProgress, RefusedRow, Settled
 from include.posting.sender import PostingStoppedError, SourceRow
 from include.posting.source_tables import SOURCE_TABLES, SourceTables
@@ -52,6 +52,7 @@ class Posting:
     :param progress: where the run stands; updated as records are settled
     :param paced: before each post, wait as long as the seeds do, and send each post by itself
     :param stop: set it to end the run early; the senders must share it
+    :param mark: of the seed's generator, so that earlier draws need not be made again
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Posting:
         batch_size: int,
         paced: bool,
         stop: threading.Event,
+        mark: Mark | None = None,
     ) -> None:
         self._progress = progress
         self._source = source
@@ -70,6 +72,7 @@ class Posting:
         self._batch_size = batch_size
         self._paced = paced
         self._stop = stop
+        self._mark = mark
         self._lock = threading.Lock()
         self._refused: list[RefusedRow] = []
         self._queues: dict[Entity, Queue[list[SourceRow] | None]] = {entity: Queue(READ_AHEAD) for entity in ENTITIES}
@@ -139,7 +142,8 @@ class Posting:
     def _pieces(self) -> Iterator[dict[Entity, Piece]]:
         """What is due, read in batches. A piece is one batch or, if paced, one post."""
         first = self._progress.next_draw - self._progress.first_draw
-        left = draws(self._progress.seed, first=self._progress.next_draw, count=self._progress.posts - first)
+        progress = self._progress
+        left = draws(progress.seed, first=progress.next_draw, count=progress.posts - first, mark=self._mark)
         for batch in batched(left, self._batch_size):
             posts = range(first, first + len(batch))
             inds = [draw.ind for draw in batch]

@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from include import bucket_layout
 from include.ledger.entry import Route
+from include.posting.emulation import Mark, mark_at
 from include.posting.entries import posting_entries
 from include.posting.order import PostingOrder
 from include.posting.progress import PostingProgress, RefusedRow
 from pinterest.run_documents import RunDocuments
+
+
+class SeedPosition(NamedTuple):
+    """The next draw of a seed, and the mark from which its generator goes on."""
+
+    next_draw: int = 0
+    mark: Mark | None = None
 
 
 class PostingStore:
@@ -25,7 +34,7 @@ class PostingStore:
     def __init__(self, documents: RunDocuments, route: Route = "batch") -> None:
         self._documents = documents
         self._route: Route = route
-        self._kept_position: dict[int, int] = {}
+        self._kept: dict[int, SeedPosition] = {}
 
     def begin(self, order: PostingOrder) -> PostingProgress:
         """The run's progress so far, or a new run's progress, which starts at the draw that its order names."""
@@ -47,12 +56,20 @@ class PostingStore:
 
     def next_draw(self, seed: int) -> int:
         """The draw after the last one that any run of this seed has posted on this route."""
+        return self._position(seed).next_draw
+
+    def mark(self, seed: int) -> Mark | None:
+        """The latest mark of the seed's generator."""
+        return self._position(seed).mark
+
+    def _position(self, seed: int) -> SeedPosition:
         key = bucket_layout.seed_position(seed, self._route)
         found = self._documents.read(key)
         if found is None:
-            return 0
+            return SeedPosition()
         try:
-            return int(json.loads(found)["next_draw"])
+            position = json.loads(found)
+            return SeedPosition(int(position["next_draw"]), _mark(position))
         except (ValueError, KeyError, TypeError) as error:
             raise AirflowFailException(
                 f"s3://{self._documents.bucket}/{key} does not say where seed {seed} continues: "
@@ -71,18 +88,21 @@ class PostingStore:
             bucket_layout.posting_progress(progress.dag_id, progress.run_id, self._route),
             progress.model_dump_json(indent=2),
         )
-        if progress.seed not in self._kept_position:
-            self._kept_position[progress.seed] = self.next_draw(progress.seed)
-        if progress.next_draw > self._kept_position[progress.seed]:
+        if progress.seed not in self._kept:
+            self._kept[progress.seed] = self._position(progress.seed)
+        kept = self._kept[progress.seed]
+        if progress.next_draw > kept.next_draw:
+            mark = mark_at(progress.seed, progress.next_draw, kept.mark)
             position = {
                 "seed": progress.seed,
                 "next_draw": progress.next_draw,
                 "dag_id": progress.dag_id,
                 "run_id": progress.run_id,
                 "updated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "generator": mark._asdict(),
             }
             self._documents.write(bucket_layout.seed_position(progress.seed, self._route), json.dumps(position))
-            self._kept_position[progress.seed] = progress.next_draw
+            self._kept[progress.seed] = SeedPosition(progress.next_draw, mark)
 
     def write_ledger(self, progress: PostingProgress) -> None:
         for hop, entries in posting_entries(progress).items():
@@ -107,3 +127,13 @@ class PostingStore:
             if (row.entity, row.draw) not in known
         ]
         self._documents.write(key, "".join(f"{line}\n" for line in (*kept, *added)))
+
+
+def _mark(position: Any) -> Mark | None:
+    """The mark in a seed's position. Without a readable one, the generator starts at its beginning."""
+    try:
+        mark = Mark(**position["generator"])
+        mark.generator()
+    except (KeyError, TypeError, ValueError):
+        return None
+    return mark

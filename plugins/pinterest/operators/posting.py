@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, Context
 
 from include.ledger.entry import Route
+from include.posting.emulation import Mark
 from include.posting.kafka_sender import KafkaSender
 from include.posting.kinesis_sender import KinesisSender
 from include.posting.order import PostingOrder
@@ -161,7 +162,7 @@ class PostingOperator(BaseOperator):
             for note in source.check():
                 self.log.warning(note)
             try:
-                self._post_rows(order, progress, source, save)
+                self._post_rows(order, progress, source, save, store.mark(progress.seed))
             finally:
                 for entity, keys in source.ambiguous.items():
                     if keys:
@@ -176,7 +177,9 @@ class PostingOperator(BaseOperator):
             shown,
         )
 
-    def _post_rows(self, order: PostingOrder, progress: PostingProgress, source: SourceTables, save: Save) -> None:
+    def _post_rows(
+        self, order: PostingOrder, progress: PostingProgress, source: SourceTables, save: Save, mark: Mark | None
+    ) -> None:
         stop = self._stop = threading.Event()
         api = ApiGatewayHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
         url = api.find_invoke_url(self.api_name, stage_name=self.stage_name, url_format=self.invoke_url_format)
@@ -196,6 +199,7 @@ class PostingOperator(BaseOperator):
                 batch_size=self._rows_at_once(order),
                 paced=order.pace == "emulated",
                 stop=stop,
+                mark=mark,
             )
             posting.run(save)
         finally:

@@ -37,14 +37,10 @@ def documents_of_a_run(dag_id, run_id, routes=("batch", "stream")):
         yield from (bucket_layout.ledger(dag_id, run_id, hop, route) for hop in HOPS[route])
 
 
+OF_A_USER = (bucket_layout.bookmark, bucket_layout.checkpoints, bucket_layout.sink_restart)
 LASTING = [
     *(bucket_layout.seed_position(100, route) for route in ("batch", "stream")),
-    *(
-        f"{key}"
-        for user in (USER_ID, "f" * 12)
-        for key in (bucket_layout.bookmark(user), bucket_layout.checkpoints(user))
-    ),
-    bucket_layout.sink_restart(USER_ID),
+    *(of_user(user) for user in (USER_ID, "f" * 12) for of_user in OF_A_USER),
     bucket_layout.sink_object(f"{USER_ID}.pin", 0, 0),
     bucket_layout.set_aside("id", bucket_layout.sink_object(f"{USER_ID}.pin", 0, 0)),
     bucket_layout.plugin_archive(USER_ID, "ab" * 32),

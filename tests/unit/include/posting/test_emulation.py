@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from include.posting.emulation import draws
+from include.posting.emulation import Mark, draws, mark_at
 
 SEED_100 = [7528, 2863, 5730, 8304, 8731, 1313, 4315, 10794, 5494, 5069, 2923, 3089, 6063, 3454, 7554, 6145]
 
@@ -33,6 +33,23 @@ def test_goes_on_from_any_draw(first):
     whole = list(draws(100, count=first + 5))
 
     assert list(draws(100, first=first, count=5)) == whole[first:]
+
+
+@pytest.mark.parametrize("at", [0, 1, 350, 5000])
+def test_goes_on_from_a_mark(at):
+    whole = list(draws(100, count=5010))
+    mark = mark_at(100, at, mark_at(100, at // 2))
+
+    assert mark == mark_at(100, at)
+    assert list(draws(100, first=at, count=5, mark=mark)) == whole[at : at + 5]
+    assert list(draws(100, first=5000, count=10, mark=mark)) == whole[5000:]
+    assert list(draws(100, first=0, count=5, mark=mark)) == whole[:5], "a mark beyond the first draw does not count"
+
+
+@pytest.mark.parametrize("state", ["", "x", "AAAA"])
+def test_a_mark_that_is_none_says_so(state):
+    with pytest.raises(ValueError, match=r"."):
+        Mark(3, state).generator()
 
 
 def test_has_no_end_without_a_count():
