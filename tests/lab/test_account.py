@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from types import SimpleNamespace
 
 import paramiko
 import pytest
 
+from include.aws.s3_lifecycle import with_ours
 from lab import account
 from lab.state import State
+from pinterest.operators.s3 import S3LifecycleOperator
 from tests.lab.lab_parts import client, running, start_cloud
 
 USER_ID = "0e36c8cd403d"
@@ -117,3 +120,14 @@ def test_a_new_key_of_the_machine_replaces_the_old_one(prepared):
 
     assert private_key(prepared) != old
     assert private_key(prepared) == prepared.path("client_machine", "client_key").read_text()
+
+
+def test_the_bucket_takes_lifecycle_rules_and_keeps_those_of_others(prepared, monkeypatch):
+    s3, bucket = client(prepared, "s3"), f"user-{USER_ID}-bucket"
+    monkeypatch.setattr(S3LifecycleOperator, "hook", SimpleNamespace(conn=s3))
+    others = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 1}}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [others]})
+
+    for days, expected in (("90", with_ours([others], 90)), ("90", with_ours([others], 90)), ("", [others])):
+        S3LifecycleOperator(task_id="lifecycle", bucket=bucket, days=days).execute({})
+        assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == expected

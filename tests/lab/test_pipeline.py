@@ -61,6 +61,7 @@ def test_the_second_run_is_incremental(pipeline, first_run, second_run):
 def test_the_second_run_changes_nothing_on_the_client(second_run):
     assert "changed: " not in second_run.log
     assert second_run.log.count("unchanged") >= 7
+    assert "lifecycle rules, unchanged" in second_run.log
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
