@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pyspark import inheritable_thread_target
 from pyspark.sql import Row, SparkSession
 
 from pinterest_lake import widgets
@@ -88,7 +87,7 @@ def maintain(
         return _maintain(lake, table, by, version_days)
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        done = dict(zip(tables, pool.map(inheritable_thread_target(one), tables), strict=True))
+        done = dict(zip(tables, pool.map(one, tables), strict=True))
     return {"tables": {table: report for table, report in done.items() if report}, "forgotten_batches": forgotten}
 
 
