@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lab lab-status lab-down lab-reset ui doctor check bench bench-demo bench-tests
+.PHONY: help demo test test-fast lab lab-status lab-down lab-reset ui doctor check bench bench-demo bench-tests package
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,3 +42,6 @@ bench-demo: ## what the demo costs in a fresh clone: time, memory, disk
 
 bench-tests: ## run every test, and show what each suite and the slowest tests cost
 	@bin/lab bench-tests
+
+package: ## write what is uploaded to MWAA to build/mwaa/, and print how
+	@bin/mwaa package

@@ -1,4 +1,4 @@
-"""Who may import whom: dags → plugins → include; spark and lab know nobody, and nobody knows them."""
+"""Who may import whom: dags → plugins → include; spark, lab and mwaa know nobody, and nobody knows them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ PACKAGES = {  # import name: the layer it is
     "pinterest_stages": "dags",
     "pinterest_lake": "spark",
     "lab": "lab",
+    "mwaa": "mwaa",
 }
 MAY_IMPORT = {
     "dags": {"dags", "plugins", "include"},
@@ -24,6 +25,7 @@ MAY_IMPORT = {
     "include": {"include"},
     "spark": {"spark"},
     "lab": {"lab"},
+    "mwaa": {"mwaa"},
 }
 FOREIGN = {
     "include": {"airflow", "pyspark", "delta"},
@@ -72,6 +74,7 @@ def test_every_layer_is_looked_at():
         ("dags/pinterest_batch.py", "import pinterest_lake.cleaning"),
         ("spark/pinterest_lake/cleaning.py", "from include.settings import STREAMS"),
         ("lab/account.py", "from include.settings import Settings"),
+        ("mwaa/package.py", "from lab.state import CHECKOUT"),
         ("lab/cloud/gateway/app.py", "def handler():\n    import pinterest.dag_defaults"),
     ],
 )

@@ -8,7 +8,13 @@ import pytest
 
 from tests.builders import ROOT
 
-SUBJECTS = {"include": "include", "plugins": "plugins/pinterest", "dags": "dags/pinterest_stages", "lab": "lab"}
+SUBJECTS = {
+    "include": "include",
+    "plugins": "plugins/pinterest",
+    "dags": "dags/pinterest_stages",
+    "lab": "lab",
+    "mwaa": "mwaa",
+}
 
 
 def strays(root: Path) -> list[str]:
@@ -19,7 +25,7 @@ def strays(root: Path) -> list[str]:
             tests = root / "tests" / suite / layer
             for path in sorted(tests.rglob("test_*.py")):
                 beside = (root / folder / path.relative_to(tests)).parent
-                if not _names_one_of(path, (p for p in beside.glob("*") if p.suffix in ("", ".py"))):
+                if not _names_one_of(path, (p for p in beside.glob("*") if p.suffix in ("", ".py", ".sh"))):
                     found.append(path.relative_to(root).as_posix())
     scripts = [*(root / "include" / "templates").rglob("*.sh")]
     for path in sorted((root / "tests" / "local" / "client_scripts").glob("test_*.py")):
@@ -45,6 +51,7 @@ def test_every_test_file_has_its_subject():
         ("tests/unit/plugins/hooks/test_msk.py", "plugins/pinterest/hooks/msk.py"),
         ("tests/unit/dags/test_topics.py", "dags/pinterest_stages/topics.py"),
         ("tests/local/lab/test_state.py", "lab/state.py"),
+        ("tests/local/mwaa/test_startup.py", "mwaa/startup.sh"),
         ("tests/local/plugins/operators/test_posting_kafka.py", "plugins/pinterest/operators/posting.py"),
         ("tests/local/client_scripts/test_install_kafka.py", "include/templates/kafka_client/install_kafka.sh"),
     ],
