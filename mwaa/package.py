@@ -2,8 +2,8 @@
 
 A package is a function of the checkout's content: built again, elsewhere, by anyone, it has the same bytes. So the
 archive is not compressed (zlib's versions differ), and its members are sorted and have neither a time nor an owner.
-Files that git ignores for everyone (caches, hidden files) are left out; anything else that no component reads is
-refused, because a private key or a dump beside the code would be readable by whoever reads the bucket.
+Caches and hidden files are left out. Anything else that no component reads is refused, and so is what looks like a key,
+because whoever may read the bucket could read it.
 """
 
 from __future__ import annotations
