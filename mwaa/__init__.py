@@ -1,5 +1,5 @@
 """Deployment to Amazon MWAA: the image's versions, and the package that is uploaded.
 
 ``airflow_constraints.txt`` and ``mwaa_essential_constraints.txt`` are those of the image of Airflow 3.3.1.
-``requirements.txt`` and ``startup.sh`` are uploaded as they are.
+The checkout's ``requirements.txt``, and ``startup.sh`` here, are uploaded as they are.
 """

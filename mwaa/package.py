@@ -21,7 +21,7 @@ from typing import Any
 IGNORE_FILE = ".airflowignore"
 PLUGINS = {"plugins": "", "include": "include/", "spark": "spark/"}  # folder: where it lies in plugins.zip
 PYTHON = "3.12"
-BESIDE = ("requirements.txt", "startup.sh")
+BESIDE = ("requirements.txt", "mwaa/startup.sh")
 SUFFIXES = {".html", ".json", ".pem", ".properties", ".py", ".sh", ".vtl"}
 SECRET = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[\w+/=]{40}"
@@ -45,7 +45,7 @@ def build(checkout: Path, target: Path) -> dict[str, Any]:
     """
     dags = {f"dags/{name}": content for name, content in files(checkout / "dags")}
     plugins = {place + name: content for folder, place in PLUGINS.items() for name, content in files(checkout / folder)}
-    beside = {name: (checkout / "mwaa" / name).read_bytes() for name in BESIDE}
+    beside = {Path(name).name: (checkout / name).read_bytes() for name in BESIDE}
     refuse_secrets({**dags, **plugins, **beside})
 
     if target.exists():
