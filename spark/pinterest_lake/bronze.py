@@ -68,6 +68,7 @@ def _store(lake: Lake, manifest: Manifest, entity: str, run_id: str) -> int:
         "kafka_time",
         "ind",
         "object",
+        "record",
         "raw",
         F.current_timestamp().alias("ingested_at"),
         F.lit(run_id).alias("run_id"),

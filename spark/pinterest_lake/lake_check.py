@@ -20,6 +20,7 @@ from pinterest_lake.storage import keys, open_bucket
 from pinterest_lake.tables import Lake, bronze_table, silver_table
 
 KEY = "ind"
+EARLIER_BRONZE = {"topic", "partition", "offset", "kafka_time", "object", "raw", "run_id"}
 
 type Tables = Mapping[str, str]
 """By table: its columns, as SQL."""
@@ -72,12 +73,30 @@ def check_tables(lake: Lake, tables: Tables) -> None:
 
     Columns that somebody added are left alone: new rows have null there.
     """
+    earlier = [name for name in earlier_tables(lake) if name in tables]
+    if earlier:
+        names = ", ".join(map(lake.name, earlier))
+        raise TableError(
+            f"an earlier version of the pipeline made {names}: they hold records as text, in raw, and not in record. "
+            "Nothing is written. Rebuild the lake: run the DAG pinterest_replay with what=silver and dry_run=false"
+        )
     problems = [
         f"table {lake.name(f'`{name}`')}: {'; '.join(found)}"
         for name, columns in tables.items()
         if (found := [*_problems(lake, name, columns)])
     ]
     _refuse(problems)
+
+
+def earlier_tables(lake: Lake) -> list[str]:
+    """The bronze tables that an earlier version of the pipeline made: every record is a text there (``raw``)."""
+    return [
+        table
+        for table in map(bronze_table, ENTITIES)
+        if lake.spark.catalog.tableExists(lake.name(table))
+        and {*lake.table(table).columns} >= EARLIER_BRONZE
+        and "record" not in lake.table(table).columns
+    ]
 
 
 def check_gold(lake: Lake) -> None:

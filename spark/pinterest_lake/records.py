@@ -1,37 +1,25 @@
-"""A record: where it was, what it says, and whether it may pass. Batch and stream read the same text with ``parsed``.
-
-A record is parsed once, with its entity's own schema: parsing is what cleaning costs. ``refusals`` says why a record
-may not pass.
+"""A record: where it was, and what it says. Batch and stream read it with the same two functions: ``with_record`` takes
+its text for JSON or for none, once; ``read`` finds its entity's fields in the JSON. ``refusals`` says which may pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import reduce
-from operator import and_, or_
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_lake.cleaning import NO_VALUE, datetime, trim, whole
 from pinterest_lake.contract import POSITION, RECORD
-from pinterest_lake.schemas import AS_READ, FIELDS, Fields
-
-MALFORMED = "_malformed"
-STRICT = {
-    "allowSingleQuotes": "false",
-    "allowNonNumericNumbers": "false",
-    "columnNameOfCorruptRecord": MALFORMED,
-}
-"""JSON as RFC 8259 has it; Spark's other leniencies are off by default."""
-WHOLE = r"^-?(\d+(\.0)?|\d\.\d+E\d)$"
-"""As a variant prints a number: one with an exponent was written with one, and is a double."""
+from pinterest_lake.schemas import FIELDS
 
 POSITION_SCHEMA = ", ".join(f"{name} {of}" for name, of in POSITION.items())
 BYTES = f'{{"{RECORD}":'
 """How a line with a record's bytes begins."""
 
 NOT_UTF8 = "base64:"
+
+NUMBER = "^(BIGINT|DECIMAL|DOUBLE)"
+WHOLE = r"^(BIGINT|DECIMAL\(\d+,0\)|DOUBLE)"
+"""Types of a variant's numbers. A decimal has no zeros at its end, and a double is what was written with an exponent,
+or with more than 38 digits."""
 
 
 def as_text(data: Column) -> Column:
@@ -40,25 +28,23 @@ def as_text(data: Column) -> Column:
 
 
 def positioned(lines: DataFrame, entity: str) -> DataFrame:
-    """Lines (column ``line``) with their topic, partition, offset and kafka_time, the record's text (``raw``), and its
-    ``ind`` if it can be read.
+    """Lines (column ``line``) with their topic, partition, offset and kafka_time, the record as in ``with_record``, and
+    its ``ind`` as far as it can be read, which decides nothing: it is 34 for 34.5, too.
 
     A line holds its record's bytes. Connectors of earlier versions wrote the record's own fields instead: then the line
     is the text. A record without a value has none. A line without a position is its own text, and all else is null.
     """
     held = F.from_json("line", f"{POSITION_SCHEMA}, {RECORD} BINARY")
-    return (
-        lines.select(*lines.columns, F.inline(F.array(held)))
-        .withColumn("raw", _record_of_line())
-        .select(
-            *lines.columns,
-            F.col("_topic").alias("topic"),
-            F.col("_partition").alias("partition"),
-            F.col("_offset").alias("offset"),
-            F.timestamp_millis("_timestamp").alias("kafka_time"),
-            "raw",
-            _ind_as_said(FIELDS[entity].key).alias("ind"),
-        )
+    records = lines.select(*lines.columns, F.inline(F.array(held))).withColumn("raw", _record_of_line())
+    return with_record(records).select(
+        *lines.columns,
+        F.col("_topic").alias("topic"),
+        F.col("_partition").alias("partition"),
+        F.col("_offset").alias("offset"),
+        F.timestamp_millis("_timestamp").alias("kafka_time"),
+        F.try_variant_get("record", f"$.{FIELDS[entity].key}", "bigint").alias("ind"),
+        "record",
+        "raw",
     )
 
 
@@ -69,95 +55,52 @@ def _record_of_line() -> Column:
     return F.coalesce(sent, F.when(~line.startswith(f"{BYTES}null"), line))
 
 
-def _ind_as_said(key: str) -> Column:
-    """Nearly every record begins with its key, so that it need not be parsed to know it."""
-    begun = F.regexp_extract(F.substring("raw", 1, 60), rf'^\s*\{{\s*"{key}"\s*:\s*(\d{{1,18}})\s*[,}}]', 1)
-    said = F.from_json("raw", f"`{key}` STRING").getField(key)
-    return F.coalesce(begun.try_cast("bigint"), said.try_cast("bigint"), whole(said.try_cast("double")))
+def with_record(rows: DataFrame) -> DataFrame:
+    """Texts (column ``raw``) as JSON: ``record`` is a variant, null where the text is not one JSON value. Only there
+    ``raw`` stays; a record without a value has neither.
+
+    Spark's parser stops behind the first value. So it is given an array of the text and a seal, which it meets only if
+    the text is one value: no text holds its own hash.
+    """
+    seal = F.md5("raw")
+    sealed = F.try_parse_json(F.concat(F.lit("["), "raw", F.lit(',"'), seal, F.lit('"]')))
+    is_one_value = F.try_variant_get("_sealed", "$[1]", "string") == seal
+    return (
+        rows.withColumn("_sealed", sealed)
+        .withColumn("record", F.when(is_one_value, F.try_variant_get("_sealed", "$[0]", "variant")))
+        .withColumn("raw", F.when(F.col("record").isNull(), F.col("raw")))
+        .drop("_sealed")
+    )
 
 
-def parsed(records: DataFrame, entity: str) -> DataFrame:
-    """Records (column ``raw``) with their entity's fields, the numbers as doubles; a missing field, or one of another
-    type, is null.
+def read(records: DataFrame, entity: str) -> DataFrame:
+    """Records (columns ``record`` and ``raw``) with their entity's fields, the numbers as doubles. A missing field is
+    null, as is a number field that is no number, and an integer field with a fraction, however small.
 
     The fields come out of a generator, which Spark neither evaluates twice nor moves a filter below.
     """
     fields = FIELDS[entity]
-    types = dict.fromkeys((*fields.texts, *fields.datetimes, *foreign(fields), MALFORMED), "STRING")
-    types |= dict.fromkeys((fields.key, *fields.numbers), AS_READ)
-    schema = ", ".join(f"`{name}` {of}" for name, of in types.items())
+    types = dict.fromkeys((*fields.texts, *fields.datetimes), "STRING")
+    types |= dict.fromkeys((fields.key, *fields.numbers), "VARIANT")
+    schema = ", ".join(f"`{name}`: {of}" for name, of in types.items())
     kept = [name for name in records.columns if name not in types]
-    return records.select(*kept, F.inline(F.array(F.from_json("raw", schema, STRICT))))
+    said = records.select(*kept, F.inline(F.array(F.try_variant_get("record", "$", f"STRUCT<{schema}>"))))
+    whole = dict.fromkeys((fields.key, *fields.integers), WHOLE)
+    return said.withColumns({name: _double(name, whole.get(name, NUMBER)) for name in (fields.key, *fields.numbers)})
 
 
-def is_valid(entity: str) -> Column:
-    """True for parsed records that may pass, False for all others."""
-    fields = FIELDS[entity]
-    is_typed = F.col(MALFORMED).isNull() & ~holds_container(fields)
-    is_own = any_of(F.col(name).isNotNull() for name in fields.own)
-    is_foreign = any_of(F.col(name).isNotNull() for name in foreign(fields))
-    passes = (
-        is_typed
-        & (whole(fields.key) >= 0)
-        & is_exact(fields.key)
-        & all_of(F.col(name).isNull() | whole(name).isNotNull() for name in fields.integers)
-        & (is_own | ~is_foreign)
-        & is_one_value(F.col("raw"))
-        & F.try_parse_json("raw").isNotNull()  # null if a name stands twice, of which from_json takes the last
-        & all_of(~is_bad_datetime(name) for name in fields.datetimes)
-    )
-    return F.coalesce(passes, F.lit(False))
+def said(name: str) -> Column:
+    """A field of ``record`` as text: a number, a truth value, an object or an array as JSON has it; null for null."""
+    return F.try_variant_get("record", f"$.{name}", "string")
 
 
-def holds_container(fields: Fields) -> Column:
-    """True where a text field is a JSON object or array. A title may begin with a bracket, so only then is the line
-    itself searched."""
-    looks_like_one = any_of(F.col(name).startswith(bracket) for name in fields.texts for bracket in "{[")
-    return F.coalesce(looks_like_one, F.lit(False)) & F.col("raw").rlike(rf'"({"|".join(fields.texts)})"\s*:\s*[\[{{]')
+def type_of(name: str = "") -> Column:
+    """The type of a field of ``record``, or of the record itself: ``BIGINT``, ``STRING``, ``OBJECT<…>``, ``ARRAY<…>``,
+    ``VOID`` for JSON's null; null if there is none."""
+    return F.schema_of_variant(F.try_variant_get("record", f"$.{name}", "variant") if name else F.col("record"))
 
 
-def is_one_value(text: Column) -> Column:
-    """Whether nothing but white space follows the JSON value with which the text begins: Spark's parsers stop there.
-
-    Nothing does where the first closing brace is the last character, as in nearly every record. Any other text is asked
-    twice: inside an array only what begins with ``]`` could go unnoticed, which would break an object.
-    """
-    ends_with_its_only_brace = F.octet_length(F.substring_index(text, "}", 1)) == F.octet_length(text) - 1
-    in_array = F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1
-    in_object = F.size(F.json_object_keys(F.concat(F.lit('{"":'), text, F.lit("}")))) == 1
-    return F.when(ends_with_its_only_brace, True).otherwise(F.coalesce(in_array & in_object, F.lit(False)))
-
-
-def is_exact(key: str) -> Column:
-    """Whether a whole key is what the record says: a double cannot tell ``2863.0000000000001`` from 2863.
-
-    Nearly every record says its key plainly, and before any long text; only the others are parsed once more.
-    """
-    number = whole(key).cast("string")
-    is_plain = any_of(
-        F.col("raw").contains(F.concat(F.lit(f'"{key}":{blank}'), number, F.lit(end)))
-        for blank in ("", " ")
-        for end in (",", "}")
-    )
-    said = F.try_variant_get(F.try_parse_json(F.col("raw")), f"$.{key}", "string")
-    return F.when(is_plain, True).otherwise(F.coalesce(said.rlike(WHOLE), F.lit(False)))
-
-
-def is_bad_datetime(name: str) -> Column:
-    """True for a text that has a value, but not a date and time."""
-    said = trim(name)
-    return F.coalesce(~said.isin(*NO_VALUE), F.lit(False)) & datetime(said).isNull()
-
-
-def foreign(fields: Fields) -> tuple[str, ...]:
-    """The fields that only the other entities have."""
-    others = [field for other in FIELDS.values() for field in (other.key, *other.own)]
-    return tuple(dict.fromkeys(field for field in others if field not in (fields.key, *fields.own)))
-
-
-def any_of(conditions: Iterable[Column]) -> Column:
-    return reduce(or_, conditions, F.lit(False))
-
-
-def all_of(conditions: Iterable[Column]) -> Column:
-    return reduce(and_, conditions, F.lit(True))
+def _double(name: str, types: str) -> Column:
+    """A variant as a double, if it is of one of the types: Spark's own casts take ``"7"``, ``true`` and 34.5 for
+    integers."""
+    return F.when(F.schema_of_variant(name).rlike(types), F.try_variant_get(name, "$", "double"))

@@ -1,28 +1,21 @@
 """Why a record may not pass: one reason code, and a message that names the field and the value.
 
-Explaining parses a record again, field by field, as text. Only refused ones come here, so good records pay nothing.
+The rules stand in one list, and the first that a record breaks is its reason. A good record breaks none; what costs
+much is asked only where something is amiss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pinterest_lake.cleaning import whole
-from pinterest_lake.records import (
-    MALFORMED,
-    NOT_UTF8,
-    STRICT,
-    any_of,
-    foreign,
-    is_bad_datetime,
-    is_exact,
-    is_one_value,
-    is_valid,
-)
-from pinterest_lake.schemas import AS_READ, FIELDS, LARGEST_IND, NUMBER_TYPES, Fields
+from pinterest_lake.cleaning import NO_VALUE, datetime, trim, whole
+from pinterest_lake.records import NOT_UTF8, said, type_of
+from pinterest_lake.schemas import FIELDS, LARGEST_IND, Fields
 
 WRAPPERS = ("value", "Data")
 SHOWN = 100
@@ -37,134 +30,121 @@ KPL_ADVICE = (
 ENDINGS = tuple(text + brackets for text in ("", '"', '":0') for brackets in ("}", "]}", "}}", "}]}", "]"))
 """What a text that ends with a bracket may lack: it broke off inside a text, or behind an inner bracket."""
 
+type Rule = tuple[str, Column, Column]
+"""Reason code, whether a record breaks the rule (null is no), and the message."""
 
-def split_valid(records: DataFrame, entity: str) -> tuple[DataFrame, DataFrame]:
-    """Parsed records that may pass, and refused ones with their ``reason`` and ``message``."""
-    return records.where(is_valid(entity)), explained(records.where(~is_valid(entity)), entity)
+
+def is_valid(entity: str) -> Column:
+    """True for records, as read, that may pass; False for all others."""
+    is_refused = any_of(is_broken for _, is_broken, _ in _rules(FIELDS[entity]))
+    return F.coalesce(~is_refused, F.lit(True))
 
 
 def explained(refused: DataFrame, entity: str) -> DataFrame:
-    """Refused records with ``reason`` and ``message``: the first rule they break."""
-    fields = FIELDS[entity]
-    names = (fields.key, *fields.own, *foreign(fields), *WRAPPERS, MALFORMED)
-    return _with_refusal(refused, names, _first_broken_rule(fields))
+    """Refused records, as read, with ``reason`` and ``message`` of the first rule they break. ``raw`` is what
+    ``quarantine`` keeps: the text as it was sent if it is no JSON, else the JSON of ``record``."""
+    return _with_refusal(refused, _rules(FIELDS[entity]), text=F.coalesce("raw", F.to_json("record")))
 
 
 def unreadable(lines: DataFrame) -> DataFrame:
-    """Lines without a Kafka position (their text in ``raw``), with ``reason`` and ``message``."""
-    no_position = _refusal("no_position", "not written by the sink: it has no _topic, _partition and _offset")
-    return _with_refusal(lines, (MALFORMED,), _not_an_object().otherwise(no_position))
+    """Lines without a Kafka position, with ``reason`` and ``message``; ``raw`` is the line."""
+    no_position = "not written by the sink: it has no _topic, _partition and _offset"
+    rules = [*_not_an_object(), ("no_position", F.lit(True), F.lit(no_position))]
+    return _with_refusal(lines, rules, text=F.col("line"))
 
 
-def _with_refusal(refused: DataFrame, names: Sequence[str], refusal: Column) -> DataFrame:
-    """``refusal`` may ask for the fields ``names`` as texts, and for what the text looks like as a whole.
-
-    These come out of a generator: used in many rules, they are still evaluated once.
-    """
-    read = F.struct(
-        F.from_json("raw", ", ".join(f"`{name}` STRING" for name in names), STRICT).alias("_said"),
-        F.from_json("raw", "ARRAY<STRING>", STRICT).isNotNull().alias("_is_array"),
-        F.substring(F.btrim("raw", F.lit(JSON_BLANKS)), 1, 1).alias("_start"),
-    )
-    return (
-        refused.select("*", F.inline(F.array(read)))
-        .withColumn("_refusal", refusal)
-        .withColumns({"reason": F.col("_refusal.reason"), "message": F.col("_refusal.message")})
-        .drop("_said", "_is_array", "_start", "_refusal")
-    )
+def foreign(fields: Fields) -> tuple[str, ...]:
+    """The fields that only the other entities have."""
+    others = [field for other in FIELDS.values() for field in (other.key, *other.own)]
+    return tuple(dict.fromkeys(field for field in others if field not in (fields.key, *fields.own)))
 
 
-def _first_broken_rule(fields: Fields) -> Column:
-    key = _said(fields.key)
-    is_own = any_of(_said(name).isNotNull() for name in fields.own)
-    is_foreign = any_of(_said(name).isNotNull() for name in foreign(fields))
-    is_wrapped = any_of(F.coalesce(_said(name).startswith("{"), F.lit(False)) for name in WRAPPERS)
-    number = _number(fields.key)
-    return (
-        _not_an_object()
-        .when(key.isNull() & is_wrapped, _refusal("nested_value", "the row is inside another object; send it bare"))
-        .when(~is_own & is_foreign, _refusal("wrong_stream", "a row of another entity: ", _foreign_names(fields)))
-        .when(key.isNull(), _refusal("no_ind", f"{fields.key} is missing"))
-        .when(
-            (number == F.rint(number)) & ~number.between(0, LARGEST_IND),
-            _refusal("ind_out_of_range", f"{fields.key}: ", _shown(key)),
-        )
-        .when(
-            whole(number).isNull() | ~is_exact(fields.key),
-            _refusal("ind_not_an_integer", f"{fields.key}: ", _shown(key)),
-        )
-        .otherwise(_refusal("field_not_of_type", "", _wrong_fields(fields)))
+def _with_refusal(refused: DataFrame, rules: Iterable[Rule], *, text: Column) -> DataFrame:
+    broken = [
+        F.when(is_broken, F.struct(F.lit(reason).alias("reason"), message.alias("message")))
+        for reason, is_broken, message in rules
+    ]
+    return refused.withColumns({"raw": text, "_refusal": F.coalesce(*broken)}).select("*", "_refusal.*").drop("_refusal")
+
+
+def _rules(fields: Fields) -> Iterator[Rule]:
+    """In their order. A key says that the record is an object, which nearly every one is."""
+    key = F.col(fields.key)
+    has_no_key = key.isNull() & said(fields.key).isNull()
+    is_own = any_of(said(name).isNotNull() if name in fields.numbers else F.col(name).isNotNull() for name in fields.own)
+    is_foreign = any_of(said(name).isNotNull() for name in foreign(fields))
+    is_wrapped = any_of(type_of(name).startswith("OBJECT") for name in WRAPPERS)
+    wrong = [*_wrong_fields(fields)]
+
+    for reason, is_broken, message in _not_an_object():
+        yield reason, key.isNull() & is_broken, message
+    yield "nested_value", has_no_key & is_wrapped, F.lit("the row is inside another object; send it bare")
+    yield "wrong_stream", ~is_own & is_foreign, F.concat(F.lit("a row of another entity: "), _foreign_names(fields))
+    yield "no_ind", has_no_key, F.lit(f"{fields.key} is missing")
+    yield "ind_out_of_range", (key == F.rint(key)) & ~key.between(0, LARGEST_IND), _named(fields.key)
+    yield "ind_not_an_integer", whole(key).isNull(), _named(fields.key)
+    yield "field_not_of_type", any_of(is_wrong for is_wrong, _ in wrong), F.concat_ws(
+        "; ", *(F.when(is_wrong, message) for is_wrong, message in wrong)
     )
 
 
-def _not_an_object() -> Column:
-    raw, start = F.col("raw"), F.col("_start")
-    is_array = (start == "[") & F.col("_is_array")
-    is_one = (start == "{") & _said(MALFORMED).isNull() | is_array
-    return (
-        F.when(raw.isNull(), _refusal("not_json_object", "the record has no value"))
-        .when(raw.rlike(KPL_AGGREGATE), _refusal("kpl_aggregate", KPL_ADVICE))
-        .when(raw.startswith(NOT_UTF8), _refusal("not_json_object", "not UTF-8 text: ", _shown(raw)))
-        .when(~start.isin("[", "{"), _refusal("not_json_object", "not a JSON object: ", _shown(raw)))
-        .when(~is_one & _breaks_off(raw), _refusal("truncated_json", "ends, or breaks off, before its last bracket"))
-        .when(~is_one, _refusal("not_json_object", "not JSON: ", _shown(raw)))
-        .when(~is_one_value(raw), _refusal("not_json_object", "more than one JSON value: ", _shown(raw)))
-        .when(is_array, _refusal("array_of_rows", "an array; send one row per record"))
-        .when(F.try_parse_json(raw).isNull(), _refusal("not_json_object", "a name is given twice: ", _shown(raw)))
-    )
+def _not_an_object() -> Iterator[Rule]:
+    record, raw = F.col("record"), F.col("raw")
+    start = F.substring(F.btrim(raw, F.lit(JSON_BLANKS)), 1, 1)
+    is_other = record.isNotNull() & ~type_of().startswith("OBJECT")
+    yield "not_json_object", record.isNull() & raw.isNull(), F.lit("the record has no value")
+    yield "kpl_aggregate", raw.rlike(KPL_AGGREGATE), F.lit(KPL_ADVICE)
+    yield "not_json_object", raw.startswith(NOT_UTF8), F.concat(F.lit("not UTF-8 text: "), _shown(raw))
+    yield "array_of_rows", type_of().startswith("ARRAY"), F.lit("an array; send one row per record")
+    yield "not_json_object", is_other, F.concat(F.lit("not a JSON object: "), _shown(F.to_json(record)))
+    yield "not_json_object", ~start.isin("[", "{"), F.concat(F.lit("not a JSON object: "), _shown(raw))
+    yield "not_json_object", _begins_with_value(raw), F.concat(F.lit("more than one JSON value: "), _shown(raw))
+    yield "truncated_json", _breaks_off(raw), F.lit("ends, or breaks off, before its last bracket")
+    yield "not_json_object", F.json_object_keys(raw).isNotNull(), F.concat(F.lit("a name is given twice: "), _shown(raw))
+    yield "not_json_object", record.isNull(), F.concat(F.lit("not JSON: "), _shown(raw))
+
+
+def _wrong_fields(fields: Fields) -> Iterator[tuple[Column, Column]]:
+    """Whether each field is of another type than its own, and the message."""
+    for name, of in fields.numbers.items():
+        number = whole(name) if name in fields.integers else F.col(name)
+        yield number.isNull() & said(name).isNotNull(), _named(name, f" is not {of}")
+    for name in fields.datetimes:
+        yield is_bad_datetime(name), _named(name, " is not a date and time")
+    for name in fields.texts:
+        begins_as_one = F.col(name).startswith("{") | F.col(name).startswith("[")
+        yield begins_as_one & type_of(name).rlike("^(OBJECT|ARRAY)"), _named(name, " is not text")
+
+
+def is_bad_datetime(name: str) -> Column:
+    """True for a text that has a value, but not a date and time."""
+    text = trim(name)
+    return F.coalesce(~text.isin(*NO_VALUE), F.lit(False)) & datetime(text).isNull()
+
+
+def _begins_with_value(text: Column) -> Column:
+    return F.try_parse_json(text).isNotNull()
 
 
 def _breaks_off(raw: Column) -> Column:
     """Whether a text that begins as JSON, and is none, ends too early: it has no bracket at its end, or needs more."""
     last = F.substring(F.btrim(raw, F.lit(JSON_BLANKS)), -1, 1)
-    needed = F.exists(F.array(*map(F.lit, ENDINGS)), lambda ending: _is_value(F.concat(raw, ending)))
+    needed = F.exists(F.array(*map(F.lit, ENDINGS)), lambda ending: _begins_with_value(F.concat(raw, ending)))
     return ~last.isin("}", "]") | needed
 
 
-def _is_value(text: Column) -> Column:
-    """Whether the text is a value that an object may hold."""
-    in_object = F.concat(F.lit('{"":'), text, F.lit("}"))
-    return F.from_json(in_object, f"`{MALFORMED}` STRING", STRICT).getField(MALFORMED).isNull()
-
-
-def _wrong_fields(fields: Fields) -> Column:
-    wrong = {
-        **{name: (_is_not(of, _number(name)), f"not {of}") for name, of in fields.numbers.items()},
-        **{name: (is_bad_datetime(name), "not a date and time") for name in fields.datetimes},
-        **{name: (_is_container(name), "not text") for name in fields.texts},
-    }
-    return F.concat_ws(
-        "; ",
-        *(
-            F.when(is_wrong, F.concat(F.lit(f"{name}: "), _shown(_said(name)), F.lit(f" is {what}")))
-            for name, (is_wrong, what) in wrong.items()
-        ),
-    )
-
-
 def _foreign_names(fields: Fields) -> Column:
-    return F.concat_ws(", ", *(F.when(_said(name).isNotNull(), F.lit(name)) for name in foreign(fields)))
+    return F.concat_ws(", ", *(F.when(said(name).isNotNull(), F.lit(name)) for name in foreign(fields)))
 
 
-def _number(name: str) -> Column:
-    return F.from_json("raw", f"`{name}` {AS_READ}", STRICT).getField(name)
-
-
-def _is_not(of: str, number: Column) -> Column:
-    return (whole(number) if of == NUMBER_TYPES["integer"] else number).isNull()
-
-
-def _is_container(name: str) -> Column:
-    return F.col("raw").rlike(rf'"{name}"\s*:\s*[\[{{]')
-
-
-def _said(name: str) -> Column:
-    return F.col("_said").getField(name)
+def _named(name: str, what: str = "") -> Column:
+    """A field and its value."""
+    return F.concat(F.lit(f"{name}: "), _shown(said(name)), F.lit(what))
 
 
 def _shown(value: Column) -> Column:
     return F.concat(F.lit("'"), F.substring(value, 1, SHOWN), F.lit("'"))
 
 
-def _refusal(reason: str, message: str, *detail: Column) -> Column:
-    return F.struct(F.lit(reason).alias("reason"), F.concat(F.lit(message), *detail).alias("message"))
+def any_of(conditions: Iterable[Column]) -> Column:
+    return reduce(or_, conditions, F.lit(False))

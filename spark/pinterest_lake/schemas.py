@@ -13,8 +13,6 @@ from pinterest_lake.contract import ENTITIES, FIELD_KINDS, STREAM_BATCHES_COLUMN
 
 LARGEST_IND = 2**31 - 1
 NUMBER_TYPES = {"integer": "INT", "double": "DOUBLE"}
-AS_READ = "DOUBLE"
-"""Every JSON number is read as one, so that ``34.0`` can be told from ``34.5``, and either from a text."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,8 @@ BRONZE = """
     kafka_time TIMESTAMP COMMENT 'when Kafka took the record',
     ind BIGINT COMMENT 'the key as far as it can be read; decides nothing',
     object STRING COMMENT 'key of the S3 object that held the line',
-    raw STRING COMMENT 'the record as sent; base64:… if its bytes are not UTF-8',
+    record VARIANT COMMENT 'the record, if it is JSON',
+    raw STRING COMMENT 'the record as sent, if it is no JSON; base64:… if its bytes are not UTF-8',
     ingested_at TIMESTAMP, run_id STRING
 """
 
@@ -76,7 +75,7 @@ SILVER = {entity: f"{values}, {LINEAGE}" for entity, values in VALUES.items()}
 
 QUARANTINE = """
     stream STRING COMMENT 'pin, geo or user', topic STRING, partition INT, offset BIGINT, object STRING,
-    raw STRING COMMENT 'the record as sent; base64:… if its bytes are not UTF-8',
+    raw STRING COMMENT 'the record: as sent if it is no JSON, else its JSON; base64:… if its bytes are not UTF-8',
     reason STRING, message STRING, first_seen TIMESTAMP,
     replays INT COMMENT 'how often it was sent again from here',
     run_id STRING

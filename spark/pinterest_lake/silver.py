@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 from pinterest_lake.cleaning import CLEAN
 from pinterest_lake.manifest import Landed
 from pinterest_lake.quarantine import quarantine
-from pinterest_lake.records import is_valid, parsed
-from pinterest_lake.refusals import explained
+from pinterest_lake.records import read
+from pinterest_lake.refusals import explained, is_valid
 from pinterest_lake.schemas import LARGEST_IND
 from pinterest_lake.tables import Lake, bronze_table, silver_table
 
@@ -57,7 +57,7 @@ def refresh(lake: Lake, landed: Landed, entity: str, run_id: str) -> dict[str, i
     rows.unpersist()
 
     if keys.records > passed:
-        refused = parsed(lines, entity).where(~is_valid(entity))
+        refused = read(lines, entity).where(~is_valid(entity))
         quarantine(lake, explained(refused, entity), entity, run_id)
     return {
         "records_in": keys.records,
@@ -84,7 +84,7 @@ def newest(rows: DataFrame) -> DataFrame:
 
 
 def _cleaned(lines: DataFrame, entity: str, run_id: str) -> DataFrame:
-    records = parsed(lines, entity).where(is_valid(entity))
+    records = read(lines, entity).where(is_valid(entity))
     lineage = [F.col(name).alias(column) for name, column in LINEAGE.items()]
     return CLEAN[entity](records, keep=(*lineage, F.lit(run_id).alias("_run_id")))
 

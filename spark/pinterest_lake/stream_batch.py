@@ -3,8 +3,7 @@
 The order of the commits ensures it: new rows, rows whose keys are stored (the greater sequence number wins),
 quarantine, then the batch's own row in ``stream_batches``. Spark repeats a batch until all of them are done: a second
 try finds nothing left to merge, the table's history says what the first one merged, and the appends recognize their
-batch by its number. New rows have a commit of their own because a MERGE that only inserts costs half as much as one
-that also updates.
+batch by its number. New rows have a commit of their own because an append costs half as much as a MERGE.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from pinterest_lake.stream_tables import BATCHES, stream_table
 from pinterest_lake.tables import QUARANTINED, Lake
 
 COMMIT_MARK = "spark.databricks.delta.commitInfo.userMetadata"
-RECENT_COMMITS = 50  # a replayed batch is the last one tried; only table maintenance may have committed since
 SAME_RECORD = """
     stored.stream = '{entity}' AND stored.stream = row.stream AND stored.offset IS NULL
     AND stored.topic = row.topic AND stored.object = row.object
@@ -141,28 +139,24 @@ def _by_shard(rows: DataFrame) -> list[Row]:
 
 
 def _keep_newest(batch: Batch, rows: DataFrame, entity: str, shards: list[Row]) -> tuple[int, int]:
-    """How many rows were inserted and how many updated a stored one, according to their commits."""
+    """How many rows the batch has inserted, and how many it has updated, in all its tries, according to their commits."""
     table = stream_table(batch.user_id, entity)
     lake = batch.lake
-    inserted, updated = _kept_before(batch, table) if batch.may_be_replayed else (0, 0)
     lowest = min(shard.lowest for shard in shards if shard.valid)
     highest = max(shard.highest for shard in shards if shard.valid)
     same_key = f"stored.ind = row.ind AND stored.ind BETWEEN {lowest} AND {highest}"
     columns = StructType.fromDDL(f"{VALUES[entity]}, {STREAM_LINEAGE}")
     newest = rows.where("_newest").select(*cast("StructType", columns).names)
-    inserted += lake.insert_missing(table, newest, same_key)
+    inserted = lake.insert_missing(table, newest, same_key, mark=batch.mark)
+    updated = _updated_before(batch, table) if batch.may_be_replayed else 0
     if inserted < sum(shard.newest for shard in shards):
         updated += lake.update(table, newest, same_key, when=IS_NEWER)
     return inserted, updated
 
 
-def _kept_before(batch: Batch, table: str) -> tuple[int, int]:
-    """What an earlier try of this batch inserted and updated before it was cut short."""
-    recent = batch.lake.spark.sql(f"DESCRIBE HISTORY {batch.lake.name(table)} LIMIT {RECENT_COMMITS}")
-    of_batch = (F.col("operation") == "MERGE") & (F.col("userMetadata") == batch.mark)
-    commits = [commit.operationMetrics for commit in recent.where(of_batch).collect()]
-    inserted = sum(int(metrics["numTargetRowsInserted"]) for metrics in commits)
-    return inserted, sum(int(metrics["numTargetRowsUpdated"]) for metrics in commits)
+def _updated_before(batch: Batch, table: str) -> int:
+    """What an earlier try of this batch updated before it was cut short."""
+    return sum(int(metrics["numTargetRowsUpdated"]) for metrics in batch.lake.commits(table, "MERGE", batch.mark))
 
 
 def _append_once(batch: Batch, rows: DataFrame, table: str, *, writer: str) -> None:

@@ -1,6 +1,6 @@
-"""Records of a data stream, as Spark's Kinesis source gives them, through the batch's own parsing and cleaning.
+"""Records of a data stream, as Spark's Kinesis source gives them, through the batch's own reading and cleaning.
 
-Every record stays, one row each: a refused one has no values, only its text.
+Every record stays, one row each: a refused one has no values, only itself.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from pinterest_lake.cleaning import CLEAN
 from pinterest_lake.contract import SEQUENCE_NUMBER_DIGITS
-from pinterest_lake.records import as_text, is_valid, parsed
-from pinterest_lake.refusals import explained
+from pinterest_lake.records import as_text, read, with_record
+from pinterest_lake.refusals import explained, is_valid
 from pinterest_lake.schemas import FIELDS
 
 POSITION = {
@@ -19,19 +19,22 @@ POSITION = {
     "sequenceNumber": "_sequence_number",
     "approximateArrivalTimestamp": "_arrived_at",
 }
+REFUSED = {"record": "_record", "raw": "_raw"}
 
 
 def cleaned(records: DataFrame, entity: str) -> DataFrame:
-    """The columns of the entity's stream table, then ``_valid`` and ``_refused`` (the text of a refused record).
+    """The columns of the entity's stream table, then ``_valid``, and of a refused record itself
+    (``_record`` and ``_raw``).
 
     Works on a stream as on a batch. Applied to the stream, Spark analyzes these many columns once, not for every batch.
     """
     position = [F.col(name).alias(column) for name, column in POSITION.items()]
-    lines = parsed(records.select(*position, as_text(F.col("data")).alias("raw")), entity)
+    texts = records.select(*position, as_text(F.col("data")).alias("raw"))
+    lines = read(with_record(texts), entity)
     key = FIELDS[entity].key
     judged = lines.withColumn("_valid", is_valid(entity)).withColumn(key, F.when(F.col("_valid"), F.col(key)))
-    refused = F.when(~F.col("_valid"), F.col("raw")).alias("_refused")
-    return CLEAN[entity](judged, keep=(*POSITION.values(), "_valid", refused))
+    refused = [F.when(~F.col("_valid"), F.col(name)).alias(column) for name, column in REFUSED.items()]
+    return CLEAN[entity](judged, keep=(*POSITION.values(), "_valid", *refused))
 
 
 def ranked(rows: DataFrame) -> DataFrame:
@@ -42,8 +45,9 @@ def ranked(rows: DataFrame) -> DataFrame:
 
 def refusals(rows: DataFrame, entity: str, data_stream: str) -> DataFrame:
     """What ``quarantine`` keeps of the refused ones among cleaned records."""
-    refused = rows.where("NOT _valid").select(*POSITION.values(), F.col("_refused").alias("raw"))
-    return explained(parsed(refused, entity), entity).select(
+    itself = [F.col(column).alias(name) for name, column in REFUSED.items()]
+    refused = rows.where("NOT _valid").select(*POSITION.values(), *itself)
+    return explained(read(refused, entity), entity).select(
         F.lit(data_stream).alias("topic"),
         F.lit(None).cast("int").alias("partition"),
         F.lit(None).cast("bigint").alias("offset"),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.errors import PySparkException
@@ -20,6 +21,7 @@ from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
 
 QUARANTINED = TABLES["quarantine"]
 OTHER_CREATES_IT = 30  # seconds
+RECENT_COMMITS = 50  # what is looked for is the last one, but for other writers and maintenance
 
 CONFIGURATION = {
     "spark.sql.session.timeZone": "UTC",
@@ -106,15 +108,29 @@ class Lake:
             time.sleep(0.2)
         return True
 
-    def insert_missing(self, table: str, rows: DataFrame, on: str) -> int:
-        """Add the rows for which ``on`` (over the aliases ``stored`` and ``row``) finds no match; return how many.
+    def insert_missing(self, table: str, rows: DataFrame, on: str, mark: str = "") -> int:
+        """Append the rows for which ``on`` (over the aliases ``stored`` and ``row``) finds no match; return how many
+        rows the commits of this ``mark`` have added, by default this one alone.
 
-        Safe beside another writer: if two would add the same row, one tries again and finds it stored.
-        Literals in ``on`` that bound ``stored`` keep Delta from reading the table's history.
+        Safe beside another writer: as it reads the table, Delta lets only one of two that overlap commit, and the other
+        tries again. Literals in ``on`` that bound ``stored`` keep Delta from reading the table's history: if all that
+        is stored lies elsewhere, the rows are simply appended. Without a row there is no commit.
         """
-        values = _of_row(rows)
-        metrics = self._merge(table, rows, on, lambda merge: merge.whenNotMatchedInsert(values=values))
-        return int(metrics.num_inserted_rows)
+        mark = mark or str(uuid4())
+
+        def commit() -> None:
+            stored = self.table(table).alias("stored")
+            missing = rows.alias("row").join(stored, F.expr(on), "left_anti")
+            missing.write.format("delta").mode("append").option("userMetadata", mark).saveAsTable(self.name(table))
+
+        committed(commit)
+        return sum(int(metrics["numOutputRows"]) for metrics in self.commits(table, "WRITE", mark))
+
+    def commits(self, table: str, operation: str, mark: str) -> list[dict[str, str]]:
+        """Delta's metrics of the table's recent commits that have this mark as their user metadata."""
+        recent = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT {RECENT_COMMITS}")
+        marked = recent.where((F.col("operation") == operation) & (F.col("userMetadata") == mark))
+        return [commit.operationMetrics for commit in marked.select("operationMetrics").collect()]
 
     def upsert(self, table: str, rows: DataFrame, on: str, when: str) -> tuple[int, int]:
         """Add rows, or replace the stored rows that ``when`` allows; return how many were added and replaced."""

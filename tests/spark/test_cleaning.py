@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pinterest_lake.cleaning import CLEAN
-from pinterest_lake.records import parsed
+from pinterest_lake.records import read, with_record
 from tests.spark.source_rows import ROWS
 
 NBSP = "\u00a0"
@@ -154,7 +154,7 @@ def cleaned(spark):
             for number, (of, sent, *_) in enumerate(CASES)
             if of == entity
         ]
-        frame = parsed(spark.createDataFrame(lines, "number INT, raw STRING"), entity)
+        frame = read(with_record(spark.createDataFrame(lines, "number INT, raw STRING")), entity)
         results |= {(entity, row.number): row for row in CLEAN[entity](frame, keep=["number"]).collect()}
     return results
 
@@ -173,7 +173,7 @@ def test_value(cleaned, number):
 def test_every_sentinel_at_once(spark, real_rows):
     """Row 7528 of the source: nothing is known but its key, id, kind, folder and category."""
     worst = next(row for row in real_rows["pin"] if row["index"] == 7528)
-    frame = parsed(spark.createDataFrame([(json.dumps(worst),)], "raw STRING"), "pin")
+    frame = read(with_record(spark.createDataFrame([(json.dumps(worst),)], "raw STRING")), "pin")
 
     assert tuple(CLEAN["pin"](frame).first()) == (
         7528,
@@ -203,6 +203,6 @@ def test_every_sentinel_at_once(spark, real_rows):
     ],
 )
 def test_columns_and_their_order(spark, entity, schema):
-    frame = parsed(spark.createDataFrame([], "raw STRING"), entity)
+    frame = read(with_record(spark.createDataFrame([], "raw STRING")), entity)
 
     assert ", ".join(f"{name} {of}" for name, of in CLEAN[entity](frame).dtypes) == schema

@@ -8,12 +8,23 @@ import pytest
 
 from pinterest_lake import stream_tables
 from pinterest_lake.contract import ENTITIES
-from pinterest_lake.lake_check import TableError, check_tables, identity, tables_of_batch, tables_of_stream
+from pinterest_lake.lake_check import (
+    TableError,
+    check_tables,
+    earlier_tables,
+    identity,
+    tables_of_batch,
+    tables_of_stream,
+)
 from pinterest_lake.schemas import STREAM_LINEAGE, VALUES
 from pinterest_lake.tables import Lake
 
 USER = "0e36c8cd403d"
 PIN_TABLE = f"{USER}_pin_table"
+EARLIER_BRONZE = """
+    topic STRING, partition INT, offset BIGINT, kafka_time TIMESTAMP, ind BIGINT, object STRING, raw STRING,
+    ingested_at TIMESTAMP, run_id STRING
+"""
 HAND_MADE = "ind BIGINT, title STRING, category STRING"
 SCHEMAS = (f"checked_{number}" for number in itertools.count())
 
@@ -95,6 +106,19 @@ def test_what_is_not_a_delta_table_is_named(own):
     said = problems(own, tables_of_batch())
     assert "`pin`: it is not a Delta table" in said
     assert "`geo`: it is not a Delta table" in said
+
+
+def test_a_lake_of_an_earlier_version_is_told_apart_and_what_rebuilds_it_is_named(own):
+    own.create()
+    own.spark.sql(f"DROP TABLE {own.name('bronze_geo')}")
+    make(own, "bronze_geo", EARLIER_BRONZE)
+
+    said = problems(own, all_tables())
+
+    assert earlier_tables(own) == ["bronze_geo"]
+    assert said.startswith(f"an earlier version of the pipeline made spark_catalog.{own.schema}.bronze_geo")
+    assert "run the DAG pinterest_replay with what=silver" in said
+    check_tables(own, tables_of_stream(USER))
 
 
 def test_other_case_and_more_columns_are_left_alone(own):

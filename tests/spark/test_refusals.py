@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from pinterest_lake.records import parsed
-from pinterest_lake.refusals import split_valid
+from pyspark.sql import functions as F
+
+from pinterest_lake.records import read, with_record
+from pinterest_lake.refusals import explained, is_valid
 from tests.spark.source_rows import GEO, PIN, USER
 
 LONG = "x" * 1_000_000
@@ -68,14 +70,15 @@ REFUSED = [
     ("user", json.dumps({**USER, "ind": -1}), "ind_out_of_range", "'-1'"),
     ("user", json.dumps({**USER, "ind": 2**31}), "ind_out_of_range", "'2147483648'"),
     ("user", json.dumps({**USER, "ind": 2**63}), "ind_out_of_range", "'9223372036854775808'"),
-    ("user", json.dumps({**USER, "ind": 10**50}), "ind_out_of_range", "'1000"),
-    ("user", json.dumps({**USER, "ind": 2147483648.0}), "ind_out_of_range", "2.147483648E9"),
-    ("user", json.dumps({**USER, "ind": -1.0}), "ind_out_of_range", "'-1.0'"),
+    ("user", json.dumps({**USER, "ind": 10**50}), "ind_out_of_range", "'1.0E50'"),
+    ("user", json.dumps({**USER, "ind": 2147483648.0}), "ind_out_of_range", "'2147483648'"),
+    ("user", json.dumps({**USER, "ind": -1.0}), "ind_out_of_range", "'-1'"),
     ("user", json.dumps({**USER, "ind": 1e300}), "ind_out_of_range", "E300"),
     ("user", json.dumps({**USER, "ind": "40065.0"}), "ind_not_an_integer", "'40065.0'"),
     ("user", json.dumps({**USER, "ind": 40065.000001}), "ind_not_an_integer", "'40065.000001'"),
-    ("user", '{"ind":2863.0000000000001,"age":34}', "ind_not_an_integer", "ind: '2863"),
-    ("user", '{"age":34,"ind":2862.99999999999999999}', "ind_not_an_integer", "ind: '2863"),
+    ("user", '{"ind":2863.0000000000001,"age":34}', "ind_not_an_integer", "'2863.0000000000001'"),
+    ("user", '{"age":34,"ind":2862.99999999999999999}', "ind_not_an_integer", "'2862.99999999999999999'"),
+    ("user", '{"ind":2863,"age":34.00000000000000001}', "field_not_of_type", "age: '34.00000000000000001' is not INT"),
     ("user", json.dumps({**USER, "age": "old"}), "field_not_of_type", "age: 'old' is not INT"),
     ("user", json.dumps({**USER, "age": 34.5}), "field_not_of_type", "age: '34.5' is not INT"),
     ("user", json.dumps({**USER, "age": "old", "ind": -1}), "ind_out_of_range", "'-1'"),
@@ -135,10 +138,11 @@ def split(spark):
     outcomes = {}
     cases = [(entity, raw) for entity, raw, *_ in REFUSED] + [(of, text_of(row)) for of, row, _ in PASSED]
     for entity in ("pin", "geo", "user"):
-        lines = spark.createDataFrame([(raw,) for of, raw in cases if of == entity], "raw STRING")
-        valid, refused = split_valid(parsed(lines, entity), entity)
-        outcomes |= {(entity, row.raw): None for row in valid.select("raw").collect()}
-        outcomes |= {(entity, row.raw): (row.reason, row.message) for row in refused.collect()}
+        texts = spark.createDataFrame([(raw,) for of, raw in cases if of == entity], "raw STRING")
+        records = read(with_record(texts.withColumn("sent", F.col("raw"))), entity)
+        valid, refused = records.where(is_valid(entity)), explained(records.where(~is_valid(entity)), entity)
+        outcomes |= {(entity, row.sent): None for row in valid.select("sent").collect()}
+        outcomes |= {(entity, row.sent): (row.reason, row.message) for row in refused.collect()}
     return outcomes
 
 

@@ -6,10 +6,14 @@ Every fault has an ``ind`` of its own, so that a few runs do for all of them.
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
 from types import SimpleNamespace
 
 import pytest
 
+from pinterest_lake.tables import Lake
 from tests.spark.batch import clean, files, load, version
 from tests.spark.bucket import KAFKA_TIME
 from tests.spark.source_rows import GEO, PIN, USER
@@ -19,6 +23,11 @@ TWICE, ONLY, BY_OFFSET, BY_TIME, STAYS, REPLACED, SENT_AGAIN, FORGOTTEN, AHEAD, 
     20001, 20013
 )
 REAL = 2  # a partition of real rows
+DAMAGED, KILLED, RACED = 3, 10, 20  # partitions of the other topics
+
+
+class Killed(BaseException):
+    pass
 
 
 def pin(ind, title):
@@ -237,6 +246,73 @@ def test_a_run_of_nothing_but_poison_and_a_run_of_nothing(lake, new_bucket):
 
     assert poison == counts(1, quarantined=1)
     assert nothing == counts(0)
+
+
+def test_bronze_records_that_can_no_longer_be_read_are_refused_and_the_others_pass(lake, new_bucket):
+    uri = land(new_bucket(), "damaged", "geo", {DAMAGED: (0, [{**GEO, "ind": ind} for ind in range(40, 45)])})
+    load(lake, uri, "geo")
+    lake.spark.sql(f"""
+        UPDATE {lake.name("bronze_geo")}
+        SET record = CASE offset WHEN 2 THEN parse_json('[]') END, raw = CASE offset WHEN 1 THEN '{{"ind":' END
+        WHERE partition = {DAMAGED} AND offset BETWEEN 1 AND 3
+    """)
+
+    counted = clean(lake, uri, "geo")
+
+    assert (counted["inserted"], counted["quarantined"]) == (2, 3)
+    refused = lake.table("quarantine").where(f"stream = 'geo' AND partition = {DAMAGED}").orderBy("offset").collect()
+    assert [(row.reason, row.raw) for row in refused] == [
+        ("truncated_json", '{"ind":'),
+        ("array_of_rows", "[]"),
+        ("not_json_object", None),
+    ]
+
+
+@pytest.mark.parametrize("killed_after", [1, 3])
+def test_a_run_that_is_killed_between_its_commits_is_completed(lake, new_bucket, monkeypatch, killed_after):
+    """Its commits: bronze, a line without a position, silver, a refused record."""
+    partition, first = KILLED + killed_after, 100 * killed_after
+    rows = [{**USER, "ind": first}, {**USER, "ind": first + 1}, {**USER, "ind": -first}]
+    uri = land(new_bucket(), f"killed {first}", "user", {partition: (0, [*rows, f"no line {first}"])})
+    before, done = lake.table("user").count(), []
+    insert_missing = Lake.insert_missing
+
+    def until_killed(*arguments, **named):
+        if len(done) == killed_after:
+            raise Killed
+        done.append(insert_missing(*arguments, **named))
+        return done[-1]
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Lake, "insert_missing", until_killed)
+        load(lake, uri, "user")
+        clean(lake, uri, "user")
+
+    loaded, cleaned = load(lake, uri, "user"), clean(lake, uri, "user")
+    assert (loaded["records_in"], loaded["quarantined"]) == (3, 1)
+    assert cleaned["inserted"] + cleaned["duplicates"] == 2
+    assert (cleaned["quarantined"], cleaned["rows"]) == (1, before + 2)
+    assert lake.table("bronze_user").where(f"partition = {partition}").count() == 3
+    kept = lake.table("quarantine").where(f"partition = {partition} OR raw = 'no line {first}'").collect()
+    assert sorted(row.reason for row in kept) == ["ind_out_of_range", "not_json_object"]
+
+
+def test_two_cleanings_of_one_run_at_the_same_time_write_each_row_once(lake, new_bucket):
+    uri = land(new_bucket(), "raced", "user", {RACED: (0, [{**USER, "ind": ind} for ind in range(700, 740)])})
+    load(lake, uri, "user")
+    start = Barrier(2)
+
+    def clean_apart(_):
+        own = replace(lake, spark=lake.spark.newSession())
+        start.wait(60)
+        return clean(own, uri, "user")
+
+    with ThreadPoolExecutor(2) as pool:
+        counted = [*pool.map(clean_apart, range(2))]
+
+    assert sum(count["inserted"] for count in counted) == 40
+    assert sum(count["duplicates"] for count in counted) == 40
+    assert lake.table("user").where("ind BETWEEN 700 AND 739").count() == 40
 
 
 def test_silver_keeps_where_a_row_comes_from(lake, new_bucket):

@@ -158,7 +158,9 @@ def test_poison_goes_to_quarantine_with_its_position_and_reason(batch, second_ba
     for number, (reason, raw) in enumerate(POISON, start=FIRST_POISON):
         row = kept[f"{SHARD}@{BASE + number}"]
         text = "base64://4=" if raw == b"\xff\xfe" else raw.decode()
-        assert (row.reason, row.raw, row.topic, row.stream) == (reason, text, DATA_STREAMS["pin"], "pin")
+        is_json = reason not in ("not_json_object", "truncated_json") or text.startswith('"')
+        assert (json.loads(row.raw) == json.loads(text)) if is_json else (row.raw == text)
+        assert (row.reason, row.topic, row.stream) == (reason, DATA_STREAMS["pin"], "pin")
         assert (row.partition, row.offset, row.replays, row.run_id) == (None, None, 0, "run")
 
 
