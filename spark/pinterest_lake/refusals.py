@@ -64,14 +64,18 @@ def _with_refusal(refused: DataFrame, rules: Iterable[Rule], *, text: Column) ->
         F.when(is_broken, F.struct(F.lit(reason).alias("reason"), message.alias("message")))
         for reason, is_broken, message in rules
     ]
-    return refused.withColumns({"raw": text, "_refusal": F.coalesce(*broken)}).select("*", "_refusal.*").drop("_refusal")
+    return (
+        refused.withColumns({"raw": text, "_refusal": F.coalesce(*broken)}).select("*", "_refusal.*").drop("_refusal")
+    )
 
 
 def _rules(fields: Fields) -> Iterator[Rule]:
     """In their order. A key says that the record is an object, which nearly every one is."""
     key = F.col(fields.key)
     has_no_key = key.isNull() & said(fields.key).isNull()
-    is_own = any_of(said(name).isNotNull() if name in fields.numbers else F.col(name).isNotNull() for name in fields.own)
+    is_own = any_of(
+        said(name).isNotNull() if name in fields.numbers else F.col(name).isNotNull() for name in fields.own
+    )
     is_foreign = any_of(said(name).isNotNull() for name in foreign(fields))
     is_wrapped = any_of(type_of(name).startswith("OBJECT") for name in WRAPPERS)
     wrong = [*_wrong_fields(fields)]
@@ -83,8 +87,10 @@ def _rules(fields: Fields) -> Iterator[Rule]:
     yield "no_ind", has_no_key, F.lit(f"{fields.key} is missing")
     yield "ind_out_of_range", (key == F.rint(key)) & ~key.between(0, LARGEST_IND), _named(fields.key)
     yield "ind_not_an_integer", whole(key).isNull(), _named(fields.key)
-    yield "field_not_of_type", any_of(is_wrong for is_wrong, _ in wrong), F.concat_ws(
-        "; ", *(F.when(is_wrong, message) for is_wrong, message in wrong)
+    yield (
+        "field_not_of_type",
+        any_of(is_wrong for is_wrong, _ in wrong),
+        F.concat_ws("; ", *(F.when(is_wrong, message) for is_wrong, message in wrong)),
     )
 
 
@@ -100,7 +106,11 @@ def _not_an_object() -> Iterator[Rule]:
     yield "not_json_object", ~start.isin("[", "{"), F.concat(F.lit("not a JSON object: "), _shown(raw))
     yield "not_json_object", _begins_with_value(raw), F.concat(F.lit("more than one JSON value: "), _shown(raw))
     yield "truncated_json", _breaks_off(raw), F.lit("ends, or breaks off, before its last bracket")
-    yield "not_json_object", F.json_object_keys(raw).isNotNull(), F.concat(F.lit("a name is given twice: "), _shown(raw))
+    yield (
+        "not_json_object",
+        F.json_object_keys(raw).isNotNull(),
+        F.concat(F.lit("a name stands twice: "), _shown(raw)),
+    )
     yield "not_json_object", record.isNull(), F.concat(F.lit("not JSON: "), _shown(raw))
 
 

@@ -139,7 +139,7 @@ def _by_shard(rows: DataFrame) -> list[Row]:
 
 
 def _keep_newest(batch: Batch, rows: DataFrame, entity: str, shards: list[Row]) -> tuple[int, int]:
-    """How many rows the batch has inserted, and how many it has updated, in all its tries, according to their commits."""
+    """How many rows the batch has inserted, and how many updated, in all its tries: its commits tell."""
     table = stream_table(batch.user_id, entity)
     lake = batch.lake
     lowest = min(shard.lowest for shard in shards if shard.valid)

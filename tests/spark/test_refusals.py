@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from pyspark.sql import functions as F
 
 from pinterest_lake.records import read, with_record

@@ -111,9 +111,11 @@ def test_reasons_of_the_sinks_dead_letters():
 
 def test_reasons_of_the_lake():
     codes = {
-        node.args[0].value
-        for node in ast.walk(parsed("refusals.py"))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_refusal"
+        code.value
+        for rule in ast.walk(parsed("refusals.py"))
+        if isinstance(rule, ast.Tuple) and len(rule.elts) == 3
+        for code, is_broken, _ in [rule.elts]
+        if isinstance(code, ast.Constant) and not isinstance(is_broken, ast.Constant)
     }
 
     assert codes == {reason for reason, finders in CONTRACT["reasons"].items() if {"load", "clean"} & set(finders)}
