@@ -35,15 +35,18 @@ type Rule = tuple[str, Column, Column]
 
 
 def is_valid(entity: str) -> Column:
-    """True for records, as read, that may pass; False for all others."""
-    is_refused = any_of(is_broken for _, is_broken, _ in _rules(FIELDS[entity]))
+    """True for records, as read, that may pass; False for all others: the rules before the key's are about records that
+    have none."""
+    is_refused = any_of(is_broken for _, is_broken, _ in _rules_of_rows(FIELDS[entity]))
     return F.coalesce(~is_refused, F.lit(True))
 
 
 def explained(refused: DataFrame, entity: str) -> DataFrame:
     """Refused records, as read, with ``reason`` and ``message`` of the first rule they break. ``raw`` is what
     ``quarantine`` keeps: the text as it was sent if it is no JSON, else the JSON of ``record``."""
-    return _with_refusal(refused, _rules(FIELDS[entity]), text=F.coalesce("raw", F.to_json("record")))
+    fields = FIELDS[entity]
+    rules = [*_not_an_object(), *_rules_of_wrapped_rows(fields), *_rules_of_rows(fields)]
+    return _with_refusal(refused, rules, text=F.coalesce("raw", F.to_json("record")))
 
 
 def unreadable(lines: DataFrame) -> DataFrame:
@@ -69,22 +72,22 @@ def _with_refusal(refused: DataFrame, rules: Iterable[Rule], *, text: Column) ->
     )
 
 
-def _rules(fields: Fields) -> Iterator[Rule]:
-    """In their order. A key says that the record is an object, which nearly every one is."""
+def _rules_of_wrapped_rows(fields: Fields) -> Iterator[Rule]:
+    is_wrapped = any_of(type_of(name).startswith("OBJECT") for name in WRAPPERS)
+    inside = F.lit("the row is inside another object; send it bare")
+    yield "nested_value", said(fields.key).isNull() & is_wrapped, inside
+
+
+def _rules_of_rows(fields: Fields) -> Iterator[Rule]:
+    """A record that breaks none of these has a key, and so is an object and no wrapper of one."""
     key = F.col(fields.key)
-    has_no_key = key.isNull() & said(fields.key).isNull()
-    is_own = any_of(
-        said(name).isNotNull() if name in fields.numbers else F.col(name).isNotNull() for name in fields.own
+    is_own = any_of(F.col(name).isNotNull() for name in fields.own) | any_of(
+        said(name).isNotNull() for name in fields.numbers
     )
     is_foreign = any_of(said(name).isNotNull() for name in foreign(fields))
-    is_wrapped = any_of(type_of(name).startswith("OBJECT") for name in WRAPPERS)
     wrong = [*_wrong_fields(fields)]
-
-    for reason, is_broken, message in _not_an_object():
-        yield reason, key.isNull() & is_broken, message
-    yield "nested_value", has_no_key & is_wrapped, F.lit("the row is inside another object; send it bare")
     yield "wrong_stream", ~is_own & is_foreign, F.concat(F.lit("a row of another entity: "), _foreign_names(fields))
-    yield "no_ind", has_no_key, F.lit(f"{fields.key} is missing")
+    yield "no_ind", key.isNull() & said(fields.key).isNull(), F.lit(f"{fields.key} is missing")
     yield "ind_out_of_range", (key == F.rint(key)) & ~key.between(0, LARGEST_IND), _named(fields.key)
     yield "ind_not_an_integer", whole(key).isNull(), _named(fields.key)
     yield (
