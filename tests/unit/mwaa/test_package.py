@@ -34,7 +34,8 @@ def checkout(tmp_path):
     copy = tmp_path / "elsewhere"
     for folder in ("dags", "plugins", "include", "spark", "mwaa"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", copy)
+    for name in ("pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, copy)
     for name in NOT_OURS:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text("secret")
