@@ -17,9 +17,10 @@ BYTES = f'{{"{RECORD}":'
 NOT_UTF8 = "base64:"
 
 NUMBER = "^(BIGINT|DECIMAL|DOUBLE)"
-WHOLE = r"^(BIGINT|DECIMAL\(\d+,0\)|DOUBLE)"
+EXACT = r"^(BIGINT|DECIMAL\(\d+,0\))"
+WHOLE = f"{EXACT}|^DOUBLE"
 """Types of a variant's numbers. A decimal has no zeros at its end, and a double is what was written with an exponent,
-or with more than 38 digits."""
+or with more than 38 digits, and may have lost some: no key is one, or a record could overwrite another's row."""
 
 
 def as_text(data: Column) -> Column:
@@ -75,7 +76,8 @@ def with_record(rows: DataFrame) -> DataFrame:
 
 def read(records: DataFrame, entity: str) -> DataFrame:
     """Records (columns ``record`` and ``raw``) with their entity's fields, the numbers as doubles. A missing field is
-    null, as is a number field that is no number, and an integer field with a fraction, however small.
+    null, as is a number field that is no number, an integer field with a fraction, however small, and a key that may
+    have lost digits.
 
     The fields come out of a generator, which Spark neither evaluates twice nor moves a filter below.
     """
@@ -85,7 +87,7 @@ def read(records: DataFrame, entity: str) -> DataFrame:
     schema = ", ".join(f"`{name}`: {of}" for name, of in types.items())
     kept = [name for name in records.columns if name not in types]
     said = records.select(*kept, F.inline(F.array(F.try_variant_get("record", "$", f"STRUCT<{schema}>"))))
-    whole = dict.fromkeys((fields.key, *fields.integers), WHOLE)
+    whole = dict.fromkeys(fields.integers, WHOLE) | {fields.key: EXACT}
     return said.withColumns({name: _double(name, whole.get(name, NUMBER)) for name in (fields.key, *fields.numbers)})
 
 
