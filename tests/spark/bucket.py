@@ -130,6 +130,7 @@ class Bucket:
                 "count": len(self.letters),
                 "by_entity": dict(Counter(letter["entity"] for letter in self.letters)),
                 "next_offsets": {},
+                "topic_id": None,
             },
             "lake": {"catalog": "spark_catalog", "schema_name": "x", "tables": tables} if tables else None,
             "ignored": [],

@@ -80,6 +80,7 @@ def land(bucket: Bucket, interval: Interval, bookmark: Bookmark, run_id: str) ->
         user_id=USER_ID,
         bucket=BUCKET,
         dead_letters_key=bucket_layout.dead_letters("pinterest_batch", run_id),
+        dead_letters_id=None,
         letters=[],
         next_letters={0: 0},
         ignored=[],
