@@ -78,7 +78,8 @@ def check_tables(lake: Lake, tables: Tables) -> None:
         names = ", ".join(map(lake.name, earlier))
         raise TableError(
             f"an earlier version of the pipeline made {names}: they hold records as text, in raw, and not in record. "
-            "Nothing is written. Rebuild the lake: run the DAG pinterest_replay with what=silver and dry_run=false"
+            "Nothing is written. Drop them, and run pinterest_pipeline with on_new_identity=load_all: it loads again "
+            "what the bucket and the topics hold"
         )
     problems = [
         f"table {lake.name(f'`{name}`')}: {'; '.join(found)}"

@@ -127,7 +127,7 @@ def _compact(lake: Lake, name: str) -> dict[str, Any]:
 def _keep_versions(lake: Lake, name: str, stored: str, days: int | None) -> None:
     """Write the retention into the table, where VACUUM and predictive optimization look for it.
 
-    VACUUM's own RETAIN is not used: newer versions pass over it.
+    VACUUM's own RETAIN is not used: Delta takes one that is too short without a word.
     """
     now = _days(lake, stored)
     wanted = max(now if days is None else days, SHORTEST_VERSION_DAYS)

@@ -108,7 +108,7 @@ def test_what_is_not_a_delta_table_is_named(own):
     assert "`geo`: it is not a Delta table" in said
 
 
-def test_a_lake_of_an_earlier_version_is_told_apart_and_what_rebuilds_it_is_named(own):
+def test_a_lake_of_an_earlier_version_is_told_apart_and_what_to_do_is_named(own):
     own.create()
     own.spark.sql(f"DROP TABLE {own.name('bronze_geo')}")
     make(own, "bronze_geo", EARLIER_BRONZE)
@@ -117,7 +117,7 @@ def test_a_lake_of_an_earlier_version_is_told_apart_and_what_rebuilds_it_is_name
 
     assert earlier_tables(own) == ["bronze_geo"]
     assert said.startswith(f"an earlier version of the pipeline made spark_catalog.{own.schema}.bronze_geo")
-    assert "run the DAG pinterest_replay with what=silver" in said
+    assert "run pinterest_pipeline with on_new_identity=load_all" in said
     check_tables(own, tables_of_stream(USER))
 
 

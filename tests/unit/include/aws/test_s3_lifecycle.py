@@ -11,7 +11,7 @@ from tests.builders import USER_ID
 
 OTHERS = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 1}}
 OLD_KIND = {"ID": "old", "Status": "Enabled", "Prefix": "tmp/", "Expiration": {"Days": 1}}
-DAGS = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream", "pinterest_maintenance", "pinterest_replay")
+DAGS = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream", "pinterest_maintenance")
 
 
 def days_of(rules, key):
