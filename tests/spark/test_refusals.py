@@ -69,7 +69,7 @@ REFUSED = [
     ("user", json.dumps({**USER, "ind": -1}), "ind_out_of_range", "'-1'"),
     ("user", json.dumps({**USER, "ind": 2**31}), "ind_out_of_range", "'2147483648'"),
     ("user", json.dumps({**USER, "ind": 2**63}), "ind_out_of_range", "'9223372036854775808'"),
-    ("user", json.dumps({**USER, "ind": 10**50}), "ind_out_of_range", "'1.0E50'"),
+    ("user", json.dumps({**USER, "ind": 10**50}), "ind_not_an_integer", "'1.0E50'"),
     ("user", json.dumps({**USER, "ind": 2147483648.0}), "ind_out_of_range", "'2147483648'"),
     ("user", json.dumps({**USER, "ind": -1.0}), "ind_out_of_range", "'-1'"),
     ("user", json.dumps({**USER, "ind": 1e300}), "ind_not_an_integer", "E300"),
