@@ -13,6 +13,7 @@ from pinterest_lake.silver import refresh
 job = Job.of_notebook(spark, dbutils)
 
 # COMMAND ----------
+job.plan_clean("geo")
 counts = refresh(job.lake, job.manifest.topics["geo"], "geo", job.run_id)
 
 # COMMAND ----------

@@ -13,6 +13,7 @@ from pinterest_lake.silver import refresh
 job = Job.of_notebook(spark, dbutils)
 
 # COMMAND ----------
+job.plan_clean("user")
 counts = refresh(job.lake, job.manifest.topics["user"], "user", job.run_id)
 
 # COMMAND ----------

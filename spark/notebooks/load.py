@@ -12,6 +12,7 @@ from pinterest_lake.job import Job
 from pinterest_lake.lake_check import check_identity, check_tables, identity, tables_of_batch
 
 job = Job.of_notebook(spark, dbutils)
+job.plan_load()
 check_tables(job.lake, tables_of_batch())
 check_identity(job.lake, job.manifest.tables)
 job.lake.create()

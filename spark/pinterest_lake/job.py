@@ -9,8 +9,9 @@ from pyspark.sql import SparkSession
 
 from pinterest_lake import widgets
 from pinterest_lake.manifest import Manifest, read_manifest
+from pinterest_lake.session_settings import FEW_ROWS, MANY, interpreted
 from pinterest_lake.storage import open_bucket
-from pinterest_lake.tables import Lake
+from pinterest_lake.tables import Lake, silver_table
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,18 @@ class Job:
         )
         lake = Lake(spark, given["catalog"], given["schema"])
         return cls(lake, read_manifest(spark, uri), given["run_id"])
+
+    def plan_load(self) -> None:
+        """Plan the load's queries by how much the run has landed. The session is the notebook's own."""
+        self._plan(sum(landed.size for landed in self.manifest.topics.values()))
+
+    def plan_clean(self, entity: str) -> None:
+        """Plan the cleaning's queries by how much the run has landed, and by what silver holds."""
+        with interpreted(self.lake.spark):  # Delta has the count in its log
+            stored = self.lake.table(silver_table(entity)).count()
+        self._plan(self.manifest.topics[entity].size + stored)
+
+    def _plan(self, rows: int) -> None:
+        if rows < MANY:
+            for name, value in FEW_ROWS.items():
+                self.lake.spark.conf.set(name, value)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from pinterest_lake import job
 from tests.spark.source_rows import PIN
 
 NOTEBOOKS = Path(__file__).parents[2] / "spark" / "notebooks"
@@ -47,7 +48,8 @@ def run_notebook(session, name, **parameters):
     raise AssertionError(f"{name} left nothing")
 
 
-def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows):
+def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows, monkeypatch):
+    monkeypatch.setattr(job, "MANY", 0)  # so that queries are compiled, as those of a large run are
     for entity, rows in real_rows.items():
         bucket.put(entity, rows[:40])
     bucket.put("user", [PIN], partition=1)
