@@ -14,10 +14,12 @@ VARIABLE = "pinterest_pipeline"
 
 Entity = Literal["pin", "geo", "user"]
 ENTITIES: tuple[Entity, ...] = ("pin", "geo", "user")
+AWS_KEY = "alias/aws/kinesis"
 
 UserId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
+RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@-]{1,64}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -76,6 +78,7 @@ class Kafka(Section):
 class S3Sink(Section):
     """The S3 sink connector. It closes an object after ``flush_size`` records or ``rotate_ms`` milliseconds.
 
+    ``role`` is the name of the role that it acts in; by default it is the client machine's, as in the seeds.
     ``properties`` are added to the connector's configuration unchanged, for what only one environment needs.
     """
 
@@ -86,6 +89,7 @@ class S3Sink(Section):
     rotate_ms: Annotated[int, Field(ge=100)] = 10_000
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
+    role: RoleName | None = None
     properties: dict[str, str] = {}
 
 
@@ -120,7 +124,12 @@ class Kinesis(Section):
     shards: Annotated[int, Field(ge=1, le=500)] = 1
     retention_hours: Annotated[int, Field(ge=24, le=8760)] = 24
     encryption: Literal["none", "kms"] = "kms"
-    kms_key: str = "alias/aws/kinesis"
+    kms_key: str = AWS_KEY
+
+    @property
+    def has_own_key(self) -> bool:
+        """Whether a key of the account encrypts: then the roles need it, too."""
+        return self.encryption == "kms" and self.kms_key != AWS_KEY
 
 
 class LakeStream(Section):
@@ -218,6 +227,11 @@ class Settings(Section):
     @property
     def role(self) -> str:
         return f"{self.user_id}-ec2-access-role"
+
+    @property
+    def sink_role(self) -> str:
+        """The role that the S3 sink acts in."""
+        return self.s3_sink.role or self.role
 
     @property
     def plugin(self) -> str:

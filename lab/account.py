@@ -1,55 +1,40 @@
 """Creates in the lab what an AWS account holds before the pipeline first runs: ``python -m lab.account``.
 
 A key pair with its private key in Parameter Store, the Kafka client instance, the MSK cluster, the bucket and the
-role. Everything is looked up by name or tag first, so a second call changes nothing. If the client machine has a new
-key because its folder was wiped, the parameter is updated.
+roles, which may do what the policies that the pipeline ships say. Everything is looked up by name or tag first, so a
+second call changes nothing. If the client machine has a new key because its folder was wiped, the parameter is updated.
 """
 
 from __future__ import annotations
 
-import json
+from types import SimpleNamespace
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.aws.client import aws
 from lab.cloud.ssh_host import FOLDER, client_key
-from lab.state import ACCOUNT, REGION, USER_ID, State
+from lab.state import ACCOUNT, CHECKOUT, REGION, USER_ID, State
 
 KEY_PAIR = f"{USER_ID}-key-pair"
 ROLE = f"{USER_ID}-ec2-access-role"
+SINK_ROLE = f"{USER_ID}-s3-sink-role"
+POLICY = "pinterest-pipeline"
 BUCKET = f"user-{USER_ID}-bucket"
 CLUSTER = "pinterest-msk-cluster"
 SECRETS = ("databricks_token", "aws_access_key_id", "aws_secret_access_key")
 
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": ["ec2.amazonaws.com", "kafkaconnect.amazonaws.com"]},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
-ACCESS = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
-            "Resource": f"arn:aws:s3:::{BUCKET}",
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-            "Resource": f"arn:aws:s3:::{BUCKET}/*",
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["kafka-cluster:*"],
-            "Resource": f"arn:aws:kafka:{REGION}:{ACCOUNT}:*/{CLUSTER}/*",
-        },
-    ],
-}
+POLICIES = CHECKOUT / "include" / "templates" / "policies"
+IN_POLICIES = SimpleNamespace(
+    user_id=USER_ID,
+    region=REGION,
+    bucket=BUCKET,
+    consumer_group="students",
+    connector=f"{USER_ID}-connector",
+    dead_letter_topic=f"{USER_ID}-dead-letters",
+    kafka=SimpleNamespace(cluster_name=CLUSTER, role_arn=None),
+)
+"""What the policies that the pipeline ships take from its settings."""
 
 
 def prepare(state: State) -> None:
@@ -57,7 +42,7 @@ def prepare(state: State) -> None:
     for name in SECRETS:
         state.secret(name)
     bucket(aws(state, "s3"))
-    role(aws(state, "iam"))
+    roles(aws(state, "iam"))
     key_pair(aws(state, "ec2"), aws(state, "ssm"), state)
     instance(aws(state, "ec2"))
     cluster(aws(state, "kafka"))
@@ -68,19 +53,34 @@ def bucket(s3: Any) -> None:
         s3.create_bucket(Bucket=BUCKET)
 
 
-def role(iam: Any) -> None:
-    """The role of the client instance and of the S3 sink, with an instance profile of the same name."""
-    try:
-        iam.get_role(RoleName=ROLE)
-    except iam.exceptions.NoSuchEntityException:
-        iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))
-    iam.put_role_policy(RoleName=ROLE, PolicyName="bucket-and-topics", PolicyDocument=json.dumps(ACCESS))
+def roles(iam: Any) -> None:
+    """The roles of the client instance, with an instance profile of the same name, and of the S3 sink."""
+    role(iam, ROLE, "kafka_client")
+    role(iam, SINK_ROLE, "s3_sink")
     try:
         profile = iam.get_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]
     except iam.exceptions.NoSuchEntityException:
         profile = iam.create_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]
     if not profile["Roles"]:
         iam.add_role_to_instance_profile(InstanceProfileName=ROLE, RoleName=ROLE)
+
+
+def role(iam: Any, name: str, policies: str) -> None:
+    """A role with the trust and the permissions that the pipeline ships under that name, and no others."""
+    trust = policy(f"{policies}.trust")
+    try:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    except iam.exceptions.EntityAlreadyExistsException:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
+    for other in set(iam.list_role_policies(RoleName=name)["PolicyNames"]) - {POLICY}:
+        iam.delete_role_policy(RoleName=name, PolicyName=other)
+    iam.put_role_policy(RoleName=name, PolicyName=POLICY, PolicyDocument=policy(policies))
+
+
+def policy(name: str) -> str:
+    """One of the policies that the pipeline ships, filled for the lab."""
+    templates = Environment(loader=FileSystemLoader(POLICIES), undefined=StrictUndefined)
+    return templates.get_template(f"{name}.json").render(settings=lambda: IN_POLICIES, account_id=lambda: ACCOUNT)
 
 
 def key_pair(ec2: Any, ssm: Any, state: State) -> None:

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.account import CLUSTER
+from lab.account import CLUSTER, SINK_ROLE
+from lab.calls import access_key
 from lab.cloud.ssh_host import LOGIN, host_key
 from lab.source.database import READER, READER_SECRET, SCHEMA
 from lab.state import CHECKOUT, REGION, USER_ID, State, write_private
@@ -115,7 +116,7 @@ def aws_connection(state: State) -> dict[str, Any]:
     aws = f"http://{HOST}:{state.port('aws')}"
     return {
         "conn_type": "aws",
-        "login": state.secret("aws_access_key_id"),
+        "login": access_key(state, "airflow"),
         "password": state.secret("aws_secret_access_key"),
         "extra": {
             "region_name": REGION,
@@ -166,6 +167,7 @@ def settings(state: State) -> dict[str, Any]:
         "s3_sink": {
             "connector_class": "pinterest.lab.S3SinkConnector",
             "rotate_ms": 2000,
+            "role": SINK_ROLE,
             "properties": {
                 "store.url": f"http://{HOST}:{state.port('aws')}",
             },

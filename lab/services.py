@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lab import kafka
+from lab.calls import access_key
 from lab.progress import Work
 from lab.readiness import Answers, health, listens
 from lab.source import database
@@ -43,7 +44,7 @@ class Service:
 def worker_role(state: State) -> dict[str, str]:
     """Stands for the connector's role on AWS: the SDK's default chain finds these; no configuration contains them."""
     return {
-        "AWS_ACCESS_KEY_ID": state.secret("aws_access_key_id"),
+        "AWS_ACCESS_KEY_ID": access_key(state, "s3_sink"),
         "AWS_SECRET_ACCESS_KEY": state.secret("aws_secret_access_key"),
         "AWS_REGION": REGION,
     }

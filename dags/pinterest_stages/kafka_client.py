@@ -1,7 +1,8 @@
 """The Kafka client machine: an EC2 instance with Java, Kafka's tools and the MSK IAM library.
 
 Seed steps: save the key pair's private key, connect to the instance by SSH, install Java and Kafka, put the IAM jar
-into Kafka's ``libs`` and on CLASSPATH, and write ``client.properties``.
+into Kafka's ``libs`` and on CLASSPATH, edit the trust policy of the role that Kafka clients assume, and write
+``client.properties``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from airflow.sdk import chain, task, task_group
 
 from pinterest.hooks.kafka_client import KafkaClientHook
+from pinterest.operators.iam import IamAddTrustOperator
 from pinterest.operators.kafka_client import KafkaClientScriptOperator
 from pinterest.settings import settings
 
@@ -46,8 +48,14 @@ def kafka_client() -> None:
         task_id="client_properties", script="kafka_client/write_client_properties.sh"
     )
 
+    trust = IamAddTrustOperator(
+        task_id="trust",
+        role_arn="{{ settings().kafka.role_arn or '' }}",
+        trust="policies/kafka_role.trust.json",
+    )
+
     chain(
-        [instance(), key_pair()],
+        [instance(), key_pair(), trust],
         install("java"),
         install("kafka"),
         install("iam_auth"),

@@ -21,7 +21,7 @@ from include.aws.api_gateway import (
     rest_api_request,
     usage_plan_request,
 )
-from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
+from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources
 from include.settings import ENTITIES
 from pinterest.hooks.kafka_client import KafkaClientHook
 from pinterest.operators.api_gateway import (
@@ -58,9 +58,9 @@ def rest_api() -> None:
     kinesis_role = IamCreateRoleOperator(
         task_id="kinesis_role",
         role_name="{{ settings().kinesis_role }}",
-        trust=role_trust(),
+        trust="policies/kinesis_api.trust.json",
         policy_name="kinesis-streams",
-        policy=role_policy("{{ settings().user_id }}"),
+        policy="policies/kinesis_api.json",
         tags=OWNER_TAGS,
     )
     validation = RestApiPutValidationOperator(

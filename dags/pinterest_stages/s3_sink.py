@@ -82,7 +82,7 @@ def s3_sink(brokers: str) -> None:
             authentication=AUTHENTICATION,
             encryption=ENCRYPTION,
             kafka_connect_version="{{ settings().s3_sink.kafka_connect_version }}",
-            role="{{ settings().role }}",
+            role="{{ settings().sink_role }}",
             tags=TAGS,
         ),
         execution_timeout=timedelta(minutes=60),

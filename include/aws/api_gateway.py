@@ -13,6 +13,7 @@ type Resources = dict[str, Methods]
 PROXY_PATH = "/{proxy+}"
 VALIDATOR = "body"
 BACKEND_VARIABLE = "backend"
+KEY_WITHHELD = "'withheld'"
 MADE_BY = "pinterest-pipeline, "
 """How the description of each deployment begins."""
 
@@ -38,7 +39,8 @@ def proxy_methods(scheme: str) -> Methods:
     """Methods of ``/{proxy+}``, for callers with a key: every request goes to the same path of the backend.
 
     The backend's scheme is part of them; where it is, a variable of the stage says. API Gateway passes the backend's
-    answer on as it is, so the backend itself has to allow other origins to read it.
+    answer on as it is, so the backend itself has to allow other origins to read it. The caller's key is for the API
+    alone: the backend is reached without encryption, and gets a constant in the key's place.
 
     A method holds the arguments of ``PutMethod`` and ``PutIntegration`` and, for each status code, those of
     ``PutMethodResponse`` and ``PutIntegrationResponse``.
@@ -54,7 +56,10 @@ def proxy_methods(scheme: str) -> Methods:
                 "type": "HTTP_PROXY",
                 "integrationHttpMethod": "ANY",
                 "uri": f"{scheme}://${{stageVariables.{BACKEND_VARIABLE}}}/{{proxy}}",
-                "requestParameters": {"integration.request.path.proxy": "method.request.path.proxy"},
+                "requestParameters": {
+                    "integration.request.path.proxy": "method.request.path.proxy",
+                    "integration.request.header.x-api-key": KEY_WITHHELD,
+                },
             },
             "responses": {},
         },

@@ -1,4 +1,4 @@
-"""The REST API's resources in front of Kinesis: what they require of a caller, and the role they use."""
+"""The REST API's resources in front of Kinesis, and what they require of a caller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ STREAM_PATH = "/streams/{stream-name}"
 RECORD_PATH = "/streams/{stream-name}/record"
 RECORDS_PATH = "/streams/{stream-name}/records"
 
-STREAM_ACTIONS = ("CreateStream", "DeleteStream", "DescribeStream", "PutRecord", "PutRecords")
 MOST_RECORDS = 500
 LONGEST_PARTITION_KEY = 256
 
@@ -95,31 +94,6 @@ def kinesis_resources(*, region: str, role_arn: object, validator_id: object) ->
         ),
         RECORD_PATH: resource(PUT=method("PutRecord", "stream-name")),
         RECORDS_PATH: resource(PUT=method("PutRecords", "stream-name")),
-    }
-
-
-def role_trust() -> dict[str, Any]:
-    """Who may assume the role with which the REST API calls Kinesis."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-
-
-def role_policy(user_id: str) -> dict[str, Any]:
-    """What the role may do: the API's actions on the user's data streams. ``ListStreams`` cannot be restricted."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": [f"kinesis:{action}" for action in STREAM_ACTIONS],
-                "Resource": f"arn:aws:kinesis:*:*:stream/streaming-{user_id}-*",
-            },
-            {"Effect": "Allow", "Action": "kinesis:ListStreams", "Resource": "*"},
-        ],
     }
 
 

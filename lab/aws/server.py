@@ -11,6 +11,7 @@ Kinesis and more), with these additions:
 - Kinesis keeps every acknowledged record for as long as its stream's retention says, and reads fast.
 - ``state/ministack/apigateway.revision`` grows by a byte on every change to API Gateway, before the caller gets its
   answer. From its size the gateway stand-in knows when to reread the control plane.
+- ``state/calls/aws.jsonl`` says what the lab's programs asked for, in IAM's words: see ``lab.calls``.
 
 Known differences from AWS: resources are ready at once, nothing is throttled, and any access key is accepted.
 """
@@ -31,7 +32,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from lab.aws import authorization
 from lab.aws.kinesis import Journal, Kinesis
+from lab.calls import Call, CallLog
 from lab.state import ACCOUNT, REGION, State, write_private
 
 MINISTACK = "1.5.33"
@@ -133,8 +136,8 @@ class Changes:
             grow(self.revision)
 
 
-def guarded(application: Application, changes: Changes, kinesis: Kinesis) -> Application:
-    """Wrap ``application`` in our checks, and note its changes."""
+def guarded(application: Application, changes: Changes, kinesis: Kinesis, log: CallLog) -> Application:
+    """Wrap ``application`` in our checks, and note calls and changes."""
 
     async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -147,6 +150,7 @@ def guarded(application: Application, changes: Changes, kinesis: Kinesis) -> App
         if path == EXPIRE_PATH:
             return await answer(scope, send, *expire(kinesis, await read_body(receive)))
         target = fields.get(b"x-amz-target", b"")
+        receive = await kept(scope, receive, log)
         if scope["method"] in READ_METHODS or target.rpartition(b".")[2].startswith(READ_OPERATIONS):
             return await application(scope, receive, send)
 
@@ -166,6 +170,27 @@ def refused(path: str, fields: dict[bytes, bytes]) -> bool:
         return True
     host = fields.get(b"host", b"").decode("latin-1").rpartition(":")[0]
     return b"origin" in fields or not (host in (HOST, "localhost") or host.endswith(".localhost"))
+
+
+async def kept(scope: dict[str, Any], receive: Receive, log: CallLog) -> Receive:
+    """Note what is asked for, if one of the lab's programs asks. Returns what the application is to receive."""
+    caller = log.caller(authorization.key_of(scope))
+    if caller is None:
+        return receive
+    body = b"" if (streamed := authorization.is_s3(scope)) else await read_body(receive)
+    for action, resource in authorization.asked(scope, body):
+        log.keep(Call(caller, action, resource))
+    return receive if streamed else received(body, receive)
+
+
+def received(body: bytes, receive: Receive) -> Receive:
+    """A request's body that has been read, and after it whatever comes."""
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def again() -> dict[str, Any]:
+        return next(messages, None) or await receive()
+
+    return again
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -223,7 +248,7 @@ async def run(state: State) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 2
     saving = asyncio.create_task(keeper.run())
-    await serve(guarded(ministack.app, changes, kinesis), config, shutdown_trigger=stop.wait)
+    await serve(guarded(ministack.app, changes, kinesis, CallLog(state, "aws")), config, shutdown_trigger=stop.wait)
     saving.cancel()
 
 

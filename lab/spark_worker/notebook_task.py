@@ -21,7 +21,7 @@ from lab.spark_worker.work import Work
 from lab.state import State, read_object
 
 SCOPE = "pinterest"
-SCOPE_KEYS = ("aws_access_key_id", "aws_secret_access_key")
+SCOPE_KEYS = {"aws_access_key_id": "databricks_access_key_id", "aws_secret_access_key": "aws_secret_access_key"}
 RESULT_LIMIT = 5 * 1024 * 1024
 ERROR_LIMIT = 20_000
 OURS = Path(__file__).parent
@@ -98,7 +98,7 @@ class NotebookTask(Work):
 
 def scope(state: State) -> dict[str, str]:
     secrets = read_object(state.path("secrets.json"))
-    return {key: secrets[key] for key in SCOPE_KEYS if key in secrets}
+    return {key: secrets[secret] for key, secret in SCOPE_KEYS.items() if secret in secrets}
 
 
 def describe(error: BaseException) -> tuple[str, str]:

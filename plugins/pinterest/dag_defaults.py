@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import include
+from pinterest.account import account_id
 from pinterest.retry_policy import RetryWhatMayPass
 from pinterest.settings import settings
 
@@ -40,6 +41,6 @@ DAG_DEFAULTS: dict[str, Any] = {
         "execution_timeout": timedelta(minutes=30),
         "region_name": "{{ settings().region }}",  # the connection's own region does not count
     },
-    "user_defined_macros": {"settings": settings},
+    "user_defined_macros": {"settings": settings, "account_id": account_id},
     "template_searchpath": str(TEMPLATES),
 }

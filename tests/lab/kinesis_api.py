@@ -12,15 +12,18 @@ from typing import Any
 import jinja2
 import requests
 
-from include import settings
+import include
 from include.aws.api_gateway import gateway_responses
-from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources, role_policy, role_trust
-from lab.state import REGION, USER_ID, State
+from include.aws.kinesis_api import REQUEST_MODELS, kinesis_resources
+from include.aws.policies import policy
+from lab.state import ACCOUNT, REGION, USER_ID, State
+from tests.builders import settings
 from tests.lab.lab_parts import client
 
 TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(settings.__file__).parent / "templates"), undefined=jinja2.StrictUndefined
+    loader=jinja2.FileSystemLoader(Path(include.__path__[0]) / "templates"), undefined=jinja2.StrictUndefined
 )
+SETTINGS = settings()
 
 
 @dataclass
@@ -67,8 +70,12 @@ def read_shard(kinesis: Any, stream: str, shard: str, **start: Any) -> Iterator[
 def make_kinesis_api(state: State) -> KinesisApi:
     control, iam = client(state, "apigateway"), client(state, "iam")
     role = f"{USER_ID}-{uuid.uuid4().hex[:8]}"
-    arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(role_trust()))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=json.dumps(role_policy(USER_ID)))
+    arn = iam.create_role(
+        RoleName=role, AssumeRolePolicyDocument=json.dumps(policy("kinesis_api.trust", SETTINGS, ACCOUNT))
+    )["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName=role, PolicyName="p", PolicyDocument=json.dumps(policy("kinesis_api", SETTINGS, ACCOUNT))
+    )
     api = control.create_rest_api(name="kinesis")["id"]
     for name, schema in REQUEST_MODELS.items():
         control.create_model(restApiId=api, name=name, contentType="application/json", schema=json.dumps(schema))

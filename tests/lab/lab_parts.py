@@ -92,12 +92,12 @@ def running(part: Part) -> Iterator[Part]:
             part.stop()
 
 
-def client(state: State, service: str):
+def client(state: State, service: str, access_key: str = "anything"):
     """boto3 as a user would make it."""
     return boto3.client(
         service,
         endpoint_url=f"http://127.0.0.1:{state.port('aws')}",
         region_name="us-east-1",
-        aws_access_key_id="anything",
+        aws_access_key_id=access_key,
         aws_secret_access_key="anything",
     )

@@ -72,13 +72,33 @@ def test_the_bucket_takes_objects(prepared):
     assert s3.get_object(Bucket=f"user-{USER_ID}-bucket", Key="topics/a")["Body"].read() == b"1"
 
 
-def test_the_role_trusts_the_instance_and_the_sink(prepared):
-    role = client(prepared, "iam").get_role(RoleName=f"{USER_ID}-ec2-access-role")["Role"]
-    document = role["AssumeRolePolicyDocument"]
-    [statement] = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+@pytest.mark.parametrize(
+    ("role", "service"), [("ec2-access-role", "ec2.amazonaws.com"), ("s3-sink-role", "kafkaconnect.amazonaws.com")]
+)
+def test_a_role_trusts_one_service_and_may_do_nothing_to_a_whole_service(prepared, role, service):
+    iam = client(prepared, "iam")
+    name = f"{USER_ID}-{role}"
+    [trusted] = statements(iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"])
+    [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    allowed = statements(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
 
-    assert statement["Action"] == "sts:AssumeRole"
-    assert set(statement["Principal"]["Service"]) == {"ec2.amazonaws.com", "kafkaconnect.amazonaws.com"}
+    assert (trusted["Action"], trusted["Principal"]) == ("sts:AssumeRole", {"Service": service})
+    assert [action for statement in allowed for action in statement["Action"] if "*" in action] == []
+
+
+def statements(document: dict | str) -> list[dict]:
+    return (json.loads(document) if isinstance(document, str) else document)["Statement"]
+
+
+def test_what_a_role_might_do_before_is_taken_from_it(prepared):
+    iam = client(prepared, "iam")
+    role = f"{USER_ID}-ec2-access-role"
+    everything = {"Effect": "Allow", "Action": "kafka-cluster:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    iam.put_role_policy(RoleName=role, PolicyName="bucket-and-topics", PolicyDocument=document)
+    account.prepare(prepared)
+
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["pinterest-pipeline"]
 
 
 def test_the_secrets_are_kept_for_the_other_parts(prepared):

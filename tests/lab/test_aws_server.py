@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import stat
+from contextlib import suppress
 
 import psutil
 import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from lab.calls import access_key, calls
 from lab.state import State
 from tests.lab.lab_parts import client, running, start_aws, wait_until
 
@@ -177,3 +179,95 @@ def test_the_state_on_disk_is_json_after_many_changes(aws):
         ssm.put_parameter(Name=f"/many/{number}", Value="x", Type="String", Overwrite=True)
         text = saved(aws, "ssm")
         assert not text or json.loads(text)
+
+
+ACCOUNT = "arn:aws:{}:us-east-1:000000000000"
+CALLS = [
+    (
+        "s3",
+        "put_object",
+        {"Bucket": "asked", "Key": "a b/c+d:e", "Body": b"1"},
+        "s3:PutObject",
+        "arn:aws:s3:::asked/a b/c+d:e",
+    ),
+    ("s3", "head_object", {"Bucket": "asked", "Key": "a b/c+d:e"}, "s3:GetObject", "arn:aws:s3:::asked/a b/c+d:e"),
+    ("s3", "list_objects_v2", {"Bucket": "asked", "Prefix": "a"}, "s3:ListBucket", "arn:aws:s3:::asked"),
+    (
+        "s3",
+        "copy_object",
+        {"Bucket": "asked", "Key": "copy", "CopySource": {"Bucket": "asked", "Key": "a b/c+d:e"}},
+        "s3:GetObject",
+        "arn:aws:s3:::asked/a b/c+d:e",
+    ),
+    (
+        "ssm",
+        "put_parameter",
+        {"Name": "/asked", "Value": "1", "Type": "String", "Overwrite": True},
+        "ssm:PutParameter",
+        f"{ACCOUNT.format('ssm')}:parameter/asked",
+    ),
+    ("ec2", "describe_instances", {}, "ec2:DescribeInstances", "*"),
+    ("kafka", "list_clusters", {}, "kafka:ListClusters", "*"),
+    ("kinesis", "list_streams", {}, "kinesis:ListStreams", "*"),
+    ("apigateway", "get_rest_apis", {}, "apigateway:GET", "arn:aws:apigateway:us-east-1::/restapis"),
+    ("iam", "get_role", {"RoleName": "nobody"}, "iam:GetRole", "arn:aws:iam::000000000000:role/nobody"),
+]
+
+
+def asked_of_aws(state: State) -> set[tuple[str, str, str]]:
+    return {tuple(call) for call in calls(state)}
+
+
+@pytest.fixture(scope="module")
+def bucket(aws):
+    client(aws, "s3").create_bucket(Bucket="asked")
+    client(aws, "s3").put_object(Bucket="asked", Key="a b/c+d:e", Body=b"1")
+
+
+class TestCalls:
+    @pytest.mark.parametrize(("service", "operation", "arguments", "action", "resource"), CALLS)
+    def test_what_a_program_asks_for_is_kept_in_iams_words(
+        self, aws, bucket, service, operation, arguments, action, resource
+    ):
+        airflow = client(aws, service, access_key(aws, "airflow"))
+        with suppress(ClientError):
+            getattr(airflow, operation)(**arguments)
+
+        assert ("airflow", action, resource) in asked_of_aws(aws)
+
+    def test_a_body_that_was_read_for_it_arrives(self, aws):
+        ssm = client(aws, "ssm", access_key(aws, "airflow"))
+        ssm.put_parameter(Name="/long", Value="x" * 4000, Type="String", Overwrite=True)
+
+        assert ssm.get_parameter(Name="/long")["Parameter"]["Value"] == "x" * 4000
+
+    def test_reading_by_an_iterator_is_on_its_stream(self, aws):
+        kinesis = client(aws, "kinesis", access_key(aws, "databricks"))
+        kinesis.create_stream(StreamName="read", ShardCount=1)
+        shard = kinesis.list_shards(StreamName="read")["Shards"][0]["ShardId"]
+        start = kinesis.get_shard_iterator(StreamName="read", ShardId=shard, ShardIteratorType="LATEST")
+        kinesis.get_records(ShardIterator=start["ShardIterator"])
+
+        assert ("databricks", "kinesis:GetRecords", f"{ACCOUNT.format('kinesis')}:stream/read") in asked_of_aws(aws)
+
+    def test_brokers_are_asked_of_a_cluster(self, aws):
+        kafka = client(aws, "kafka", access_key(aws, "airflow"))
+        network = {"InstanceType": "kafka.t3.small", "ClientSubnets": ["subnet-1"]}
+        cluster = kafka.create_cluster(
+            ClusterName="asked", KafkaVersion="3.7.x", NumberOfBrokerNodes=1, BrokerNodeGroupInfo=network
+        )["ClusterArn"]
+        kafka.get_bootstrap_brokers(ClusterArn=cluster)
+
+        assert ("airflow", "kafka:GetBootstrapBrokers", cluster) in asked_of_aws(aws)
+
+    def test_a_presigned_address_counts_for_who_signed_it(self, aws, bucket):
+        s3 = client(aws, "s3", access_key(aws, "airflow"))
+        address = s3.generate_presigned_url("put_object", Params={"Bucket": "asked", "Key": "presigned"})
+        requests.put(address, data=b"1").raise_for_status()
+
+        assert ("airflow", "s3:PutObject", "arn:aws:s3:::asked/presigned") in asked_of_aws(aws)
+
+    def test_calls_of_others_are_not_kept(self, aws):
+        client(aws, "ssm").put_parameter(Name="/others", Value="1", Type="String", Overwrite=True)
+
+        assert [call for call in asked_of_aws(aws) if call[2].endswith("/others")] == []

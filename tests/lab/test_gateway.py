@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests
 
-from include.aws.api_gateway import gateway_responses
+from include.aws.api_gateway import gateway_responses, proxy_methods
 from lab.state import State
 from tests.lab.lab_parts import client, running, start_aws, start_cloud, wait_until
 
@@ -33,7 +34,16 @@ class Api:
     id: str
     url: str
 
-    def add(self, path: str, uri: str, *, method: str = "ANY", key: bool = False, timeout: int = 29_000) -> None:
+    def add(
+        self,
+        path: str,
+        uri: str,
+        *,
+        method: str = "ANY",
+        key: bool = False,
+        timeout: int = 29_000,
+        mapping: Mapping[str, str] | None = None,
+    ) -> None:
         parent = self.resource("/")
         for part in path.strip("/").split("/"):
             path_so_far = f"{parent['path'].rstrip('/')}/{part}"
@@ -54,7 +64,10 @@ class Api:
             integrationHttpMethod=method,
             uri=uri,
             timeoutInMillis=timeout,
-            requestParameters={f"integration.request.path.{n}": f"method.request.path.{n}" for n in names},
+            requestParameters={
+                **{f"integration.request.path.{n}": f"method.request.path.{n}" for n in names},
+                **(mapping or {}),
+            },
         )
 
     def resource(self, path: str) -> dict[str, Any] | None:
@@ -249,6 +262,20 @@ def test_a_key_is_required_and_takes_effect_at_once(new_api, backend):
     api.control.update_api_key(apiKey=key_id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
     assert call(key).status_code == 403
     assert len(backend.requests) == 1
+
+
+def test_the_backend_does_not_learn_the_callers_key(new_api, backend):
+    """Of the pipeline's own integration; one without a mapping passes every header on, as AWS' does."""
+    passed_on = []
+    for mapping in ({}, proxy_methods("http")["ANY"]["integration"]["requestParameters"]):
+        api = new_api()
+        api.add("/{proxy+}", f"{backend.url}/{{proxy}}", key=True, mapping=mapping)
+        key = api.deploy().issue_key()
+        assert requests.get(f"{api.url}/topics", headers={"X-API-Key": key}).status_code == 200
+        passed_on.append(key in backend.requests[-1].headers.values())
+
+    assert passed_on == [True, False]
+    assert backend.requests[-1].headers.get_all("x-api-key") == ["withheld"]
 
 
 def test_a_key_of_another_api_is_refused(new_api, backend):

@@ -14,7 +14,7 @@ ENDLESS_SPARK = "spark.range(10**14).selectExpr('sum(hash(id))').collect()"
 
 @pytest.fixture(autouse=True, scope="module")
 def secrets(state):
-    for name in ("aws_access_key_id", "aws_secret_access_key"):
+    for name in ("databricks_access_key_id", "aws_secret_access_key"):
         state.secret(name)
 
 

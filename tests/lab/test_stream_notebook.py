@@ -20,7 +20,7 @@ COUNTS = ("batches", "records", "inserted", "updated", "superseded", "quarantine
 
 @pytest.fixture(scope="module")
 def kinesis(aws):
-    for name in ("aws_access_key_id", "aws_secret_access_key"):
+    for name in ("databricks_access_key_id", "aws_secret_access_key"):
         aws.secret(name)
     client(aws, "s3").create_bucket(Bucket="stream-bucket")
     return client(aws, "kinesis")

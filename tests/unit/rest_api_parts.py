@@ -24,7 +24,10 @@ def described(methods) -> dict:
                 "type": "HTTP_PROXY",
                 "httpMethod": "ANY",
                 "uri": methods["ANY"]["integration"]["uri"],
-                "requestParameters": {"integration.request.path.proxy": "method.request.path.proxy"},
+                "requestParameters": {
+                    "integration.request.path.proxy": "method.request.path.proxy",
+                    "integration.request.header.x-api-key": "'withheld'",
+                },
                 "passthroughBehavior": "WHEN_NO_MATCH",
                 "timeoutInMillis": 29000,
                 "cacheNamespace": "r1",

@@ -1,4 +1,4 @@
-"""The actions that docs/settings.md lists for Airflow's own role are those that the code calls, no more and no less.
+"""What Airflow's own role may do, ``policies/airflow.json``, is what the code calls, no more and no less.
 
 A call is found by its name: an attribute, or a text for a paginator, that is an operation of one of the services.
 An operation whose name is put together while it runs is not found, so the code spells them out.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import botocore.session
 import pytest
 from botocore import xform_name
+
+from include.aws.policies import policy
+from tests import iam
+from tests.builders import settings
 
 ROOT = Path(__file__).parents[2]
 CODE = ("dags", "plugins", "include")
@@ -35,20 +38,6 @@ OTHER_NAMES = {
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
     "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
 }
-ASKED_ALONG = {
-    "iam:CreateRole": {"iam:TagRole"},
-    "kinesis:CreateStream": {"kinesis:AddTagsToStream"},
-    "kafkaconnect:CreateConnector": {
-        "kafkaconnect:TagResource",
-        "iam:PassRole",
-        "iam:CreateServiceLinkedRole",
-        "ec2:CreateNetworkInterface",
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcs",
-    },
-}
-"""What else a service wants its caller to be allowed, for the requests as they are made here."""
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +69,13 @@ def called(actions: dict[str, str]) -> set[str]:
     for path in (ROOT / "plugins/pinterest/waiters").glob("*.json"):
         waiters = json.loads(path.read_text())["waiters"].values()
         found |= {f"{path.stem}:{waiter['operation']}" for waiter in waiters}
-    return found.union(*(ASKED_ALONG.get(action, set()) for action in found))
+    return found.union(*(iam.ASKED_ALONG.get(action, set()) for action in found))
 
 
-def documented() -> set[str]:
-    text = (ROOT / "docs/settings.md").read_text()
-    section = text.partition("## What Airflow's own role may do\n")[2].partition("\n## ")[0]
-    return set(re.findall(r"`([a-z0-9]+:[A-Za-z0-9]+)`", section))
+def test_airflows_policy_allows_what_the_code_calls(actions):
+    allowed = iam.actions(policy("airflow", settings(), "123456789012"))
 
-
-def test_the_documented_actions_are_those_that_the_code_calls(actions):
-    assert documented() == called(actions)
+    assert allowed == called(actions)
 
 
 def test_no_two_services_have_an_operation_of_the_same_name_that_is_called(actions):

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from pinterest.hooks.api_gateway import ApiGatewayHook
+from pinterest.operators.kafka_client import KafkaClientUploadOperator
 
 PLUGINS = Path(__file__).parents[2] / "plugins" / "pinterest"
 MADE_BY_HOOKS_FOR_AWS = ("airflow.providers.amazon", "pinterest.hooks")
@@ -45,3 +46,15 @@ def test_the_region_that_a_hook_is_given_wins_over_the_connections(monkeypatch):
 
     assert ApiGatewayHook(aws_conn_id="aws_elsewhere", region_name="us-east-1").conn_region_name == "us-east-1"
     assert ApiGatewayHook(aws_conn_id="aws_elsewhere").conn_region_name == "eu-west-1"
+
+
+def test_the_address_for_uploading_names_the_region(monkeypatch):
+    connection = {"conn_type": "aws", "login": "x", "password": "x"}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    upload = KafkaClientUploadOperator(
+        task_id="archive", script="x.sh", url="", sha256="", bucket="bucket", key="k.zip"
+    )
+
+    address = upload._s3("eu-west-1").generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "k.zip"})
+
+    assert address.startswith("https://bucket.s3.eu-west-1.amazonaws.com/k.zip?")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from lab.calls import Call, CallLog, access_key_of
 from lab.cloud.msk_connect import worker as connect_worker
 from lab.cloud.msk_connect.configurations import WorkerConfigurations
 from lab.cloud.msk_connect.connectors import Connectors
@@ -16,6 +18,14 @@ from lab.cloud.msk_connect.resources import AwsError, Background, Resources, arn
 from lab.cloud.msk_connect.worker import Worker
 from lab.cloud.serving import serve
 from lab.state import State
+
+KINDS = {
+    "custom-plugins": "CustomPlugin",
+    "worker-configurations": "WorkerConfiguration",
+    "connectors": "Connector",
+}
+TAG_OPERATIONS = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
+OPERATION_PATH = re.compile(rf"/v1/(?P<kind>{'|'.join(KINDS)}|tags)(?P<one>/.+)?$")
 
 
 async def start(state: State) -> list[Any]:
@@ -45,7 +55,7 @@ def application(state: State, restart_worker: Callable[[State], None]) -> web.Ap
         await background.close()
         await worker.close()
 
-    app = web.Application(middlewares=[errors_as_aws])
+    app = web.Application(middlewares=[keep_calls(CallLog(state, "msk_connect")), errors_as_aws])
     app.cleanup_ctx.append(lifetime)
     for path, operations in (
         ("/v1/custom-plugins", plugins),
@@ -88,6 +98,33 @@ def add_tag_operations(app: web.Application, kept: list[Resources]) -> None:
     app.router.add_get("/v1/tags/{arn:.+}", show)
     app.router.add_post("/v1/tags/{arn:.+}", tag)
     app.router.add_delete("/v1/tags/{arn:.+}", untag)
+
+
+def keep_calls(log: CallLog) -> Any:
+    """Note what the lab's programs ask for, in IAM's words."""
+
+    @web.middleware
+    async def noting(request: web.Request, handler: Handler) -> web.StreamResponse:
+        caller = log.caller(access_key_of(request.headers.get("Authorization", "")))
+        action = action_of(request)
+        if caller is not None and action is not None:
+            log.keep(Call(caller, f"kafkaconnect:{action}", request.match_info.get("arn", "*")))
+        return await handler(request)
+
+    return noting
+
+
+def action_of(request: web.Request) -> str | None:
+    """``DescribeConnector`` for a GET of a connector, and so on; None for a path that is no operation."""
+    found = OPERATION_PATH.match(request.path)
+    if found is None:
+        return None
+    if found["kind"] == "tags":
+        return TAG_OPERATIONS.get(request.method)
+    on_one = {"GET": "Describe", "PUT": "Update", "DELETE": "Delete"}
+    on_all = {"GET": "List", "POST": "Create"}
+    verb = (on_one if found["one"] else on_all).get(request.method)
+    return verb and f"{verb}{KINDS[found['kind']]}{'s' if verb == 'List' else ''}"
 
 
 @web.middleware

@@ -128,8 +128,10 @@ class KafkaClientUploadOperator(KafkaClientScriptOperator):
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
     def _s3(self, region: str) -> Any:
+        """A client whose addresses name the region. The global ones may redirect there; the script follows nothing."""
         own = S3Hook(aws_conn_id=self.aws_conn_id, region_name=region)
-        config = (own.config or Config()).merge(Config(signature_version="s3v4"))
+        addresses = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+        config = (own.config or Config()).merge(addresses)
         return S3Hook(aws_conn_id=self.aws_conn_id, region_name=region, config=config).conn
 
     def _is_there(self, s3: Any) -> bool:

@@ -10,6 +10,7 @@ from tests.local.client_scripts.client_machine import IAM_PROPERTIES
 SCRIPT = "rest_proxy/write_rest_properties.sh"
 ENVIRONMENT = {"BOOTSTRAP_SERVERS": "b1:9092", "ZOOKEEPER": ""}
 ALLOWED = [
+    "api.v3.enable=false",
     "access.control.allow.origin=*",
     "access.control.allow.methods=DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT",
 ]

@@ -16,6 +16,11 @@ class TestRequests:
         assert proxy["integration"]["uri"] == "http://${stageVariables.backend}/{proxy}"
         assert proxy["method"]["apiKeyRequired"] is True
 
+    def test_the_callers_key_is_not_passed_on(self):
+        mapped = proxy_methods("http")["ANY"]["integration"]["requestParameters"]
+
+        assert mapped["integration.request.header.x-api-key"] == "'withheld'"
+
     def test_browsers_may_ask_first_without_a_key(self):
         preflight = proxy_methods("http")["OPTIONS"]
 
@@ -28,12 +33,6 @@ class TestRequests:
     def test_where_the_backend_is_stands_in_the_stage(self, url):
         assert stage_variables(url) == VARIABLES
         assert stage_variables("https://proxy.example.org/base") == {"backend": "proxy.example.org/base"}
-
-
-@pytest.mark.parametrize("url", ["", "http://", "proxy.example.org:8082", "None"])
-def test_a_backend_without_an_address_is_refused(url):
-    with pytest.raises(ValueError, match="backend URL"):
-        stage_variables(url)
 
     @pytest.mark.parametrize("response", gateway_responses().values(), ids=gateway_responses())
     def test_other_origins_may_read_what_the_api_itself_answers(self, response):
@@ -70,3 +69,9 @@ def test_a_backend_without_an_address_is_refused(url):
 
         assert not is_in_place(methods[verb], found)
         assert not is_in_place(methods[verb], None)
+
+
+@pytest.mark.parametrize("url", ["", "http://", "proxy.example.org:8082", "None"])
+def test_a_backend_without_an_address_is_refused(url):
+    with pytest.raises(ValueError, match="backend URL"):
+        stage_variables(url)

@@ -9,8 +9,9 @@ import pytest
 from botocore.stub import Stubber
 
 from include.aws.api_gateway import is_in_place
-from include.aws.kinesis_api import REQUEST_MODELS, RESPONSES, role_policy, role_trust
-from tests.builders import USER_ID
+from include.aws.kinesis_api import REQUEST_MODELS, RESPONSES
+from include.aws.policies import policy
+from tests.builders import USER_ID, settings
 from tests.unit.kinesis_resources import METHODS, ROLE_ARN
 
 
@@ -91,11 +92,10 @@ class TestResources:
 
 
 def test_the_role_may_do_the_six_actions_and_only_on_the_users_streams():
-    on_streams, on_all = role_policy(USER_ID)["Statement"]
+    on_streams, on_all = policy("kinesis_api", settings(region="eu-west-1"), "123456789012")["Statement"]
 
-    assert on_streams["Resource"] == f"arn:aws:kinesis:*:*:stream/streaming-{USER_ID}-*"
+    assert on_streams["Resource"] == f"arn:aws:kinesis:eu-west-1:123456789012:stream/streaming-{USER_ID}-*"
     assert {*on_streams["Action"], on_all["Action"]} == {
         method["integration"]["uri"].replace("arn:aws:apigateway:eu-west-1:kinesis:action/", "kinesis:")
         for _, _, method in METHODS
     }
-    assert role_trust()["Statement"][0]["Principal"] == {"Service": "apigateway.amazonaws.com"}

@@ -6,15 +6,17 @@ import re
 
 import pytest
 
-from include.aws.kinesis_api import STREAM_ACTIONS
 from pinterest.dag_defaults import TEMPLATES
+from tests.unit.kinesis_resources import METHODS
 
 
 class TestTemplates:
     NAMES = sorted(path.name for path in (TEMPLATES / "rest_api").glob("*.vtl"))
 
     def test_each_action_has_its_file(self):
-        assert {f"{action}.vtl" for action in (*STREAM_ACTIONS, "ListStreams")} == set(self.NAMES)
+        actions = {method["integration"]["uri"].rpartition("/")[2] for _, _, method in METHODS}
+
+        assert {f"{action}.vtl" for action in actions} == set(self.NAMES)
 
     @pytest.mark.parametrize("name", NAMES)
     def test_airflow_passes_a_template_on_as_it_is(self, name):

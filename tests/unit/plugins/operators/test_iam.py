@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
-from include.aws.kinesis_api import role_policy, role_trust
-from pinterest.operators.iam import IamCreateRoleOperator
-from tests.builders import USER_ID
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.aws.policies import policy
+from pinterest.operators.iam import IamAddTrustOperator, IamCreateRoleOperator
+from tests.builders import USER_ID, settings
 from tests.unit.kinesis_resources import ROLE, ROLE_ARN
 
 TAGS = {"project": "pinterest-pipeline", "user_id": USER_ID}
+TRUST = policy("kinesis_api.trust", settings(), "000000000000")
+POLICY = policy("kinesis_api", settings(), "000000000000")
 POLICY_OF_ROLE = {"RoleName": ROLE, "PolicyName": "kinesis-streams"}
 
 
@@ -18,33 +24,33 @@ class TestRole:
         operator = IamCreateRoleOperator(
             task_id="role",
             role_name=ROLE,
-            trust=role_trust(),
+            trust=json.dumps(TRUST),
             policy_name="kinesis-streams",
-            policy=role_policy(USER_ID),
+            policy=json.dumps(POLICY),
             tags=TAGS,
         )
         return operator.execute({})
 
-    def found(self, iam, tags):
-        iam.add_response("get_role", {"Role": self.role(Tags=as_list(tags))}, {"RoleName": ROLE})
+    def found(self, iam, tags, **more):
+        iam.add_response("get_role", {"Role": self.role(Tags=as_list(tags), **more)}, {"RoleName": ROLE})
 
     def role(self, **more):
         created = {"Path": "/", "RoleName": ROLE, "RoleId": "A" * 16, "Arn": ROLE_ARN, "CreateDate": "2026-01-01"}
-        return {**created, **more}
+        return {**created, "AssumeRolePolicyDocument": json.dumps(TRUST), **more}
 
     def policy_is(self, iam, document):
         answer = {**POLICY_OF_ROLE, "PolicyDocument": json.dumps(document)}
         iam.add_response("get_role_policy", answer, POLICY_OF_ROLE)
 
     def policy_is_put(self, iam):
-        iam.add_response("put_role_policy", {}, {**POLICY_OF_ROLE, "PolicyDocument": json.dumps(role_policy(USER_ID))})
+        iam.add_response("put_role_policy", {}, {**POLICY_OF_ROLE, "PolicyDocument": json.dumps(POLICY)})
 
     def test_is_made_with_its_policy(self, iam):
         iam.add_client_error("get_role", "NoSuchEntity", http_status_code=404)
         iam.add_response(
             "create_role",
             {"Role": self.role()},
-            {"RoleName": ROLE, "AssumeRolePolicyDocument": json.dumps(role_trust()), "Tags": as_list(TAGS)},
+            {"RoleName": ROLE, "AssumeRolePolicyDocument": json.dumps(TRUST), "Tags": as_list(TAGS)},
         )
         iam.add_client_error("get_role_policy", "NoSuchEntity", http_status_code=404)
         self.policy_is_put(iam)
@@ -70,11 +76,56 @@ class TestRole:
 
         assert self.create() == ROLE_ARN
 
-    def test_a_rerun_changes_nothing(self, iam):
-        self.found(iam, TAGS)
-        self.policy_is(iam, role_policy(USER_ID))
+    def test_a_trust_policy_gets_what_it_lacks_and_keeps_what_others_added(self, iam):
+        theirs = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "sts:AssumeRole"}
+        self.found(iam, TAGS, AssumeRolePolicyDocument=json.dumps({**TRUST, "Statement": [theirs]}))
+        whole = json.dumps({**TRUST, "Statement": [theirs, *TRUST["Statement"]]})
+        iam.add_response("update_assume_role_policy", {}, {"RoleName": ROLE, "PolicyDocument": whole})
+        self.policy_is(iam, POLICY)
 
         assert self.create() == ROLE_ARN
+
+    def test_a_rerun_changes_nothing(self, iam):
+        self.found(iam, TAGS)
+        self.policy_is(iam, POLICY)
+
+        assert self.create() == ROLE_ARN
+
+
+class TestTrust:
+    OWN = "arn:aws:iam::000000000000:role/clients"
+    TRUST = policy("kafka_role.trust", settings(), "000000000000")
+    EC2: ClassVar = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+    def add(self, role_arn=OWN):
+        return IamAddTrustOperator(task_id="trust", role_arn=role_arn, trust=json.dumps(self.TRUST)).execute({})
+
+    def found(self, iam, *statements):
+        trust = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        role = {"Path": "/", "RoleName": "clients", "RoleId": "A" * 16, "Arn": self.OWN, "CreateDate": "2026-01-01"}
+        iam.add_response("get_role", {"Role": {**role, "AssumeRolePolicyDocument": trust}}, {"RoleName": "clients"})
+
+    def test_the_clients_are_added_and_others_kept(self, iam):
+        self.found(iam, self.EC2)
+        whole = {**self.TRUST, "Statement": [self.EC2, *self.TRUST["Statement"]]}
+        changed = {"RoleName": "clients", "PolicyDocument": json.dumps(whole)}
+        iam.add_response("update_assume_role_policy", {}, changed)
+
+        assert self.add() == "changed: trust policy of clients, 2 statements"
+
+    def test_a_rerun_changes_nothing(self, iam):
+        self.found(iam, self.EC2, *self.TRUST["Statement"])
+
+        assert self.add() == "unchanged"
+
+    def test_without_a_role_nothing_is_asked(self, iam):
+        assert self.add("").startswith("unchanged")
+
+    def test_a_role_of_another_account_is_refused(self, iam):
+        self.found(iam, self.EC2)
+
+        with pytest.raises(AirflowFailException, match="no such role in Airflow's account"):
+            self.add("arn:aws:iam::123456789012:role/clients")
 
 
 def as_list(tags):

@@ -1,0 +1,67 @@
+"""What a policy document allows: actions and resources with IAM's wildcards. Conditions are taken as met."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+ASKED_ALONG = {
+    "iam:CreateRole": {"iam:TagRole"},
+    "kinesis:CreateStream": {"kinesis:AddTagsToStream"},
+    "kafkaconnect:CreateConnector": {
+        "kafkaconnect:TagResource",
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+        "ec2:CreateNetworkInterface",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    },
+}
+"""What else a service wants its caller to be allowed, for the requests as they are made here."""
+
+NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
+
+
+class Grant(NamedTuple):
+    """One action on one resource, as a statement names them."""
+
+    action: str
+    resource: str
+
+    def covers(self, action: str, resource: str) -> bool:
+        """Actions are the same in any case, resources are not."""
+        return matches(self.action.lower(), action.lower()) and matches(self.resource, resource)
+
+
+def grants(document: Mapping[str, Any]) -> Iterator[Grant]:
+    for statement in document["Statement"]:
+        assert statement["Effect"] == "Allow", statement
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                yield Grant(action, resource)
+
+
+def allows(document: Mapping[str, Any], action: str, resource: str) -> bool:
+    return any(grant.covers(action, resource) for grant in grants(document))
+
+
+def unused(document: Mapping[str, Any], calls: Iterable[tuple[str, str]]) -> set[Grant]:
+    """Grants that no call of ``calls`` (action, resource) needs."""
+    made = set(calls)
+    return {grant for grant in grants(document) if not any(grant.covers(*call) for call in made)}
+
+
+def actions(document: Mapping[str, Any]) -> set[str]:
+    return {grant.action for grant in grants(document)}
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def matches(pattern: str, text: str) -> bool:
+    """``*`` stands for any text, also with slashes, and ``?`` for one character."""
+    wildcards = {"*": ".*", "?": "."}
+    return re.fullmatch("".join(wildcards.get(part, re.escape(part)) for part in pattern), text, re.DOTALL) is not None
