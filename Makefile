@@ -10,7 +10,7 @@ demo: ## run the whole pipeline on this machine, print its ledger, write build/r
 test: ## run every test, those on a lab of their own included
 	@bin/lab test
 
-test-fast: ## run the tests that need no lab and no Java, in about a minute and a half
+test-fast: ## run the tests that need no lab, no Java and no download, in about a minute and a half
 	@bin/lab test-fast
 
 lab: ## start the lab, and install what it needs

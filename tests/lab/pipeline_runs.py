@@ -85,6 +85,8 @@ class Pipeline:
         self.kinesis = boto3.client("kinesis", **account)
         self.rest_apis = boto3.client("apigateway", **account)
         self.parameters = boto3.client("ssm", **account)
+        msk_connect = f"http://127.0.0.1:{lab.port('msk_connect')}"
+        self.msk_connect = boto3.client("kafkaconnect", **account | {"endpoint_url": msk_connect})
         self.variables: dict[str, str] = {}
         self._airflow = AirflowServer(self.environment)
 
@@ -129,6 +131,46 @@ class Pipeline:
         finally:
             process.kill()
         return self._finished(dag_id, exit_code, before)
+
+    def run_beside(self, dag_id: str, other: str, *, once: str, **params: Any) -> tuple[Run, Run]:
+        """Two whole runs at the same time: the other DAG's starts as soon as ``once`` stands in the first one's log."""
+        before = self.reports(other)
+        started: list[AirflowProcess] = []
+        try:
+            run = self.run(
+                dag_id, on=(once, lambda: started.append(self.start(other, posts=params["posts"]))), **params
+            )
+            assert started, run.log[-6000:]
+            exit_code = started[0].wait(RUN_LIMIT_SECONDS)
+        finally:
+            for process in started:
+                process.kill()
+        return run, self._finished(other, exit_code, before)
+
+    def connector_of_others(self) -> None:
+        """Somebody has made a connector of our name, which writes its objects elsewhere, in place of ours."""
+        (ours,) = self.msk_connect.list_connectors()["connectors"]
+        described = self.msk_connect.describe_connector(connectorArn=ours["connectorArn"])
+        plugin = self.msk_connect.list_custom_plugins()["customPlugins"][0]
+        self.msk_connect.delete_connector(connectorArn=ours["connectorArn"])
+        wait_until(lambda: not self.msk_connect.list_connectors()["connectors"], "the connector is deleted")
+        kept = "capacity connectorName kafkaCluster kafkaClusterClientAuthentication kafkaConnectVersion"
+        copied = {
+            name: described[name]
+            for name in (*kept.split(), "kafkaClusterEncryptionInTransit", "serviceExecutionRoleArn")
+        }
+        self.msk_connect.create_connector(
+            **copied,
+            connectorConfiguration=described["connectorConfiguration"] | {"topics.dir": "theirs"},
+            plugins=[
+                {
+                    "customPlugin": {
+                        "customPluginArn": plugin["customPluginArn"],
+                        "revision": plugin["latestRevision"]["revision"],
+                    }
+                }
+            ],
+        )
 
     def run_and_kill(self, dag_id: str, when: Callable[[], bool], what: str, **params: Any) -> None:
         """Start a run, wait until ``when``, then SIGKILL everything of it."""

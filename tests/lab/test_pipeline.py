@@ -264,3 +264,36 @@ def test_kills_in_mid_posting_and_in_mid_load_lose_nothing(pipeline, recovery, e
         f"select count(*) as n, count(distinct topic, partition, offset) as d from bronze_{entity}"
     )[0]
     assert positions["n"] == positions["d"]
+
+
+@pytest.fixture(scope="module")
+def connector_of_others(pipeline, recovery, quarantined) -> Run:
+    """A run that finds a connector of its name that others made."""
+    pipeline.connector_of_others()
+    return pipeline.run("pinterest_pipeline", posts=40)
+
+
+def test_a_connector_of_others_stops_the_run_before_it_posts(connector_of_others):
+    assert connector_of_others.exit_code != 0
+    assert "this pipeline did not make it. It differs in topics.dir" in connector_of_others.log
+    assert "starting task_id=batch.posting" not in connector_of_others.log
+
+
+@pytest.fixture(scope="module")
+def side_by_side(pipeline, connector_of_others) -> tuple[Run, Run]:
+    """A run that replaces that connector, and a daily run that starts while it posts."""
+    posting = "starting task_id=batch.posting.post"
+    return pipeline.run_beside("pinterest_pipeline", "pinterest_batch", once=posting, posts=40, replace_connector=True)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["pipeline", "daily run"])
+def test_two_runs_at_once_reconcile(side_by_side, number):
+    side_by_side[number].assert_reconciled()
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_after_it_silver_still_has_one_row_a_post(pipeline, side_by_side, recovery, entity):
+    drawn, stopped_at = recovery.drawn, recovery.stopped_at
+    found = [int(row["ind"]) for row in pipeline.query(f"select ind from `{entity}` where ind <= 11000")]
+    assert len(found) == len(set(found))
+    assert set(seeds_draws(100, stopped_at + 440)) <= set(found) <= set(seeds_draws(100, drawn + 4080))

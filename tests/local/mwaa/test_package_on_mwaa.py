@@ -19,6 +19,8 @@ import pytest
 from mwaa import package
 from tests.builders import ROOT
 
+pytestmark = pytest.mark.installs
+
 UV = Path(sys.executable).parent / "uv"
 CONSTRAINTS = ROOT / "mwaa" / "airflow_constraints.txt"
 ESSENTIAL = ROOT / "mwaa" / "mwaa_essential_constraints.txt"
