@@ -6,6 +6,7 @@ import base64
 import pathlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -104,6 +105,26 @@ def render_report(
         run was not meant to compute any
     :param dead_letters: lines of ``dead_letters.jsonl``
     """
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            document=document,
+            headline=HEADLINES[document.verdict.status],
+            summary=summary(document),
+            routes=route_views(document),
+            analyses=[analysis_view(analysis, analyses.get(analysis.name)) for analysis in ANALYSES]
+            if analyses is not None
+            else [],
+            letters=[letter_view(letter) for letter in dead_letters[:LETTERS_SHOWN]],
+            letters_left=max(0, len(dead_letters) - LETTERS_SHOWN),
+            user_id=user_id,
+        )
+    )
+
+
+def environment() -> Environment:
+    """The templates of this folder; what they are given is escaped."""
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -113,26 +134,27 @@ def render_report(
     )
     templates.filters["thousands"] = thousands
     templates.filters["css_class"] = css_class
-    return templates.get_template("report.html").render(
-        document=document,
-        headline=HEADLINES[document.verdict.status],
-        summary=summary(document),
-        routes=route_views(document),
-        analyses=[analysis_view(analysis, analyses.get(analysis.name)) for analysis in ANALYSES]
-        if analyses is not None
-        else [],
-        letters=[letter_view(letter) for letter in dead_letters[:LETTERS_SHOWN]],
-        letters_left=max(0, len(dead_letters) - LETTERS_SHOWN),
-        user_id=user_id,
-    )
+    templates.filters["age"] = age
+    return templates
 
 
 def thousands(count: int | None) -> str:
     return "?" if count is None else f"{count:,}"
 
 
-def css_class(status: Status) -> str:
-    return status.value.replace(" ", "-")
+def age(span: timedelta | None) -> str:
+    """``75 s``, ``3 min``, ``47 h``, ``5 d``: the greatest unit of which there are two."""
+    if span is None:
+        return "unknown"
+    seconds = max(0, round(span.total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def css_class(status: str) -> str:
+    return str(status).replace(" ", "-")
 
 
 def summary(document: LedgerDocument) -> str:
@@ -216,7 +238,11 @@ def letter_view(letter: Mapping[str, Any]) -> dict[str, Any]:
 
 def shown(letter: Mapping[str, Any]) -> str:
     raw = base64.b64decode(letter.get("raw_base64") or "").decode("utf-8", errors="replace")
-    return raw if len(raw) <= RAW_SHOWN else f"{raw[:RAW_SHOWN]}… ({len(raw):,} characters)"
+    return shortened(raw, RAW_SHOWN)
+
+
+def shortened(content: str, most: int) -> str:
+    return content if len(content) <= most else f"{content[:most]}… ({len(content):,} characters)"
 
 
 def _cell(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,10 +34,16 @@ class RunDocuments:
     def of(cls, context: Context, bucket: str, aws_conn_id: str | None = "aws_default") -> RunDocuments:
         return cls(bucket, context["ti"].dag_id, context["run_id"], aws_conn_id)
 
-    def read(self, key: str) -> bytes | None:
-        """Read an object; None if it does not exist."""
+    def of_run(self, dag_id: str, run_id: str) -> RunDocuments:
+        """Those of another run in the same bucket, through the same client."""
+        other = copy.copy(self)
+        other.dag_id, other.run_id = dag_id, run_id
+        return other
+
+    def read(self, key: str, most: int | None = None) -> bytes | None:
+        """Read an object, or its first ``most`` bytes; None if it does not exist."""
         try:
-            return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+            return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read(most))
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None

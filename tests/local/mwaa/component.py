@@ -77,13 +77,19 @@ def scheduler():
 
 def web_server():
     """Reads the DAGs from the database, and serves its pages with the plugins."""
+    from datetime import UTC, datetime
+
     from airflow import plugins_manager
     from airflow.api_fastapi.app import init_plugins
     from fastapi import FastAPI
 
     init_plugins(FastAPI())
     plugins_manager.get_plugin_info()
-    return {"dags": deserialized()}
+    from include.report.overview import render_overview
+    from pinterest.pipeline_page import app  # imported on the first request
+
+    page = render_overview([], None, now=datetime.now(UTC))
+    return {"dags": deserialized(), "addresses": [route.path for route in app.routes], "page": page}
 
 
 def parse(file, **options):

@@ -136,6 +136,14 @@ def test_every_component_loads_the_plugin_and_executes_no_module_by_its_bare_nam
         assert (name, found["plugins"], found["plugin_errors"], found["misnamed"]) == (name, ["pinterest"], {}, [])
 
 
+def test_only_the_web_server_has_the_page(components):
+    has_it = [name for name, found in components.items() if any("pipeline_page" in file for file in found["files"])]
+
+    assert has_it == ["web_server"]
+    assert components["web_server"]["addresses"] == ["/", "/run", "/report"]
+    assert "<h1>Nothing has been counted yet.</h1>" in components["web_server"]["page"]
+
+
 def test_every_component_runs_from_the_package_alone(components, kept):
     for name, found in components.items():
         files = [Path(file) for file in found["files"]]
