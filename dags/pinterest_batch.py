@@ -4,8 +4,8 @@
 running and that the REST API points to it, sends rows through the REST API to Kafka and on to S3, and loads them on
 Databricks into bronze, silver and the nine analyses.
 
-**Params**: how many posts, which seed, where to start, at what pace, how many records per request, and
-what to do if a topic or the lake is not the one that earlier runs have left (`on_new_identity`).
+**Params**: `posts`, how many; `seed`, which sequence of them; `start`, where in it; `pace`; `batch_size`, how many
+records per request; `on_new_identity`, what to do if a topic or the lake is not the one that earlier runs have left.
 
 **Reruns**: safe at any task. Posting continues where it stopped, and the lake stores each record once.
 

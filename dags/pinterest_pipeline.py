@@ -5,9 +5,9 @@ the lake is ready. Then the same posts take two routes. Batch: through the API t
 cleans and analyzes them. Stream: through the API to Kinesis; Spark reads the data streams, cleans the records and
 merges them into three tables. Every hop of both routes is counted.
 
-**Params**: how many posts, which seed, where to start, at what pace, how many records per request; for Kinesis, one
-record per request or many. `on_new_identity` and `replace_connector` say what to do if a topic, a data stream, the lake
-or the connector is not the one that earlier runs have left.
+**Params**: `posts`, how many; `seed`, which sequence of them; `start`, where in it; `pace`; `batch_size`, how many
+records per request; `mode`, for Kinesis, one record per request or many. `on_new_identity` and `replace_connector` say
+what to do if a topic, a data stream, the lake or the connector is not the one that earlier runs have left.
 
 **Reruns**: safe at any task. Setup adopts what exists, posting continues where it stopped, and the lake stores each
 record once. Never delete the folder with the streaming job's checkpoints.

@@ -7,9 +7,9 @@ this DAG starts the job, which ends when nothing is left to read. With `processi
 rows are in the tables seconds after they are posted; a run of this DAG starts the job if it is not running, and
 otherwise watches it.
 
-**Params**: how many posts, which seed, where to start, at what pace, how many records per batch, one record per
-request or many, and what to do if a data stream or the lake is not the one that earlier runs have left
-(`on_new_identity`).
+**Params**: `posts`, how many; `seed`, which sequence of them; `start`, where in it; `pace`; `batch_size`, how many
+records are read at a time; `mode`, one record per request or many; `on_new_identity`, what to do if a data stream or
+the lake is not the one that earlier runs have left.
 
 **Reruns**: safe at any task. Posting continues where it stopped; the job continues from its checkpoints, and a record
 that is read twice changes nothing. Never delete the folder with the checkpoints.

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from include import bucket_layout
+from include.ledger.entry import HOPS
+from include.report.health import RUN_BY
 from pinterest.retry_policy import RetryWhatMayPass
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +22,7 @@ DAG_FILES = {
     "pinterest_maintenance.py": "pinterest_maintenance",
 }
 POSTING = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream")
-RUNBOOK_HEADINGS = ("**Does**", "**Params**", "**Reruns**", "**Fails when**", "**Undo**")
+RUNBOOK_HEADINGS = ["Does", "Params", "Reruns", "Fails when", "Undo"]
 STAGES = (
     "kafka_client",
     "topics",
@@ -72,9 +74,64 @@ def test_the_documents_of_every_dags_runs_expire(dag_bag):
 
 @pytest.mark.parametrize("dag_id", DAG_FILES.values())
 def test_docs_are_a_runbook(dag_bag, dag_id):
-    doc = dag_bag.dags[dag_id].doc_md
+    first, *sections = re.split(r"^\*\*([A-Z][a-z ]+)\*\*: ", dag_bag.dags[dag_id].doc_md, flags=re.MULTILINE)
 
-    assert [heading for heading in RUNBOOK_HEADINGS if heading not in doc] == []
+    assert first.strip().endswith(".")
+    assert sections[::2] == RUNBOOK_HEADINGS
+    assert [heading for heading, text in zip(sections[::2], sections[1::2], strict=True) if len(text) < 20] == []
+    named = re.findall(r"`(\w+)`", sections[2 * RUNBOOK_HEADINGS.index("Params") + 1])
+    assert set(dag_bag.dags[dag_id].params) <= set(named)
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_the_form_of_every_dag_says_what_may_be_entered(dag_bag, dag_id):
+    """A number has bounds, a text a pattern or a choice, and a default is what the form may send."""
+    params = dag_bag.dags[dag_id].params
+    for name in params:
+        param = params.get_param(name)
+        schema = {"description": param.description, **param.schema}
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        needed = {"title", "description"}
+        if {"integer", "number"} & {*types}:
+            needed |= {"minimum", "maximum"}
+        if "string" in types and "enum" not in schema:
+            needed |= {"pattern"}
+        if "array" in types:
+            needed |= {"items"}
+        assert {key for key in needed if not schema.get(key) and schema.get(key) != 0} == set(), name
+        assert set(types) <= {"integer", "number", "string", "boolean", "array", "null"}, name
+        param.resolve()
+
+
+@pytest.mark.parametrize("dag_id", POSTING)
+def test_tasks_lead_to_what_they_made(dag_bag, dag_id):
+    links = {
+        task.task_id.split(".", 1)[-1]: [link.name for link in task.operator_extra_links]
+        for task in dag_bag.dags[dag_id].tasks
+        if task.operator_extra_links
+    }
+
+    assert links["report"] == links["verdict"] == ["Report of the run"]
+    expected = {"REST API": "rest_api.api", "Kinesis stream": "data_streams.pin"}
+    if dag_id != "pinterest_stream":
+        expected["Objects in the bucket"] = "landing.objects"
+        expected["See Databricks Job Run"] = "lake_batch.job.launch"
+    if dag_id != "pinterest_batch":
+        expected["See Databricks Job Run"] = "lake_stream.job"
+    if dag_id == "pinterest_pipeline":
+        expected["MSK Connect connector"] = "s3_sink.connector"
+    else:
+        del expected["REST API"], expected["Kinesis stream"]  # they make neither
+    assert {name: links[task_id] for name, task_id in expected.items()} == {name: [name] for name in expected}
+
+
+@pytest.mark.parametrize("route", HOPS)
+def test_what_moves_a_hops_records_is_a_part_of_the_pipeline(dag_bag, route):
+    """The page judges a route's health by whether these have failed."""
+    tasks = [f".{task.task_id}." for task in dag_bag.dags["pinterest_pipeline"].tasks]
+
+    for hop in HOPS[route]:
+        assert [name for name in RUN_BY[hop] if not any(f".{name}." in task for task in tasks)] == []
 
 
 @pytest.mark.parametrize("dag_id", DAG_FILES.values())

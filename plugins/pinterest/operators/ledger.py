@@ -17,6 +17,7 @@ from include.ledger.verdict import LedgerDocument, reconcile
 from include.report.page import render_report
 from include.settings import Ledger
 from pinterest.run_documents import RunDocuments
+from pinterest.run_links import RunReportLink
 from pinterest.settings import settings
 
 
@@ -27,6 +28,8 @@ class LedgerReportOperator(BaseOperator):
 
     :param routes: the routes that the run takes
     """
+
+    operator_extra_links = (RunReportLink(),)
 
     def __init__(self, *, routes: Sequence[Route], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -63,6 +66,8 @@ class LedgerVerdictOperator(BaseOperator):
 
     :param routes: the routes that the run takes
     """
+
+    operator_extra_links = (RunReportLink(),)
 
     def __init__(self, *, routes: Sequence[Route], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)

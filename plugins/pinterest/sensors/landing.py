@@ -21,6 +21,7 @@ from pinterest.dead_letter_topic import DeadLetterTopic
 from pinterest.hooks.kafka_tools import KafkaToolsHook
 from pinterest.landed_run import LandedRun
 from pinterest.run_documents import RunDocuments
+from pinterest.run_links import SinkObjectsLink
 from pinterest.settings import settings
 
 
@@ -50,6 +51,7 @@ class LandedObjectsSensor(BaseSensorOperator):
     template_fields: Sequence[str] = ("script",)
     template_ext: Sequence[str] = (".sh",)
     template_fields_renderers = {"script": "bash"}  # noqa: RUF012
+    operator_extra_links = (SinkObjectsLink(),)
 
     def __init__(
         self,
