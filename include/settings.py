@@ -157,6 +157,14 @@ class Ledger(Section):
     max_quarantined_share: Share = 0.01
 
 
+class Notify(Section):
+    """Who is told of a run that is not reconciled: an SNS topic, or nobody."""
+
+    topic_arn: (
+        Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$")] | None
+    ) = None
+
+
 class Maintenance(Section):
     """How long what runs leave behind is kept, and who looks after the lake's tables.
 
@@ -207,6 +215,7 @@ class Settings(Section):
     lake_stream: LakeStream = LakeStream()
     ledger: Ledger = Ledger()
     maintenance: Maintenance = Maintenance()
+    notify: Notify = Notify()
 
     @property
     def run_days(self) -> int | None:

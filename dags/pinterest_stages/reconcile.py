@@ -10,12 +10,17 @@ from datetime import timedelta
 from airflow.sdk import TriggerRule, task_group
 
 from include.ledger.entry import Route
+from pinterest.notifier import VerdictNotifier
 from pinterest.operators.ledger import LedgerReportOperator, LedgerVerdictOperator
 
 
 @task_group(group_id="reconcile")
 def reconcile(*routes: Route) -> None:
     LedgerReportOperator(
-        task_id="report", routes=routes, trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=5)
+        task_id="report",
+        routes=routes,
+        trigger_rule=TriggerRule.ALL_DONE,
+        on_success_callback=VerdictNotifier(),
+        execution_timeout=timedelta(minutes=5),
     )
     LedgerVerdictOperator(task_id="verdict", routes=routes, execution_timeout=timedelta(minutes=5))

@@ -125,6 +125,14 @@ def test_tasks_lead_to_what_they_made(dag_bag, dag_id):
     assert {name: links[task_id] for name, task_id in expected.items()} == {name: [name] for name in expected}
 
 
+@pytest.mark.parametrize("dag_id", POSTING)
+def test_whoever_the_settings_name_is_told_whatever_has_failed(dag_bag, dag_id):
+    report = dag_bag.dags[dag_id].get_task("reconcile.report")
+
+    assert [type(one).__name__ for one in report.on_success_callback] == ["VerdictNotifier"]
+    assert report.trigger_rule == "all_done"
+
+
 @pytest.mark.parametrize("route", HOPS)
 def test_what_moves_a_hops_records_is_a_part_of_the_pipeline(dag_bag, route):
     """The page judges a route's health by whether these have failed."""
