@@ -27,6 +27,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires
 from airflow.models import DagRun
 from airflow.models.xcom import XComModel
 from airflow.providers.common.compat.sdk import AirflowException
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
@@ -53,6 +54,9 @@ from pinterest.settings import settings
 RUNS_OF_A_DAG = 6
 READERS = 8
 SAMPLED_BYTES = 1 << 18
+SOON = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+"""A bucket that does not answer must not hold the API server's threads."""
+
 SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -156,7 +160,7 @@ class Documents:
     def __init__(self) -> None:
         try:
             self.settings = settings()
-            self._any = RunDocuments(self.settings.bucket, "", "")
+            self._any = RunDocuments(self.settings.bucket, "", "", config=SOON)
         except SettingsError as error:
             log.warning("%s", error)
             raise UnreadableError("The Airflow Variable pinterest_pipeline is missing or wrong.") from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import Context
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
@@ -23,12 +24,23 @@ from include.posting.progress import PostingProgress
 class RunDocuments:
     """Reads and writes what a run keeps in the bucket, by the names of :mod:`include.bucket_layout`."""
 
-    def __init__(self, bucket: str, dag_id: str, run_id: str, aws_conn_id: str | None = "aws_default") -> None:
+    def __init__(
+        self,
+        bucket: str,
+        dag_id: str,
+        run_id: str,
+        aws_conn_id: str | None = "aws_default",
+        config: Config | None = None,
+    ) -> None:
+        """:param config: of the S3 client, in addition to the connection's"""
         self.bucket = bucket
         self.dag_id = dag_id
         self.run_id = run_id
         self.aws_conn_id = aws_conn_id
-        self.s3: Any = S3Hook(aws_conn_id=aws_conn_id).get_conn()
+        hook = S3Hook(aws_conn_id=aws_conn_id)
+        self.s3: Any = (
+            hook.get_client_type(config=(hook.config or Config()).merge(config)) if config else hook.get_conn()
+        )
 
     @classmethod
     def of(cls, context: Context, bucket: str, aws_conn_id: str | None = "aws_default") -> RunDocuments:

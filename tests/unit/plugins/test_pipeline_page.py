@@ -13,6 +13,7 @@ from airflow.api_fastapi.core_api import security
 from airflow.models import DagRun
 from airflow.models.tasklog import LogTemplate
 from airflow.models.xcom import XComModel
+from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -39,7 +40,12 @@ def bucket(monkeypatch) -> Bucket:
     bucket = Bucket()
     for run in stored_runs(NOW):
         bucket.objects |= run.documents
-    monkeypatch.setattr(run_documents, "S3Hook", bucket)
+    clients: list[Config] = []
+    hook = SimpleNamespace(
+        config=Config(proxies={"https": "proxy:1"}), get_client_type=lambda config: (clients.append(config), bucket)[1]
+    )
+    monkeypatch.setattr(run_documents, "S3Hook", lambda **_: hook)
+    monkeypatch.setattr(bucket, "clients", clients, raising=False)
     monkeypatch.setattr(pipeline_page, "settings", settings)
     return bucket
 
@@ -249,8 +255,15 @@ def test_what_cannot_be_read_is_said_without_its_details(user, bucket, monkeypat
         assert not any(secret in answer.text for secret in ("hunter2", "arn of a secret"))
 
 
-def test_a_run_that_posted_nothing_else_costs_one_look_in_the_bucket(user, bucket, monkeypatch):
-    """Reports are read whole; what a run has counted, hop by hop, only where there is no report."""
+def test_a_bucket_that_does_not_answer_is_not_waited_for(user, bucket):
+    user.get("/")
+
+    [config] = bucket.clients
+    assert (config.connect_timeout, config.read_timeout, config.retries) == (3, 5, {"total_max_attempts": 2})
+    assert config.proxies == {"https": "proxy:1"}, "the connection's own"
+
+
+def test_what_a_run_has_counted_is_read_hop_by_hop_only_without_a_report(user, bucket, monkeypatch):
     asked: list[str] = []
     get = bucket.get_object
     monkeypatch.setattr(bucket, "get_object", lambda **wanted: (asked.append(wanted["Key"]), get(**wanted))[1])
