@@ -83,10 +83,11 @@ class Health:
 
 @dataclass(frozen=True)
 class Freshness:
-    """How new the lake is, by the last run that counted anything on the route; None is unknown.
+    """How new the lake is; None is unknown.
 
-    ``lake_at`` is when the lake was counted last, in whatever run. ``waiting`` records were held before the lake and
-    not accounted for in it. ``took`` is the time from the count of the source to that of the lake.
+    ``lake_at`` is when a run counted the lake last, and ``took`` the time from that run's count of the source until
+    then. ``waiting`` records were held before the lake, by the last run that counted anything, and are not accounted
+    for in it.
     """
 
     route: Route
@@ -115,12 +116,13 @@ def health(route: Route, runs: Sequence[SeenRun], now: datetime) -> Health:
 
 def freshness(route: Route, runs: Sequence[SeenRun]) -> Freshness:
     """:param runs: newest first"""
-    lake_at = next((at for run in runs if (at := _at(run.counted(route, LAKE[route]))) is not None), None)
-    run = next((one for one in runs if one.of(route)), None)
-    if run is None:
-        return Freshness(route, lake_at, None, None)
-    begun, ended = _at(run.counted(route, "source")), _at(run.counted(route, LAKE[route]))
-    return Freshness(route, lake_at, _waiting(route, run), ended - begun if begun and ended else None)
+    last = next((one for one in runs if one.of(route)), None)
+    waiting = _waiting(route, last) if last else None
+    reached = next((one for one in runs if one.counted(route, LAKE[route])), None)
+    if reached is None:
+        return Freshness(route, None, waiting, None)
+    begun, ended = _at(reached.counted(route, "source")), _at(reached.counted(route, LAKE[route]))
+    return Freshness(route, ended, waiting, ended - begun if begun and ended else None)
 
 
 def _standing(route: Route, run: SeenRun) -> Health | None:

@@ -142,7 +142,7 @@ def test_the_lake_is_as_old_as_the_last_run_that_reached_it():
     assert (fresh.lake_at, fresh.waiting, fresh.took) == (
         NOW - 60 * MINUTE + timedelta(seconds=30),
         1500,
-        None,
+        timedelta(seconds=30),
     )
 
 

@@ -49,7 +49,7 @@ def test_the_page_says_how_each_route_is(runs):
     assert "The batch route stands still at hop landed." in page
     assert "lying 1,500 records of pin, geo, user wait before hop landed, which took none" in page
     assert "moving A run goes on; hop kinesis is next, and was not counted yet." in page
-    assert "Not yet in the lake, by the last run 1,500" in page
+    assert "Waiting, by the last run 1,500" in page
     assert "whether a connector or a job runs, is not known here" in page
 
 
