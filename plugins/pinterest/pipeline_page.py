@@ -68,6 +68,7 @@ SECURITY = {
 }
 """No script runs, whatever a run's documents hold, and nothing is fetched from elsewhere."""
 
+NO_RUN = "This is no run of the pipeline, so it has no ledger."
 MAY_SEE_RUN = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 
 log = logging.getLogger(__name__)
@@ -91,14 +92,18 @@ def overview(
 
 @app.get("/run", response_class=HTMLResponse, dependencies=[MAY_SEE_RUN])
 def run(session: SessionDep, dag_id: str, run_id: str) -> HTMLResponse:
-    return answer(session, [known_run(session, dag_id, run_id)], (dag_id, run_id), tab=True)
+    """Airflow offers the tab on the runs of every DAG, also on those of others."""
+    found = known_run(session, dag_id, run_id)
+    if found is None:
+        return page(render_overview([], None, now=datetime.now(UTC), tab=True, problem=NO_RUN), 404)
+    return answer(session, [found], (dag_id, run_id), tab=True)
 
 
 @app.get("/report", response_class=HTMLResponse, dependencies=[MAY_SEE_RUN])
 def report(session: SessionDep, dag_id: str, run_id: str) -> HTMLResponse:
     found = known_run(session, dag_id, run_id)
     try:
-        content = Documents().report(found)
+        content = Documents().report(found) if found else None
     except UnreadableError as error:
         raise HTTPException(503, str(error)) from None
     if content is None:
@@ -138,12 +143,12 @@ def last_runs(session: Any, dag_ids: Iterable[str]) -> list[DagRun]:
     return sorted(found, key=lambda one: one.run_after, reverse=True)
 
 
-def known_run(session: Any, dag_id: str, run_id: str) -> DagRun:
-    """So that only keys of runs are asked for. Raises 404."""
+def known_run(session: Any, dag_id: str, run_id: str) -> DagRun | None:
+    """A run of the pipeline, so that only keys of runs are asked for."""
+    if not dag_id.startswith(bucket_layout.DAGS):
+        return None
     wanted = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
     found: DagRun | None = session.scalar(wanted)
-    if found is None or not dag_id.startswith(bucket_layout.DAGS):
-        raise HTTPException(404, "There is no such run of the pipeline.")
     return found
 
 

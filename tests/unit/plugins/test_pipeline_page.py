@@ -188,7 +188,10 @@ def test_runs_of_other_dags_stay_hidden(user, manager):
 def test_what_is_no_run_is_not_looked_for(user, bucket, kind, query):
     bucket.objects[bucket_layout.report("pinterest_batch", "manual__whole")] = b"of nobody"
 
-    assert user.get(f"/{kind}?{query}").status_code == 404
+    answer = user.get(f"/{kind}?{query}")
+
+    assert answer.status_code == 404
+    assert "no run of the pipeline" in answer.text or "written no report" in answer.text
 
 
 def test_a_run_without_a_report(user):
