@@ -21,7 +21,7 @@ from tests.builders import settings
 
 ROOT = Path(__file__).parents[2]
 CODE = ("dags", "plugins", "include")
-SERVICES = ("apigateway", "ec2", "iam", "kafka", "kafkaconnect", "kinesis", "s3", "ssm")
+SERVICES = ("apigateway", "ec2", "iam", "kafka", "kafkaconnect", "kinesis", "s3", "sns", "ssm")
 
 OF_PROVIDER_METHODS = {"get_parameter_value": "ssm:GetParameter"}
 OF_ONE_SERVICE = {
@@ -73,7 +73,8 @@ def called(actions: dict[str, str]) -> set[str]:
 
 
 def test_airflows_policy_allows_what_the_code_calls(actions):
-    allowed = iam.actions(policy("airflow", settings(), "123456789012"))
+    told = settings(notify={"topic_arn": "arn:aws:sns:us-east-1:123456789012:told"})
+    allowed = iam.actions(policy("airflow", told, "123456789012"))
 
     assert allowed == called(actions)
 

@@ -92,6 +92,14 @@ def test_a_client_that_assumes_a_role_may_do_so():
     assert statement["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:role/{USER_ID}-ec2-access-role"}
 
 
+def test_airflow_may_tell_only_the_topic_of_the_settings():
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:told"
+
+    assert "sns:Publish" not in actions(filled("airflow"))
+    assert allows(filled("airflow", notify={"topic_arn": topic}), "sns:Publish", topic)
+    assert not allows(filled("airflow", notify={"topic_arn": topic}), "sns:Publish", topic + "2")
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [
