@@ -22,6 +22,7 @@ from include.report.health import LAKE, Health, SeenRun, State, freshness, healt
 from include.report.page import HEADLINES, ROUTE_TITLES, environment, route_views, shortened, summary
 
 SAMPLE_SHOWN = 200
+UNKNOWN = "?"
 NO_REPORT = {
     "queued": "This run has not begun.",
     "running": "This run goes on.",
@@ -125,11 +126,11 @@ def set_aside(
     :param letters: lines of ``dead_letters.jsonl``
     :param refused: lines of ``….refused.jsonl``, by route
     """
-    found = [("quarantine", _entity(one), str(one["reason"]), str(one["message"]), _raw(one)) for one in letters]
+    found = [("quarantine", _entity(one), _said(one, "reason"), _said(one, "message"), _raw(one)) for one in letters]
     for route, rows in refused.items():
         for one in rows:
             value = json.dumps(one.get("value"), ensure_ascii=False)
-            found.append((f"refused, {route}", _entity(one), str(one["code"]), str(one["message"]), value))
+            found.append((f"refused, {route}", _entity(one), _said(one, "code"), _said(one, "message"), value))
     groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for where, entity, reason, message, sample in found:
         groups.setdefault((where, reason, entity), []).append((message, sample))
@@ -218,8 +219,15 @@ def _quarantined(run: SeenRun, route: Route) -> int | None:
 
 def _entity(line: Mapping[str, Any]) -> str:
     """Documents of earlier runs name it ``stream``."""
-    return str(line.get("entity") or line["stream"])
+    return str(line.get("entity") or line.get("stream") or UNKNOWN)
+
+
+def _said(line: Mapping[str, Any], name: str) -> str:
+    return str(line.get(name, UNKNOWN))
 
 
 def _raw(letter: Mapping[str, Any]) -> str:
-    return base64.b64decode(letter.get("raw_base64") or "").decode("utf-8", errors="replace")
+    try:
+        return base64.b64decode(letter.get("raw_base64") or "").decode("utf-8", errors="replace")
+    except (TypeError, ValueError):
+        return UNKNOWN

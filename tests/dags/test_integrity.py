@@ -103,26 +103,20 @@ def test_the_form_of_every_dag_says_what_may_be_entered(dag_bag, dag_id):
         param.resolve()
 
 
-@pytest.mark.parametrize("dag_id", POSTING)
-def test_tasks_lead_to_what_they_made(dag_bag, dag_id):
-    links = {
-        task.task_id.split(".", 1)[-1]: [link.name for link in task.operator_extra_links]
-        for task in dag_bag.dags[dag_id].tasks
-        if task.operator_extra_links
-    }
-
-    assert links["report"] == links["verdict"] == ["Report of the run"]
-    expected = {"REST API": "rest_api.api", "Kinesis stream": "data_streams.pin"}
-    if dag_id != "pinterest_stream":
-        expected["Objects in the bucket"] = "landing.objects"
-        expected["See Databricks Job Run"] = "lake_batch.job.launch"
-    if dag_id != "pinterest_batch":
-        expected["See Databricks Job Run"] = "lake_stream.job"
-    if dag_id == "pinterest_pipeline":
-        expected["MSK Connect connector"] = "s3_sink.connector"
-    else:
-        del expected["REST API"], expected["Kinesis stream"]  # they make neither
-    assert {name: links[task_id] for name, task_id in expected.items()} == {name: [name] for name in expected}
+@pytest.mark.parametrize(
+    ("dag_id", "task_id", "name"),
+    [
+        ("pinterest_pipeline", "provision.s3_sink.connector", "MSK Connect connector"),
+        ("pinterest_pipeline", "provision.rest_api.api", "REST API"),
+        ("pinterest_pipeline", "provision.data_streams.pin", "Kinesis stream"),
+        ("pinterest_batch", "batch.landing.objects", "Objects in the bucket"),
+        ("pinterest_batch", "batch.lake_batch.job.launch", "See Databricks Job Run"),
+        ("pinterest_stream", "stream.lake_stream.job", "See Databricks Job Run"),
+        *((dag_id, f"reconcile.{task}", "Report of the run") for dag_id in POSTING for task in ("report", "verdict")),
+    ],
+)
+def test_a_task_leads_to_what_it_made(dag_bag, dag_id, task_id, name):
+    assert [link.name for link in dag_bag.dags[dag_id].get_task(task_id).operator_extra_links] == [name]
 
 
 @pytest.mark.parametrize("dag_id", POSTING)

@@ -112,6 +112,14 @@ def test_documents_of_earlier_runs_call_an_entity_stream():
     assert (found.entity, found.sample) == ("geo", "")
 
 
+@pytest.mark.parametrize("line", [{}, {"raw_base64": 7}, {"raw_base64": "x"}, {"reason": None, "entity": ["pin"]}])
+def test_a_line_that_lacks_something_is_shown_all_the_same(line):
+    found = set_aside([line], {"stream": [line]})
+
+    assert sorted(one.where for one in found) == ["quarantine", "refused, stream"]
+    assert {one.count for one in found} == {1}
+
+
 def test_of_a_document_that_is_cut_off_the_whole_lines_are_read():
     assert json_lines(b'{"a": 1}\n{"b": 2}\n[3]\n\n{"c": "\xc3') == [{"a": 1}, {"b": 2}]
 
