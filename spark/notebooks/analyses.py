@@ -1,7 +1,7 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Analyses: `pin`, `geo`, `user` to the gold tables
-# MAGIC Rewrites every table from all of silver; the same silver gives the same tables.
+# MAGIC # Analyses: `pin`, `geo`, `user` to `posts`, and `posts` to the gold tables
+# MAGIC Brings `posts` up to date with what changed; the same silver gives the same tables.
 
 # COMMAND ----------
 import json

@@ -15,7 +15,7 @@ from pyspark.sql.types import StructType
 
 from pinterest_lake import widgets
 from pinterest_lake.contract import ANALYSES, ENTITIES, TABLES
-from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER, STREAM_BATCHES, STREAM_LINEAGE, VALUES
+from pinterest_lake.schemas import BRONZE, POSTS, QUARANTINE, SILVER, STREAM_BATCHES, STREAM_LINEAGE, VALUES
 from pinterest_lake.storage import keys, open_bucket
 from pinterest_lake.tables import Lake, bronze_table, silver_table
 
@@ -31,7 +31,7 @@ class TableError(ValueError):
 
 
 def tables_of_batch() -> Tables:
-    """What the batch route writes; every run replaces the gold tables."""
+    """What the batch route writes, except for what every run brings up to date from silver: ``posts`` and gold."""
     bronze = {bronze_table(entity): BRONZE for entity in ENTITIES}
     return {**bronze, **{silver_table(entity): columns for entity, columns in SILVER.items()}, **_quarantine()}
 
@@ -47,7 +47,12 @@ def tables_of_stream(user_id: str) -> Tables:
 
 def all_tables(user_id: str) -> tuple[str, ...]:
     """Every table that the pipeline makes."""
-    return (*{**tables_of_batch(), **tables_of_stream(user_id)}, *ANALYSES)
+    return (*{**tables_of_batch(), **tables_of_stream(user_id), **tables_made_of_silver()}, *ANALYSES)
+
+
+def tables_made_of_silver() -> Tables:
+    """What the analyses query. It can be made anew at any time, so it need not be the one it was."""
+    return {TABLES["posts"]: POSTS}
 
 
 def of_notebook(spark: SparkSession, dbutils: Any) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def of_notebook(spark: SparkSession, dbutils: Any) -> dict[str, Any]:
     lake = Lake(spark, given["catalog"], given["schema"])
     lake.create_schema()
     tables = {**tables_of_batch(), **tables_of_stream(given["user_id"])}
-    check_tables(lake, tables)
+    check_tables(lake, {**tables, **tables_made_of_silver()})
     check_gold(lake)
     return identity(lake, tables)
 

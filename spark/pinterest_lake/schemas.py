@@ -73,6 +73,13 @@ VALUES = {
 
 SILVER = {entity: f"{values}, {LINEAGE}" for entity, values in VALUES.items()}
 
+POSTS = """
+    ind INT, category STRING, poster_name STRING, follower_count INT, country STRING,
+    post_year INT COMMENT 'of the timestamp, in UTC',
+    user_name STRING, age INT, date_joined TIMESTAMP,
+    has_pin BOOLEAN, has_geo BOOLEAN, has_user BOOLEAN COMMENT 'whether the user table has a row for it'
+"""
+
 QUARANTINE = """
     stream STRING COMMENT 'pin, geo or user', topic STRING, partition INT, offset BIGINT, object STRING,
     raw STRING COMMENT 'the record: as sent if it is no JSON, else its JSON; base64:… if its bytes are not UTF-8',

@@ -20,6 +20,9 @@ from pinterest_lake.contract import TABLES
 from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
 
 QUARANTINED = TABLES["quarantine"]
+CHANGE_FEED = "delta.enableChangeDataFeed"
+"""Delta's setting by which a table keeps which rows each commit added, changed or deleted."""
+
 OTHER_CREATES_IT = 30  # seconds
 RECENT_COMMITS = 50  # what is looked for is the last one, but for other writers and maintenance
 
@@ -75,7 +78,12 @@ class Lake:
         self.create_quarantine()
         for entity, columns in SILVER.items():
             self.create_table(bronze_table(entity), BRONZE, found_by="partition,offset,ind")
-            self.create_table(silver_table(entity), columns, found_by="ind,_partition,_offset")
+            self.create_table(
+                silver_table(entity),
+                columns,
+                found_by="ind,_partition,_offset",
+                properties=[f"'{CHANGE_FEED}' = 'true'"],
+            )
 
     def create_schema(self) -> None:
         self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog}.{self.schema}")

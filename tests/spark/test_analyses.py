@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pinterest_lake.analyses import ANALYSES, Facts, posts_of
+from pinterest_lake.analyses import ANALYSES
+from pinterest_lake.posts import posts_of
 from tests.oracle import sorted_rows
 
 
@@ -21,7 +22,7 @@ def analyse(bare_lake):
         pin = rows_of(pins, "ind INT, category STRING, poster_name STRING, follower_count INT")
         geo = rows_of(geos, "ind INT, country STRING, timestamp STRING", "timestamp")
         user = rows_of(users, "ind INT, user_name STRING, age INT, date_joined STRING", "date_joined")
-        return sorted_rows(ANALYSES[analysis](Facts(posts_of(pin, geo, user), user)).collect())
+        return sorted_rows(ANALYSES[analysis](posts_of(pin, geo, user)).collect())
 
     return analyse
 

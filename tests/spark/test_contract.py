@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from pinterest_lake import contract, widgets
-from pinterest_lake.analyses import ANALYSES, Facts, age_group, posts_of
+from pinterest_lake.analyses import ANALYSES, age_group
 from pinterest_lake.cleaning import CLEAN
 from pinterest_lake.manifest import LandedObject, PartitionRange, read_manifest
+from pinterest_lake.posts import posts_of
 from pinterest_lake.quarantine import dead_letters
 from pinterest_lake.schemas import SILVER
 from pinterest_lake.stream_query import Query
@@ -110,13 +111,13 @@ def test_analyses_have_the_contracts_columns(spark):
     pin = spark.createDataFrame([], "ind INT, category STRING, poster_name STRING, follower_count INT")
     geo = spark.createDataFrame([], "ind INT, country STRING, timestamp TIMESTAMP")
     user = spark.createDataFrame([], "ind INT, user_name STRING, age INT, date_joined TIMESTAMP")
-    facts = Facts(posts_of(pin, geo, user), user)
+    posts = posts_of(pin, geo, user)
 
-    assert {name: analysis(facts).columns for name, analysis in ANALYSES.items()} == contract.ANALYSES
+    assert {name: analysis(posts).columns for name, analysis in ANALYSES.items()} == contract.ANALYSES
 
 
 def test_age_groups_cover_every_age_from_their_first_on(spark):
-    groups = spark.range(0, 120).selectExpr("CAST(id AS INT) AS age").select("age", age_group("age")).collect()
+    groups = spark.range(0, 120).selectExpr("CAST(id AS INT) AS age").select("age", age_group()).collect()
     first = min(start for start, _ in contract.AGE_GROUPS.values())
 
     assert {row.age_group for row in groups if row.age < first} == {contract.AGE_GROUP_OF_OTHERS}

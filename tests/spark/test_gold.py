@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from pinterest_lake import gold
+from pinterest_lake.session_settings import INTERPRET
 from tests.oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver, sorted_rows
 from tests.spark.batch import clean, load
 
@@ -77,11 +78,11 @@ def test_gold_equals_an_independent_recomputation(lake, answer, posted):
 
 def test_again_it_gives_the_same_and_after_it_queries_are_compiled_as_before(lake, answer, compiling_sessions):
     compiling = replace(lake, spark=compiling_sessions())
-    compiled = {name: compiling.spark.conf.get(name) for name in gold.INTERPRET}
-    assert compiled.items().isdisjoint(gold.INTERPRET.items())
+    compiled = {name: compiling.spark.conf.get(name) for name in INTERPRET}
+    assert compiled.items().isdisjoint(INTERPRET.items())
 
     assert gold.refresh(compiling) == answer
-    assert {name: compiling.spark.conf.get(name) for name in gold.INTERPRET} == compiled
+    assert {name: compiling.spark.conf.get(name) for name in INTERPRET} == compiled
 
 
 def as_naive_utc(value):
@@ -92,8 +93,8 @@ def as_naive_utc(value):
 def test_what_another_run_adds_to_silver_meanwhile_is_in_gold_too(lake, answer, monkeypatch):
     rewrite, times = gold._rewrite, []
 
-    def disturbed(lake):
-        found = rewrite(lake)
+    def disturbed(lake, silver):
+        found = rewrite(lake, silver)
         times.append(found)
         if len(times) == 1:
             added = lake.table("pin").limit(1).withColumn("ind", F.lit(7_777_777))

@@ -220,7 +220,9 @@ def test_every_analysis_is_a_function_and_every_function_an_analysis():
     functions = {
         node.name: node
         for node in parsed("analyses.py").body
-        if isinstance(node, ast.FunctionDef) and [argument.arg for argument in node.args.args] == ["facts"]
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("_")
+        and [argument.arg for argument in node.args.args] == ["posts"]
     }
 
     assert set(functions) == set(CONTRACT["analyses"])
