@@ -1,7 +1,7 @@
 """Benchmarks, each a module that prints a table and ends with one line of JSON, its figures by name.
 
-Run them from the checkout: ``make bench``, or one with ``python -m benchmarks.<name> --help``; ``lake`` and ``stream``
-need the Spark environment's Python (``.lab/install/envs/spark/bin/python``).
+Run them from the checkout: ``make bench``, or one with ``python -m benchmarks.<name> --help``; ``lake``,
+``lake_days`` and ``stream`` need the Spark environment's Python (``.lab/install/envs/spark/bin/python``).
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 - floor: read the JSON with a schema and write it as Delta, nothing else
 - peers: the usual notebooks: inferred schemas, views over the raw files, the cleaned rows shown, and nine queries that
   read and join everything again
-- days: ten runs of new posts into one lake; the last must not pay for the ones before, as it does in the peers' shape
 
 Run it with the Spark environment's Python: ``python -m benchmarks.lake``. Each shape has a process, a warm-up and a
 lake of its own. Posts are made from the real rows, with new keys. Prints a table, then one line of JSON.
@@ -38,8 +37,6 @@ COLUMNS = {"posts": ">9", "shape": "<6", "seconds": ">8.1f", "CPU s": ">6.0f", "
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--posts", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--days", type=int, default=10)
-    parser.add_argument("--posts-a-day", type=int, default=100_000)
     parser.add_argument("--folder", help="where the data goes while it is measured (needs 8 GB per million posts)")
     parser.add_argument("--measure", choices=SHAPES, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -48,8 +45,6 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="bench-lake-", dir=given.folder) as folder:
         figures = compare(Path(folder), given.posts)
-        if given.days:
-            figures |= compare_days(Path(folder), given.days, given.posts_a_day)
     print(json.dumps(figures))
 
 
@@ -78,34 +73,6 @@ def compare(folder: Path, sizes: list[int]) -> dict[str, float]:
     return figures
 
 
-def compare_days(folder: Path, days: int, posts_a_day: int) -> dict[str, float]:
-    """Runs of new posts into one lake, and the usual notebooks on the last day."""
-    bucket = fresh(folder / "days")
-    make_posts(bucket, "warm", range(WARM_UP), first_offset=0)
-    lines_a_day = -(-posts_a_day // PARTITIONS)  # in the longest partition: no offset may be used twice
-    for day in range(days):
-        first = WARM_UP + day * posts_a_day
-        posts = range(first, first + posts_a_day)
-        make_posts(bucket, f"day-{day + 1:02d}", posts, first_offset=WARM_UP // PARTITIONS + day * lines_a_day)
-    measured = measure("days", bucket)
-    for day in measured["days"]:
-        steps = f"load+clean {day['load_clean']:.1f} s, analyses {day['analyses']:.1f} s"
-        print(f"{posts_a_day:>9} {day['day']:<6} {steps}", flush=True)
-    first, last = measured["days"][0], measured["days"][-1]
-    peers = sum(measure("peers_last_day", bucket)["steps"].values())
-    ours = last["load_clean"] + last["analyses"]
-    print(f"{posts_a_day:>9} last   ours {ours:.1f} s, peers {peers:.1f} s", flush=True)
-    return {
-        "peers_last_day_seconds": round(peers, 1),
-        "peers_to_ours_last_day": round(peers / ours, 2),
-        "first_day_load_clean_seconds": round(first["load_clean"], 1),
-        "last_day_load_clean_seconds": round(last["load_clean"], 1),
-        "last_to_first_day_load_clean": round(last["load_clean"] / first["load_clean"], 2),
-        "last_to_first_day_analyses": round(last["analyses"] / first["analyses"], 2),
-        "days_peak_mb": round(measured["peak_mb"]),
-    }
-
-
 def measure(shape: str, bucket: Path) -> dict[str, Any]:
     shutil.rmtree(bucket / "lake", ignore_errors=True)
     return measure_apart("benchmarks.lake", shape, "--folder", str(bucket))
@@ -119,18 +86,6 @@ def ours(bucket: Path) -> dict[str, Any]:
             steps = run_batch(lake, bucket, run)
             steps["analyses"] = timed(lambda: gold.refresh(lake))
         return {"steps": steps, "cpu": cpu_seconds(spark) - began, "peak_mb": peak_mb(spark)}
-
-
-def days(bucket: Path) -> dict[str, Any]:
-    with spark_session(bucket) as spark:
-        lake = open_lake(spark)
-        run_batch(lake, bucket, "warm")
-        gold.refresh(lake)
-        measured = []
-        for run in sorted(path.name for path in (bucket / "landing").iterdir() if path.name != "warm"):
-            load_clean = sum(run_batch(lake, bucket, run).values())
-            measured.append({"day": run, "load_clean": load_clean, "analyses": timed(lambda: gold.refresh(lake))})
-        return {"days": measured, "peak_mb": peak_mb(spark)}
 
 
 def floor(bucket: Path) -> dict[str, Any]:
@@ -160,8 +115,6 @@ SHAPES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "ours": ours,
     "floor": floor,
     "peers": peers,
-    "days": days,
-    "peers_last_day": lambda bucket: peers(bucket, "day-*"),
 }
 
 
@@ -172,6 +125,12 @@ def open_lake(spark: SparkSession) -> Lake:
 
 
 def run_batch(lake: Lake, bucket: Path, run: str) -> dict[str, float]:
+    load, clean = steps_of_batch(lake, bucket, run)
+    return {"load": timed(load), "clean": timed(clean)}
+
+
+def steps_of_batch(lake: Lake, bucket: Path, run: str) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Load and clean one run."""
     manifest = read_manifest(lake.spark, f"file://{bucket}/landing/{run}/manifest.json")
 
     def clean() -> None:
@@ -180,7 +139,7 @@ def run_batch(lake: Lake, bucket: Path, run: str) -> dict[str, float]:
             for done in [pool.submit(silver.refresh, lake, manifest.topics[entity], entity, run) for entity in TABLES]:
                 done.result()
 
-    return {"load": timed(lambda: bronze.load_all(lake, manifest, run)), "clean": timed(clean)}
+    return lambda: bronze.load_all(lake, manifest, run), clean
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,13 @@ def fresh(folder: Path) -> Path:
     return folder
 
 
-def make_posts(bucket: Path, run: str, keys: range, first_offset: int) -> None:
-    """Objects of the three topics in a folder named after the run, and the run's manifest."""
-    shares = [keys[partition::PARTITIONS] for partition in range(PARTITIONS)]
+def make_posts(bucket: Path, run: str, keys: range, first_offset: int, corrected: Sequence[int] = ()) -> None:
+    """Objects of the three topics in a folder named after the run, and the run's manifest.
+
+    ``corrected``: keys of earlier runs that come again with other values, after the others.
+    """
+    sent = [*((key, key) for key in keys), *((key, key + 1) for key in corrected)]
+    shares = [sent[partition::PARTITIONS] for partition in range(PARTITIONS)]
     topics = {
         entity: {
             "topic": topic(entity),
@@ -50,15 +54,16 @@ def make_posts(bucket: Path, run: str, keys: range, first_offset: int) -> None:
 
 
 def _make_partition(
-    bucket: Path, run: str, entity: str, partition: int, keys: range, first_offset: int
+    bucket: Path, run: str, entity: str, partition: int, keys: Sequence[tuple[int, int]], first_offset: int
 ) -> dict[str, Any]:
-    """Write one partition's objects; return its part of the manifest."""
+    """Write one partition's objects; return its part of the manifest. ``keys``: each with the number of its row."""
     templates = list(_row_templates(entity))
     mentions = 3 if entity == "pin" else 1
     objects = []
     for start in range(0, len(keys), OBJECT_LINES):
         first = first_offset + start
-        rows = [templates[key % len(templates)] % ((key,) * mentions) for key in keys[start : start + OBJECT_LINES]]
+        part = keys[start : start + OBJECT_LINES]
+        rows = [templates[number % len(templates)] % ((key,) * mentions) for key, number in part]
         positions = [_position(entity, partition, offset) for offset in range(first, first + len(rows))]
         name = f"topics/{topic(entity)}/partition={partition}/{topic(entity)}+{partition}+{first:010d}.json"
         lines = [

@@ -29,6 +29,7 @@ def bench(state: State, reporter: Reporter) -> int:
         Benchmark("posting", [sys.executable, "-m", "benchmarks.posting"], state.environment()),
         Benchmark("posting to Kinesis", [sys.executable, "-m", "benchmarks.posting_stream"], state.environment()),
         Benchmark("lake", [str(spark), "-m", "benchmarks.lake"], java_home),
+        Benchmark("the lake, day by day", [str(spark), "-m", "benchmarks.lake_days"], java_home),
         Benchmark("stream", [str(spark), "-m", "benchmarks.stream"], java_home),
     ]
     return run(benchmarks, reporter)
