@@ -9,6 +9,9 @@ records per request; `on_new_identity`, what to do if a topic or the lake is not
 
 **Reruns**: safe at any task. Posting continues where it stopped, and the lake stores each record once.
 
+Airflow refuses backfills: a run posts what is next, whatever its day, and days that were missed are loaded by
+the next run. To load or clean again what is there, run `pinterest_replay`.
+
 **Fails when**: the REST API does not exist (run `pinterest_pipeline` once), a record is lost on the way, too many
 are refused or quarantined, or a hop cannot be counted; `reconcile.verdict` names the hop, the entity and the positions.
 
@@ -21,7 +24,7 @@ from datetime import timedelta
 
 from airflow.sdk import chain, dag
 
-from pinterest.dag_defaults import DAG_DEFAULTS, Tag
+from pinterest.dag_defaults import DAG_DEFAULTS, NO_BACKFILL, Tag
 from pinterest.operators.identity import TopicIdentityOperator
 from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch
@@ -38,6 +41,7 @@ from pinterest_stages.rest_proxy import start_rest_proxy
     tags=[Tag.BATCH],
     doc_md=__doc__,
     **DAG_DEFAULTS,
+    **NO_BACKFILL,
 )
 def pinterest_batch() -> None:
     identity = TopicIdentityOperator(task_id="identity", on_new_identity="{{ params.on_new_identity }}")

@@ -14,6 +14,8 @@ the lake is not the one that earlier runs have left.
 **Reruns**: safe at any task. Posting continues where it stopped; the job continues from its checkpoints, and a record
 that is read twice changes nothing. Never delete the folder with the checkpoints.
 
+Airflow refuses backfills, since a run posts what is next, whatever its time.
+
 **Fails when**: the REST API or a data stream does not exist (run `pinterest_pipeline` once), a record is lost on the
 way or expires before it is read, too many are refused or quarantined, or a hop cannot be counted; `reconcile.verdict`
 names the hop, the entity and the positions. `stream.lake_stream.committed` fails when a job that should run all the
@@ -31,7 +33,7 @@ from datetime import timedelta
 
 from airflow.sdk import chain, dag
 
-from pinterest.dag_defaults import DAG_DEFAULTS, Tag
+from pinterest.dag_defaults import DAG_DEFAULTS, NO_BACKFILL, Tag
 from pinterest.posting_params import STREAM_POSTING_PARAMS
 from pinterest_stages.flows import stream
 from pinterest_stages.reconcile import reconcile
@@ -45,6 +47,7 @@ from pinterest_stages.reconcile import reconcile
     tags=[Tag.STREAM],
     doc_md=__doc__,
     **DAG_DEFAULTS,
+    **NO_BACKFILL,
 )
 def pinterest_stream() -> None:
     chain(stream(), reconcile("stream"))

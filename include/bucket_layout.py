@@ -11,13 +11,19 @@ from typing import NamedTuple
 TOPICS = "topics/"
 DAGS = "pinterest_"
 """How the id of every DAG begins."""
+REPLAY_DAG = f"{DAGS}replay"
 
 RUN_DOCUMENTS = tuple(f"{folder}/{DAGS}" for folder in ("posting", "landing", "ledger", "reports"))
-"""How the key of every document of one run begins. Only the run itself reads it, and people do.
+"""How the key of every document of one run begins. Only the run itself reads it, and people do; and a replay of what
+the bucket holds, which says so if it needs one that has expired.
 
 What later runs read does not begin so: a seed's position, the bookmark, a restart of the sink, the data streams of the
 checkpoints, the checkpoints themselves, and the records under ``topics/`` and ``set_aside/``.
 """
+
+LANDING = "landing/"
+CORRECTIONS = "corrections/"
+"""Where people put the records that a replay takes in place of refused ones."""
 
 OFFSET_DIGITS = 10
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.faults import LastingError
-from include.lake.contract import ANALYZE, CLEAN, LOAD, bronze_table, silver_table
+from include.lake.contract import ANALYZE, CLEAN, LOAD, RULES, bronze_table, silver_table
 from include.ledger.entry import Entry, Hop
 from include.settings import ENTITIES, Entity
 
@@ -84,7 +84,17 @@ def _silver(run_id: str, entity: Entity, counts: Counts) -> Entry:
         duplicates=counts.get("duplicates"),
         quarantined=counts.get("quarantined"),
         stored=counts.get("rows"),
+        remark=_earlier_rules(entity, counts.get("of_earlier_rules")),
         counted_by=f"notebook {CLEAN[entity]}: {BRONZE_COUNTED.format(bronze_table(entity))}",
+    )
+
+
+def _earlier_rules(entity: Entity, rows: int | None) -> str | None:
+    if not rows:
+        return None
+    return (
+        f"{silver_table(entity)}: {rows:,} rows were made with earlier rules than version {RULES}: "
+        "run pinterest_replay with what=silver to make them anew"
     )
 
 

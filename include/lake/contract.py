@@ -31,8 +31,16 @@ CLEAN: dict[Entity, str] = {entity: _notebooks["clean"].format(entity=entity) fo
 ANALYZE = _notebooks["analyses"]
 STREAM = _notebooks["stream"]
 MAINTENANCE = _notebooks["maintenance"]
+REPLAY = _notebooks["replay"]
 BATCH_NOTEBOOKS = (LOAD, *CLEAN.values(), ANALYZE)
 """The notebooks of a batch run, in order; cleaning runs side by side."""
+
+REPLAYS: tuple[str, ...] = tuple(_CONTRACT["replays"])
+QUARANTINED, DEAD_LETTERS, SILVER, LANDING = REPLAYS
+"""What a replay can be of."""
+
+REASONS: tuple[str, ...] = tuple(_CONTRACT["reasons"])
+RULES: int = _CONTRACT["rules"]["version"]
 
 AVAILABLE_NOW, PROCESSING_TIME = _CONTRACT["triggers"]
 

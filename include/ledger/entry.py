@@ -10,13 +10,14 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
 
 from include.settings import Entity
 
-Hop = Literal["source", "api", "topic", "landed", "bronze", "silver", "gold", "kinesis", "table"]
+Hop = Literal["source", "api", "topic", "landed", "bronze", "silver", "gold", "kinesis", "table", "chosen", "replayed"]
 
-Route = Literal["batch", "stream"]
+Route = Literal["batch", "stream", "replay"]
 
 HOPS: dict[Route, tuple[Hop, ...]] = {
     "batch": ("source", "api", "topic", "landed", "bronze", "silver", "gold"),
     "stream": ("source", "api", "kinesis", "table"),
+    "replay": ("chosen", "replayed"),
 }
 
 HOLDS_OTHERS: tuple[Hop, ...] = ("topic", "kinesis", "table")
@@ -30,15 +31,16 @@ RouteField = Annotated[Route, Field(validation_alias=AliasChoices("route", "path
 
 
 class Entry(BaseModel):
-    """One hop's counts for one entity in one run, on the route through Kafka (``batch``) or Kinesis (``stream``).
+    """One hop's counts for one entity in one run, on the route through Kafka (``batch``) or Kinesis (``stream``), or
+    of a replay (``replay``).
 
     ``records_in + extra`` must equal ``records_out + duplicates + quarantined + refused + unmatched``. A count that
     could not be taken is None, never 0. ``extra`` counts what the hop holds beyond its input: records of other
     producers and of other runs, and repeats after a lost answer. ``extra_of`` says whose they are, as far as it is
-    known, and ``reason`` why most of what was refused was. ``stored`` is the number of rows in the whole table
-    afterward, for a hop whose successor starts from the table rather than from this run's records. ``first``, ``last``
-    and ``positions`` are written as ``p0@12``, a range as ``p0@12-14``; ``positions`` lists what is missing or
-    duplicated.
+    known, ``reason`` why most of what was refused was, and ``remark`` what else people should know. ``stored`` is the
+    number of rows in the whole table afterward, for a hop whose successor starts from the table rather than from this
+    run's records. ``first``, ``last`` and ``positions`` are written as ``p0@12``, a range as ``p0@12-14``;
+    ``positions`` lists what is missing or duplicated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +62,7 @@ class Entry(BaseModel):
     positions: tuple[str, ...] = ()
     extra_of: tuple[str, ...] = ()
     reason: str | None = None
+    remark: str | None = None
     counted_at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     counted_by: str
 

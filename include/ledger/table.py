@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from include.ledger.entry import HOPS, Entry
+from include.ledger.entry import Entry
 from include.ledger.verdict import Finding, LedgerDocument, Status
 from include.settings import ENTITIES
 
@@ -32,11 +32,12 @@ def ledger_table(document: LedgerDocument) -> str:
     rows = [
         _row(document.verdict.finding(route, entity, hop), entries.get((route, hop, entity)))
         for route in document.verdict.routes
-        for hop in HOPS[route]
+        for hop in document.verdict.hops(route)
         for entity in ENTITIES
     ]
     lines = [f"{document.dag_id} {document.run_id}", "", *_aligned([COLUMNS, *rows]), ""]
-    for block in ([entry.others for entry in document.entries if entry.others], document.failure_lines):
+    remarks = [entry.remark for entry in document.entries if entry.remark]
+    for block in ([entry.others for entry in document.entries if entry.others], remarks, document.failure_lines):
         lines += [f"  {line}" for line in block]
         if block:
             lines.append("")

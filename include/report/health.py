@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from include.bucket_layout import REPLAY_DAG
 from include.ledger.entry import HOPS, Entry, Hop, Route
 from include.ledger.shares import given
 from include.settings import ENTITIES
@@ -35,7 +36,9 @@ RUN_BY: dict[Hop, tuple[str, ...]] = {
 """The stages and tasks that move a hop's records. Others only look: ``landing.objects`` waits for the sink."""
 
 HOLDS: dict[Route, Hop] = {"batch": "topic", "stream": "kinesis"}
-LAKE: dict[Route, Hop] = {"batch": "silver", "stream": "table"}
+LAKE: dict[Route, Hop] = {"batch": "silver", "stream": "table", "replay": "replayed"}
+JUDGED = tuple(HOLDS)
+"""A replay is no route that records take by themselves."""
 
 
 class State(StrEnum):
@@ -108,7 +111,7 @@ def health(route: Route, runs: Sequence[SeenRun], now: datetime) -> Health:
 
     :param runs: newest first
     """
-    run = next((one for one in runs if one.of(route)), None)
+    run = _last(route, runs)
     if run is None:
         return Health(route, State.UNKNOWN, "No run has counted anything on this route.")
     return _standing(route, run) or _uncounted(route, run, now) or _whole(route, run, now)
@@ -116,13 +119,18 @@ def health(route: Route, runs: Sequence[SeenRun], now: datetime) -> Health:
 
 def freshness(route: Route, runs: Sequence[SeenRun]) -> Freshness:
     """:param runs: newest first"""
-    last = next((one for one in runs if one.of(route)), None)
+    last = _last(route, runs)
     waiting = _waiting(route, last) if last else None
     reached = next((one for one in runs if one.counted(route, LAKE[route])), None)
     if reached is None:
         return Freshness(route, None, waiting, None)
     begun, ended = _at(reached.counted(route, "source")), _at(reached.counted(route, LAKE[route]))
     return Freshness(route, ended, waiting, ended - begun if begun and ended else None)
+
+
+def _last(route: Route, runs: Sequence[SeenRun]) -> SeenRun | None:
+    """The last run that has counted anything; a replay loads what was there before."""
+    return next((one for one in runs if one.of(route) and one.dag_id != REPLAY_DAG), None)
 
 
 def _standing(route: Route, run: SeenRun) -> Health | None:

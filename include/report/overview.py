@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from include.ledger.entry import HOPS, Entry, Hop, Route
 from include.ledger.verdict import LedgerDocument, reconcile
-from include.report.health import LAKE, Health, SeenRun, State, freshness, health
+from include.report.health import JUDGED, LAKE, Health, SeenRun, State, freshness, health
 from include.report.page import HEADLINES, ROUTE_TITLES, environment, route_views, shortened, summary
 
 SAMPLE_SHOWN = 200
@@ -60,9 +60,9 @@ class RecentRun:
 
     @property
     def routes(self) -> tuple[tuple[Route, int | None, int | None], ...]:
-        """By route: rows read from the source, and records that the lake accounts for as its own."""
+        """By route: what it began with, which is rows of the source or refused records, and what came into the lake."""
         found: dict[Route, tuple[int | None, int | None]] = {
-            route: (self._total(route, "source"), self._total(route, LAKE[route])) for route in HOPS
+            route: (self._total(route, hops[0]), self._total(route, LAKE[route])) for route, hops in HOPS.items()
         }
         return tuple((route, *counts) for route, counts in found.items() if self.seen.of(route))
 
@@ -178,7 +178,7 @@ def render_overview(
     :param problem: why the documents cannot be read
     """
     seen = [run.seen for run in runs]
-    routes = [] if tab or problem else [(health(route, seen, now), freshness(route, seen)) for route in HOPS]
+    routes = [] if tab or problem else [(health(route, seen, now), freshness(route, seen)) for route in JUDGED]
     quarantined = {route: _quarantined(shown.seen, route) for route in HOPS if shown and shown.seen.of(route)}
     return (
         environment()

@@ -39,11 +39,19 @@ HOP_TITLES: dict[Hop, tuple[str, str]] = {
     "gold": ("Gold", "rows of the whole table, joined"),
     "kinesis": ("Kinesis", "records in the shards"),
     "table": ("Table", "clean rows inserted or updated"),
+    "chosen": ("Chosen", "records that pass by today's rules"),
+    "replayed": ("Replayed", "rows that the lake holds of them"),
 }
-LAKE: dict[Route, Hop] = {"batch": "silver", "stream": "table"}
+BEGINNINGS: dict[Hop, str] = {
+    "source": "rows were read from the source",
+    "landed": "records were looked for in the bucket",
+    "chosen": "records were chosen",
+}
+LAKE: dict[Route, Hop] = {"batch": "silver", "stream": "table", "replay": "replayed"}
 ROUTE_TITLES: dict[Route, tuple[str, str]] = {
     "batch": ("From the source to the lake", "Through Kafka and S3, in batches."),
     "stream": ("From the source to the stream's tables", "Through Kinesis, as records arrive."),
+    "replay": ("From the lake into the lake", "Records that get a second chance."),
 }
 ASIDE = ("extra", "duplicates", "quarantined", "refused", "unmatched")
 
@@ -167,11 +175,12 @@ def _route_summary(document: LedgerDocument, route: Route) -> str:
         counts = [getattr(e, name) for e in document.entries if (e.route, e.hop) == (route, hop)]
         return sum(counts) if counts and None not in counts else None
 
-    lake = LAKE[route]
-    posted, stored = total("source", "records_out"), total(lake, "records_out")
-    if posted is None:
-        return f"{route.capitalize()}: the rows read from the source were not counted."
-    told = [f"{route.capitalize()}: {posted:,} rows were read from the source"]
+    lake, first = LAKE[route], document.verdict.hops(route)[0]
+    begun, stored = total(first, "records_out" if first == "source" else "records_in"), total(lake, "records_out")
+    what = BEGINNINGS.get(first, "records were given")
+    if begun is None:
+        return f"{route.capitalize()}: how many {what} was not counted."
+    told = [f"{route.capitalize()}: {begun:,} {what}"]
     extra = sum(total(hop, "extra") or 0 for hop in HOLDS_OTHERS)
     if extra:
         told.append(f"{extra:,} more records came from earlier runs or other producers")
@@ -205,7 +214,7 @@ def route_views(document: LedgerDocument) -> list[RouteView]:
 def hop_views(document: LedgerDocument, route: Route) -> list[HopView]:
     entries = {(entry.hop, entry.entity): entry for entry in document.entries if entry.route == route}
     views = []
-    for hop in HOPS[route]:
+    for hop in document.verdict.hops(route):
         counts = [
             c for e in entries.values() if (c := e.records_out) is not None and (e.hop == "gold") == (hop == "gold")
         ]

@@ -29,6 +29,10 @@ class Tag(StrEnum):
     MAINTENANCE = "maintenance"
 
 
+NO_BACKFILL: dict[str, Any] = {"allowed_run_types": ["scheduled", "manual", "operator_triggered", "asset_triggered"]}
+"""For DAGs that post: a run posts what is next, whatever its day, so a backfill would post new posts for days that are
+gone. Airflow refuses it."""
+
 DAG_DEFAULTS: dict[str, Any] = {
     "start_date": datetime(2026, 1, 1, tzinfo=UTC),
     "catchup": False,

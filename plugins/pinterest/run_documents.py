@@ -61,6 +61,11 @@ class RunDocuments:
                 return None
             raise
 
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of all objects below the prefix."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
     def require(self, key: str, made_by: str) -> bytes:
         content = self.read(key)
         if content is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 from include import bucket_layout
@@ -42,6 +43,17 @@ class SinkBucket:
         """First offset of the partition's first object: it may be older than what the broker still keeps."""
         names = (bucket_layout.parse_sink_object(one.key) for one in self._list(topic, partition, None))
         return next((name.first_offset for name in names if name is not None), None)
+
+    def written(self, topic: str) -> Iterator[tuple[SinkObject, datetime]]:
+        """The sink's objects of a topic, in the order of their names, and when each was written."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=bucket_layout.topic_prefix(topic)
+        )
+        for page in pages:
+            for item in page.get("Contents", []):
+                name = bucket_layout.parse_sink_object(item["Key"])
+                if name is not None:
+                    yield name, item["LastModified"]
 
     def unknown_partitions(self, interval: Interval) -> dict[str, str]:
         """Folders and keys below the topics that belong to no partition on the broker, with that as the reason."""

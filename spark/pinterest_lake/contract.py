@@ -25,6 +25,10 @@ POSITION: dict[str, str] = _CONTRACT["position"]
 REASONS: frozenset[str] = frozenset(_CONTRACT["reasons"])
 TABLES: dict[str, str] = _CONTRACT["tables"]
 STORAGE_MODES: tuple[str, ...] = tuple(_CONTRACT["storage_modes"])
+RULES: int = _CONTRACT["rules"]["version"]
+"""The version of the rules: what passes, and what it becomes. Whoever changes one in effect raises it."""
+
+REPLAYS: tuple[str, ...] = tuple(_CONTRACT["replays"])
 TRIGGERS: tuple[str, ...] = tuple(_CONTRACT["triggers"])
 MAINTAINED_BY: tuple[str, ...] = tuple(_CONTRACT["maintained_by"])
 SHORTEST_VERSION_DAYS: int = _CONTRACT["shortest_version_days"]
@@ -42,5 +46,5 @@ ANALYSES: dict[str, list[str]] = _CONTRACT["analyses"]
 
 def parameters(kind: str) -> dict[str, str | None]:
     """A notebook's parameters with their defaults; None marks those that must be given. ``kind``: batch, stream,
-    check or maintenance."""
+    check, maintenance or replay."""
     return {**_CONTRACT["parameters"]["lake"], **_CONTRACT["parameters"][kind]}

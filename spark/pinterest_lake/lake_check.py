@@ -15,7 +15,16 @@ from pyspark.sql.types import StructType
 
 from pinterest_lake import widgets
 from pinterest_lake.contract import ANALYSES, ENTITIES, TABLES
-from pinterest_lake.schemas import BRONZE, POSTS, QUARANTINE, SILVER, STREAM_BATCHES, STREAM_LINEAGE, VALUES
+from pinterest_lake.schemas import (
+    ADDED_LATER,
+    BRONZE,
+    POSTS,
+    QUARANTINE,
+    SILVER,
+    STREAM_BATCHES,
+    STREAM_LINEAGE,
+    VALUES,
+)
 from pinterest_lake.storage import keys, open_bucket
 from pinterest_lake.tables import Lake, bronze_table, silver_table
 
@@ -166,6 +175,8 @@ def _problems(lake: Lake, name: str, columns: str) -> Iterator[str]:
     stored = {field.name.lower(): field for field in table.toDF().schema}
     for field in cast("StructType", StructType.fromDDL(columns)):
         there, wanted = stored.pop(field.name.lower(), None), field.dataType.simpleString()
+        if there is None and field.name in ADDED_LATER:
+            continue
         if there is None:
             yield f"column {field.name} ({wanted}) is missing"
         elif there.dataType.simpleString() != wanted:

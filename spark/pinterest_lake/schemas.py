@@ -59,7 +59,8 @@ BRONZE = """
 
 LINEAGE = """
     _topic STRING, _partition INT, _offset BIGINT, _kafka_time TIMESTAMP,
-    _run_id STRING COMMENT 'the run that wrote these values'
+    _run_id STRING COMMENT 'the run that wrote these values',
+    _rules INT COMMENT 'version of the rules that made them'
 """
 
 VALUES = {
@@ -85,7 +86,10 @@ QUARANTINE = """
     raw STRING COMMENT 'the record: as sent if it is no JSON, else its JSON; base64:… if its bytes are not UTF-8',
     reason STRING, message STRING, first_seen TIMESTAMP,
     replays INT COMMENT 'how often it was sent again from here',
-    run_id STRING
+    run_id STRING,
+    released_at TIMESTAMP COMMENT 'when it passed after all; null while it is refused',
+    released_by STRING COMMENT 'the run that let it pass',
+    correction STRING COMMENT 'the record that passed in its place'
 """
 
 STREAM_LINEAGE = """
@@ -94,3 +98,6 @@ STREAM_LINEAGE = """
 """
 
 STREAM_BATCHES = ", ".join(f"{name} {definition}" for name, definition in STREAM_BATCHES_COLUMNS.items())
+
+ADDED_LATER = frozenset({"_rules", "released_at", "released_by", "correction"})
+"""Columns that tables of earlier versions lack; they are added to them, and null there."""

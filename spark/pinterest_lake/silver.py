@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pinterest_lake.cleaning import CLEAN
+from pinterest_lake.contract import RULES
 from pinterest_lake.manifest import Landed
 from pinterest_lake.quarantine import quarantine
 from pinterest_lake.records import read
@@ -41,7 +42,7 @@ def refresh(lake: Lake, landed: Landed, entity: str, run_id: str) -> dict[str, i
     near = F.col("ind").between(keys.lowest, keys.highest)
     same_ind = f"stored.ind = row.ind AND stored.ind BETWEEN {keys.lowest} AND {keys.highest}"
 
-    rows = _cleaned(lines, entity, run_id)
+    rows = cleaned(lines, entity, run_id)
     inserted = updated = passed = 0
     if keys.keyed == keys.distinct and lake.table(table).where(near).isEmpty():
         passed = inserted = lake.insert_missing(table, rows, on=same_ind)
@@ -66,7 +67,16 @@ def refresh(lake: Lake, landed: Landed, entity: str, run_id: str) -> dict[str, i
         "duplicates": passed - inserted - updated,
         "quarantined": keys.records - passed,
         "rows": lake.table(table).count(),
+        "of_earlier_rules": of_earlier_rules(lake, entity),
     }
+
+
+def of_earlier_rules(lake: Lake, entity: str) -> int:
+    """How many rows of silver were made with rules of an earlier version."""
+    stored = lake.table(silver_table(entity))
+    if "_rules" not in stored.columns:
+        return stored.count()
+    return stored.where(F.col("_rules").isNull() | (F.col("_rules") < RULES)).count()
 
 
 def newest(rows: DataFrame) -> DataFrame:
@@ -83,10 +93,11 @@ def newest(rows: DataFrame) -> DataFrame:
     )
 
 
-def _cleaned(lines: DataFrame, entity: str, run_id: str) -> DataFrame:
+def cleaned(lines: DataFrame, entity: str, run_id: str) -> DataFrame:
+    """Rows of silver, one for each line of bronze that passes."""
     records = read(lines, entity).where(is_valid(entity))
     lineage = [F.col(name).alias(column) for name, column in LINEAGE.items()]
-    return CLEAN[entity](records, keep=(*lineage, F.lit(run_id).alias("_run_id")))
+    return CLEAN[entity](records, keep=(*lineage, F.lit(run_id).alias("_run_id"), F.lit(RULES).alias("_rules")))
 
 
 def _changes(rows: DataFrame, stored: DataFrame, followers: DataFrame) -> DataFrame:
@@ -107,4 +118,4 @@ def _changes(rows: DataFrame, stored: DataFrame, followers: DataFrame) -> DataFr
 
 def _followers(lake: Lake, landed: Landed, entity: str, run_id: str) -> DataFrame:
     """The keys of valid lines that bronze holds beyond this run's offsets."""
-    return _cleaned(lake.table(bronze_table(entity)).where(landed.follows), entity, run_id).select("ind")
+    return cleaned(lake.table(bronze_table(entity)).where(landed.follows), entity, run_id).select("ind")

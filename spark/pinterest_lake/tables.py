@@ -6,18 +6,18 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StructType
+from pyspark.sql.types import ArrayType, StructField, StructType
 
 from pinterest_lake.conflicts import committed
 from pinterest_lake.contract import TABLES
-from pinterest_lake.schemas import BRONZE, QUARANTINE, SILVER
+from pinterest_lake.schemas import ADDED_LATER, BRONZE, QUARANTINE, SILVER
 
 QUARANTINED = TABLES["quarantine"]
 CHANGE_FEED = "delta.enableChangeDataFeed"
@@ -76,17 +76,20 @@ class Lake:
         """
         self.create_schema()
         self.create_quarantine()
-        for entity, columns in SILVER.items():
+        for entity in SILVER:
             self.create_table(bronze_table(entity), BRONZE, found_by="partition,offset,ind")
-            self.create_table(
-                silver_table(entity),
-                columns,
-                found_by="ind,_partition,_offset",
-                properties=[f"'{CHANGE_FEED}' = 'true'"],
-            )
+            self.create_silver(entity)
 
     def create_schema(self) -> None:
         self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog}.{self.schema}")
+
+    def create_silver(self, entity: str) -> None:
+        self.create_table(
+            silver_table(entity),
+            SILVER[entity],
+            found_by="ind,_partition,_offset,_rules",
+            properties=[f"'{CHANGE_FEED}' = 'true'"],
+        )
 
     def create_quarantine(self) -> None:
         self.create_table(QUARANTINED, QUARANTINE, "PARTITIONED BY (stream)", found_by="offset")
@@ -94,8 +97,10 @@ class Lake:
     def create_table(
         self, table: str, columns: str, layout: str = "", *, found_by: str, properties: Sequence[str] = ()
     ) -> None:
-        """Create the table unless it exists, even if another notebook creates it at the same moment."""
+        """Create the table unless it exists, even if another notebook creates it at the same moment. A table of an
+        earlier version gets the columns that it lacks."""
         if self.spark.catalog.tableExists(self.name(table)):
+            self._complete(table, columns)
             return
         properties = (f"'delta.dataSkippingStatsColumns' = '{found_by}'", *properties)
         try:
@@ -106,6 +111,19 @@ class Lake:
         except PySparkException:
             if not self._appears(table):
                 raise
+
+    def _complete(self, table: str, columns: str) -> None:
+        later = [one for one in _fields(columns) if one.name in ADDED_LATER]
+
+        def commit() -> None:
+            there = {name.lower() for name in self.table(table).columns}
+            lacking = [one for one in later if one.name not in there]
+            if lacking:
+                listed = ", ".join(f"`{one.name}` {one.dataType.simpleString()}{_comment(one)}" for one in lacking)
+                self.spark.sql(f"ALTER TABLE {self.name(table)} ADD COLUMNS ({listed})")
+
+        if later:
+            committed(commit)
 
     def _appears(self, table: str) -> bool:
         """Whether the table appears soon: Delta rejects one of two racing CREATEs before the other finishes."""
@@ -148,6 +166,38 @@ class Lake:
         )
         return metrics.num_inserted_rows, metrics.num_updated_rows
 
+    def remake(self, table: str, rows: DataFrame, on: str, when: str) -> tuple[int, int, int]:
+        """Add rows, replace the stored rows that ``when`` allows, and delete those of them whose row is ``_gone``;
+        return how many were added, replaced and deleted. Columns of the rows that begin with ``_seen`` are for ``when``
+        only."""
+        helpers = [name for name in rows.columns if name == "_gone" or name.startswith("_seen")]
+        values = _of_row(rows.drop(*helpers))
+        metrics = self._merge(
+            table,
+            rows,
+            on,
+            lambda merge: (
+                merge.whenMatchedDelete(f"row._gone AND {when}")
+                .whenMatchedUpdate(when, values)
+                .whenNotMatchedInsert("NOT row._gone", values)
+            ),
+        )
+        return metrics.num_inserted_rows, metrics.num_updated_rows, metrics.num_deleted_rows
+
+    def change(self, table: str, rows: DataFrame, on: str, when: str, values: Mapping[str, Column]) -> int:
+        """Set ``values`` (over the aliases ``stored`` and ``row``) in the stored rows that ``on`` finds and ``when``
+        allows; return in how many."""
+        metrics = self._merge(table, rows, on, lambda merge: merge.whenMatchedUpdate(when, dict(values)))
+        return int(metrics.num_updated_rows)
+
+    def version(self, table: str) -> int:
+        """The number of the table's latest commit."""
+        latest = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").first()
+        return -1 if latest is None else int(latest.version)
+
+    def exists(self, table: str) -> bool:
+        return self.spark.catalog.tableExists(self.name(table))
+
     def update(self, table: str, rows: DataFrame, on: str, when: str) -> int:
         """Replace the stored rows that ``on`` finds and ``when`` allows to be replaced; return how many."""
         values = _of_row(rows)
@@ -162,6 +212,20 @@ class Lake:
             return _metrics(clauses(stored.merge(rows.alias("row"), on)).execute())
 
         return committed(commit)
+
+
+def columns_of(columns: str) -> dict[str, str]:
+    """The columns of a definition, and their types."""
+    return {one.name: one.dataType.simpleString() for one in _fields(columns)}
+
+
+def _fields(columns: str) -> StructType:
+    return cast("StructType", StructType.fromDDL(columns))
+
+
+def _comment(field: StructField) -> str:
+    said = field.metadata.get("comment", "").replace("'", "\\'")
+    return f" COMMENT '{said}'" if said else ""
 
 
 def _of_row(rows: DataFrame) -> dict[str, str | Column]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pinterest_lake.contract import parameters
 
 
-def read(dbutils: Any, kind: Literal["batch", "stream", "check", "maintenance"]) -> dict[str, str]:
+def read(dbutils: Any, kind: Literal["batch", "stream", "check", "maintenance", "replay"]) -> dict[str, str]:
     """Every parameter by name. Raises ValueError that names those that must be given and are not."""
     defaults = parameters(kind)
     for name, default in defaults.items():

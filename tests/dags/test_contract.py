@@ -27,3 +27,9 @@ def test_the_check_notebook_gets_its_parameters(dag_bag):
     launch = dag_bag.dags["pinterest_pipeline"].get_task("provision.lake_check.launch")
 
     assert set(launch.notebook_params) == {*PARAMETERS["lake"], *PARAMETERS["check"]}
+
+
+def test_the_replay_notebook_gets_its_parameters(dag_bag):
+    launch = dag_bag.dags["pinterest_replay"].get_task("lake_replay.launch")
+
+    assert set(launch.notebook_params) == {*PARAMETERS["lake"], *PARAMETERS["replay"]}

@@ -10,7 +10,7 @@ import pytest
 
 from include import bucket_layout
 from include.ledger.entry import HOPS
-from include.report.health import RUN_BY
+from include.report.health import JUDGED, RUN_BY
 from pinterest.retry_policy import RetryWhatMayPass
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +20,7 @@ DAG_FILES = {
     "pinterest_batch.py": "pinterest_batch",
     "pinterest_stream.py": "pinterest_stream",
     "pinterest_maintenance.py": "pinterest_maintenance",
+    "pinterest_replay.py": "pinterest_replay",
 }
 POSTING = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream")
 RUNBOOK_HEADINGS = ["Does", "Params", "Reruns", "Fails when", "Undo"]
@@ -38,7 +39,11 @@ STAGES = (
     "lake_stream",
     "reconcile",
 )
-STAGES_OF_OTHERS = {"pinterest_maintenance": "lake_maintenance"}
+STAGES_OF_OTHERS = {
+    "lake_maintenance": "pinterest_maintenance",
+    "lake_replay": "pinterest_replay",
+    "landing_again": "pinterest_replay",
+}
 
 
 def test_no_import_errors(dag_bag):
@@ -55,11 +60,11 @@ def test_every_stage_is_used(dag_bag):
     groups = {group.split(".")[-1] for group in groups if group}
 
     assert set(STAGES) <= groups
-    for dag_id, stage in STAGES_OF_OTHERS.items():
+    for stage, dag_id in STAGES_OF_OTHERS.items():
         assert stage in dag_bag.dags[dag_id].task_group.get_task_group_dict()
     assert {path.stem for path in (ROOT / "dags/pinterest_stages").glob("*.py")} == {
         *STAGES,
-        *STAGES_OF_OTHERS.values(),
+        *STAGES_OF_OTHERS,
         "flows",
         "lake_job",
         "posting_arguments",
@@ -127,7 +132,7 @@ def test_whoever_the_settings_name_is_told_whatever_has_failed(dag_bag, dag_id):
     assert report.trigger_rule == "all_done"
 
 
-@pytest.mark.parametrize("route", HOPS)
+@pytest.mark.parametrize("route", JUDGED)
 def test_what_moves_a_hops_records_is_a_part_of_the_pipeline(dag_bag, route):
     """The page judges a route's health by whether these have failed."""
     tasks = [f".{task.task_id}." for task in dag_bag.dags["pinterest_pipeline"].tasks]
@@ -160,13 +165,18 @@ def test_every_task_asks_the_region_of_the_settings(dag_bag, dag_id):
 
 
 @pytest.mark.parametrize("dag_id", POSTING)
-def test_params_are_typed_and_described(dag_bag, dag_id):
-    params = dag_bag.dags[dag_id].params
-
+def test_params_of_posting(dag_bag, dag_id):
     to_kinesis = {"mode"} if dag_id != "pinterest_batch" else set()
     makes_sink = {"replace_connector"} if dag_id == "pinterest_pipeline" else set()
     posting = {"posts", "seed", "start", "pace", "batch_size"}
-    assert set(params) == {*posting, "on_new_identity", *to_kinesis, *makes_sink}
+    assert set(dag_bag.dags[dag_id].params) == {*posting, "on_new_identity", *to_kinesis, *makes_sink}
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_params_are_typed_and_described(dag_bag, dag_id):
+    params = dag_bag.dags[dag_id].params
+
+    assert params or dag_id == "pinterest_maintenance"
     for name in params:
         param = params.get_param(name)
         assert param.schema.get("type"), f"{name} has no type"
@@ -217,3 +227,18 @@ def test_every_task_waits_for_what_its_templates_pull(dag_bag, dag_id):
         pulled = {name for field in task.template_fields for name in PULLED.findall(str(getattr(task, field, "")))}
 
         assert pulled <= task.get_flat_relative_ids(upstream=True), task.task_id
+
+
+def test_a_replay_writes_nothing_unless_it_is_told_to(dag_bag):
+    assert dag_bag.dags["pinterest_replay"].params["dry_run"] is True
+
+
+def test_a_backfill_is_refused(dag_bag):
+    """It would post new posts for days that are gone; ``pinterest_replay`` loads again."""
+    for dag_id in ("pinterest_batch", "pinterest_stream"):
+        assert dag_bag.dags[dag_id].allowed_run_types == {
+            "scheduled",
+            "manual",
+            "operator_triggered",
+            "asset_triggered",
+        }

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from lab.state import USER_ID
-from tests.lab.pipeline_runs import ENTITIES, FIRST, SECOND, Pipeline, Run, folder_files, seeds_draws
+from tests.lab.pipeline_runs import BUCKET, ENTITIES, FIRST, SECOND, Pipeline, Run, folder_files, seeds_draws
 from tests.oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
 
 REPLAYED = 100
@@ -266,6 +266,24 @@ def test_kills_in_mid_posting_and_in_mid_load_lose_nothing(pipeline, recovery, e
     assert positions["n"] == positions["d"]
 
 
+def test_a_corrected_record_gets_one_second_chance(pipeline, recovery):
+    position = ":".join(map(str, recovery.poison["no ind"]))
+    corrections = json.dumps({position: {**USER, "ind": 2_000_002, "first_name": "Second", "last_name": "Chance"}})
+    pipeline.s3.put_object(Bucket=BUCKET, Key="corrections/no-ind.json", Body=corrections)
+    asked = {"reasons": ["no_ind"], "corrections": "corrections/no-ind.json"}
+    chance = "select ind, _run_id from user where user_name = 'Second Chance'"
+
+    planned = pipeline.run("pinterest_replay", **asked)
+    assert (planned.exit_code, planned.ledger) == (0, {})
+    assert f"{position} (no_ind) would be replayed, with its correction" in planned.log
+    assert pipeline.query(chance) == []
+
+    run = pipeline.run("pinterest_replay", **asked, dry_run=False)
+    run.assert_reconciled()
+    assert run.entry("replayed", "user", "replay")["records_out"] == 1
+    assert pipeline.query(chance) == [{"ind": "2000002", "_run_id": run.run_id}]
+
+
 @pytest.fixture(scope="module")
 def connector_of_others(pipeline, recovery, quarantined) -> Run:
     """A run that finds a connector of its name that others made."""
@@ -296,4 +314,4 @@ def test_after_it_silver_still_has_one_row_a_post(pipeline, side_by_side, recove
     drawn, stopped_at = recovery.drawn, recovery.stopped_at
     found = [int(row["ind"]) for row in pipeline.query(f"select ind from `{entity}` where ind <= 11000")]
     assert len(found) == len(set(found))
-    assert set(seeds_draws(100, stopped_at + 440)) <= set(found) <= set(seeds_draws(100, drawn + 4080))
+    assert set(seeds_draws(100, stopped_at + 400)) <= set(found) <= set(seeds_draws(100, drawn + 4080))

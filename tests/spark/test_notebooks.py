@@ -13,11 +13,12 @@ from uuid import UUID
 import pytest
 
 from pinterest_lake import job
+from tests.spark.bucket import TOPICS
 from tests.spark.source_rows import PIN
 
 NOTEBOOKS = Path(__file__).parents[2] / "spark" / "notebooks"
 CONTRACT = Path(__file__).parents[1] / "contract"
-NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses", "stream", "check", "maintenance")
+NAMES = ("load", "clean_pin", "clean_geo", "clean_user", "analyses", "stream", "check", "maintenance", "replay")
 
 
 class Exit(BaseException):
@@ -75,6 +76,12 @@ def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows, mo
         analysed = run_notebook(compiling_sessions(), "analyses", **parameters)
         quarantine = spark.table("spark_catalog.notebooks.quarantine").groupBy("stream").count().collect()
         checked = run_notebook(compiling_sessions(), "check", **checking)["tables"]
+        replaying = parameters | {"bucket": f"file://{bucket.folder}", "what": "quarantine", "entities": '["pin"]'}
+        bucket.write("corrections/pin.json", json.dumps({f"{TOPICS['pin']}:1:0": {**PIN, "index": 5}}))
+        replaying |= {"corrections": "corrections/pin.json", "reasons": '["ind_not_an_integer"]'}
+        planned = run_notebook(compiling_sessions(), "replay", **replaying)
+        replayed = run_notebook(compiling_sessions(), "replay", **replaying, dry_run="false")
+        corrected = spark.table("spark_catalog.notebooks.posts").where("ind = 5 AND has_pin AND NOT has_geo").count()
     finally:
         spark.sql("DROP SCHEMA IF EXISTS spark_catalog.notebooks CASCADE")
 
@@ -91,6 +98,7 @@ def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows, mo
     assert loaded["quarantined"] == {"pin": 0, "geo": 1, "user": 0}
     assert loaded["bookmark"]["0e36c8cd403d.geo"]["0"]["next_offset"] == 41
     expected = {"records_in": 41, "inserted": 40, "updated": 0, "duplicates": 0, "quarantined": 1, "rows": 40}
+    expected["of_earlier_rules"] = 0
     assert cleaned == [{"silver": {entity: expected}} for entity in ("pin", "geo", "user")]
     assert analysed["gold"] == {"rows": {"pin": 40, "geo": 40, "user": 40}, "joined": 40}
     assert len(analysed["tables"]) == 9
@@ -98,6 +106,13 @@ def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows, mo
 
     assert set(checked) == {"bronze_pin", "bronze_geo", "bronze_user", "pin", "geo", "user", "quarantine"}
     assert len({UUID(id) for id in checked.values()}) == 7
+
+    assert planned["replay"].pop("dry_run") is True
+    assert replayed["replay"].pop("dry_run") is False
+    assert replayed["replay"] == planned["replay"]
+    assert planned["replay"]["entities"]["pin"]["inserted"] == 1
+    assert replayed["gold"]["rows"] == {"pin": 41, "geo": 40, "user": 40}
+    assert corrected == 1
 
     exits = {"load": loaded, **dict(zip(NAMES[1:4], cleaned, strict=True)), "analyses": analysed}
     for table in analysed["tables"].values():

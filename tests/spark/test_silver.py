@@ -43,6 +43,7 @@ def counts(records_in, inserted=0, updated=0, duplicates=0, quarantined=0, rows=
         "duplicates": duplicates,
         "quarantined": quarantined,
         "rows": inserted if rows is None else rows,
+        "of_earlier_rules": 0,
     }
 
 

@@ -17,7 +17,7 @@ from include.landing.bookmark import Place, parse_bookmark
 from include.landing.document import dump
 from include.landing.interval import Interval, PartitionRange, acknowledged_ranges
 from include.landing.manifest import Manifest
-from include.ledger.entry import entries_json, parse_entries
+from include.ledger.entry import HOPS, entries_json, parse_entries
 from include.ledger.table import ledger_table
 from include.ledger.verdict import LedgerDocument, Status, reconcile
 from include.positions.kinesis import ShardRange
@@ -205,7 +205,8 @@ def test_the_ledger_of_a_run():
         ("batch", "geo", "landed"),
         ("batch", "geo", "bronze"),
     ]
-    assert reconcile(document.entries, RUN, limits=ANY).failures == document.verdict.failures
+    hops = {route: HOPS[route] for route in document.verdict.routes}
+    assert reconcile(document.entries, RUN, limits=ANY, hops=hops).failures == document.verdict.failures
     assert "geo at hop landed: lost at p1@4" in ledger_table(document)
     assert_new_names(document.model_dump_json(), "route", "entity")
     assert LedgerDocument.model_validate_json(document.model_dump_json()) == document

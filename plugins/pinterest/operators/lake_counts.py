@@ -39,6 +39,9 @@ class LakeCountsOperator(BaseOperator):
         exits = self._exits()
         for hop, entries in lake_entries(documents.run_id, exits).items():
             documents.write_entries(hop, entries)
+            for entry in entries:
+                if entry.remark:
+                    self.log.warning("%s", entry.remark)
         tables = {"tables": exits[ANALYZE].get("tables") or {}}
         documents.write(bucket_layout.analyses(documents.dag_id, documents.run_id), json.dumps(tables, indent=1))
 

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow.sdk import TaskInstanceState
 
 from include import bucket_layout
-from include.ledger.entry import HOPS, Route
+from include.ledger.entry import HOPS, Hop, Route
 from include.ledger.table import ledger_table
 from include.ledger.verdict import LedgerDocument, reconcile
 from include.report.page import render_report
@@ -27,19 +27,28 @@ class LedgerReportOperator(BaseOperator):
     It writes whatever was counted, whether or not the run succeeded.
 
     :param routes: the routes that the run takes
+    :param first: the hop that the run begins with; by default each route's first
     """
 
     operator_extra_links = (RunReportLink(),)
 
-    def __init__(self, *, routes: Sequence[Route], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        routes: Sequence[Route],
+        first: Hop | None = None,
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.routes = routes
+        self.first = first
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> str:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
-        document = close_ledger(documents, self.routes, current.ledger, failed_tasks(context))
+        document = close_ledger(documents, self.routes, current.ledger, failed_tasks(context), self.first)
         dag_id, run_id = documents.dag_id, documents.run_id
         documents.write(bucket_layout.report_ledger(dag_id, run_id), document.model_dump_json(indent=1))
         key = bucket_layout.report(dag_id, run_id)
@@ -65,19 +74,28 @@ class LedgerVerdictOperator(BaseOperator):
     """Fail the run unless every record of every entity is accounted for at every hop, and enough of them came through.
 
     :param routes: the routes that the run takes
+    :param first: the hop that the run begins with; by default each route's first
     """
 
     operator_extra_links = (RunReportLink(),)
 
-    def __init__(self, *, routes: Sequence[Route], aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        routes: Sequence[Route],
+        first: Hop | None = None,
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.routes = routes
+        self.first = first
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> str:
         current = settings()
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
-        document = close_ledger(documents, self.routes, current.ledger, failed_tasks(context))
+        document = close_ledger(documents, self.routes, current.ledger, failed_tasks(context), self.first)
         verdict = document.verdict
         if not verdict.reconciled:
             told = "\n".join(f"  {line}" for line in document.failure_lines)
@@ -87,10 +105,14 @@ class LedgerVerdictOperator(BaseOperator):
 
 
 def close_ledger(
-    documents: RunDocuments, routes: Sequence[Route], limits: Ledger, failed: Sequence[str] = ()
+    documents: RunDocuments,
+    routes: Sequence[Route],
+    limits: Ledger,
+    failed: Sequence[str] = (),
+    first: Hop | None = None,
 ) -> LedgerDocument:
     entries = documents.entries(routes)
-    hops = {route: HOPS[route] for route in routes}
+    hops = {route: HOPS[route][HOPS[route].index(first) if first else 0 :] for route in routes}
     return LedgerDocument(
         dag_id=documents.dag_id,
         run_id=documents.run_id,

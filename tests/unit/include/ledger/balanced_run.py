@@ -22,6 +22,8 @@ GOOD = {
     "gold": {"records_in": 500, "records_out": 498, "unmatched": 2},
     "kinesis": {"records_in": 98, "extra": 1, "records_out": 99},
     "table": {"records_in": 99, "extra": 4, "records_out": 90, "duplicates": 8, "quarantined": 5},
+    "chosen": {"records_in": 20, "records_out": 12, "quarantined": 8},
+    "replayed": {"records_in": 12, "records_out": 9, "duplicates": 3},
 }
 
 

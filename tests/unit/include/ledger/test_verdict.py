@@ -20,7 +20,7 @@ def test_a_run_that_balances_is_reconciled():
     verdict = judge(run_with())
 
     assert verdict.reconciled
-    assert len(verdict.findings) == (7 + 4) * 3
+    assert len(verdict.findings) == (7 + 4 + 2) * 3
 
 
 def test_a_lost_object_is_named_with_its_positions():
@@ -32,6 +32,21 @@ def test_a_lost_object_is_named_with_its_positions():
     assert (found.status, found.records, found.positions) == (Status.LOST, 7, ("p1@40-46",))
     assert str(found).startswith("batch: geo at hop landed: lost at p1@40-46: 7 lost inside the hop")
     assert verdict.finding("batch", "pin", "landed").status is Status.RECONCILED
+
+
+def test_what_a_replay_leaves_is_no_excess():
+    """It was refused before, and the run before was judged by it."""
+    all_stay = entry("chosen", "pin", "replay", records_out=0, quarantined=20)
+
+    assert judge(
+        run_with(all_stay, entry("replayed", "pin", "replay", records_in=0, records_out=0, duplicates=0))
+    ).reconciled
+
+
+def test_a_replayed_record_that_the_lake_does_not_hold_is_lost():
+    lost = judge(run_with(entry("replayed", "geo", "replay", records_out=8))).finding("replay", "geo", "replayed")
+
+    assert (lost.status, lost.records) == (Status.LOST, 1)
 
 
 def test_a_doubled_record_is_named_with_its_position():
@@ -282,5 +297,5 @@ def test_the_first_cause_comes_before_what_follows_from_it():
 def test_a_run_that_counted_nothing_takes_a_line_for_each_route():
     told = lines([])
 
-    assert [line.split(":")[0] for line in told] == ["batch", "stream"]
+    assert [line.split(":")[0] for line in told] == ["batch", "stream", "replay"]
     assert all("because the task that counts it failed or did not run" in line for line in told)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.ledger.entry import HOPS
-from include.report.health import CADENCE, PATIENCE, RUN_BY, SeenRun, State, freshness, health
+from include.report.health import CADENCE, JUDGED, PATIENCE, RUN_BY, SeenRun, State, freshness, health
 from include.settings import ENTITIES
 from tests.page_runs import counted
 
@@ -33,13 +33,22 @@ def test_a_run_that_went_through_every_hop_moves():
     assert health("stream", [run()], NOW).because == "The last run's 1,500 records went through every hop."
 
 
-@pytest.mark.parametrize("route", HOPS)
+@pytest.mark.parametrize("route", JUDGED)
 def test_a_whole_run_becomes_idle_when_the_next_one_is_overdue(route):
     end = timedelta(seconds=10 * (len(HOPS[route]) - 1))
     at = NOW - CADENCE[route] - end
 
     assert judged(route, run(at=at)) == (State.MOVING, None)
     assert judged(route, run(at=at - MINUTE)) == (State.IDLE, None)
+
+
+def test_a_replay_says_nothing_about_the_route():
+    """It loads what was there before, and counts no source."""
+    failed = run("failed", ("batch.lake_batch.job.load",), until="landed")
+    replay = SeenRun("pinterest_replay", "manual__replay", "success", NOW, run(at=NOW).entries)
+
+    assert health("batch", [replay, failed], NOW) == health("batch", [failed], NOW)
+    assert health("batch", [replay], NOW).state == State.UNKNOWN
 
 
 def test_a_run_that_was_given_nothing_is_idle():
@@ -164,4 +173,4 @@ def test_a_hop_that_cannot_be_counted_leaves_it_unknown():
 
 
 def test_every_hop_is_moved_by_something():
-    assert set(RUN_BY) == {hop for hops in HOPS.values() for hop in hops}
+    assert set(RUN_BY) == {hop for route in JUDGED for hop in HOPS[route]}
