@@ -6,9 +6,11 @@ Keys contain run ids exactly as Airflow writes them, with ``:`` and ``+``: S3 ac
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 TOPICS = "topics/"
+SET_ASIDE = "set_aside/"
 DAGS = "pinterest_"
 """How the id of every DAG begins."""
 REPLAY_DAG = f"{DAGS}replay"
@@ -97,7 +99,7 @@ def sink_restart(user_id: str) -> str:
 
 def set_aside(label: str, key: str) -> str:
     """Where an object goes that another topic of the same name, or another connector, has left."""
-    return f"set_aside/{label}/{key}"
+    return f"{SET_ASIDE}{label}/{key}"
 
 
 def interval(dag_id: str, run_id: str) -> str:
@@ -130,6 +132,23 @@ def report(dag_id: str, run_id: str) -> str:
 
 def report_ledger(dag_id: str, run_id: str) -> str:
     return f"reports/{dag_id}/{run_id}/ledger.json"
+
+
+def prefixes(user_id: str, topics: Iterable[str], checkpoint_folder: str) -> list[str]:
+    """How the keys of everything begin that the pipeline and its user's runs put into the bucket.
+
+    :param checkpoint_folder: see :meth:`~include.settings.Settings.checkpoint_folder`; empty if it is elsewhere
+    """
+    return [
+        *(topic_prefix(topic) for topic in topics),
+        SET_ASIDE,
+        "posting/seed-",
+        *RUN_DOCUMENTS,
+        f"landing/{user_id}.",
+        f"lake_stream/{user_id}.",
+        plugin_archive(user_id, "").removesuffix(".zip"),
+        *([checkpoint_folder] if checkpoint_folder else []),
+    ]
 
 
 def _of_route(route: str) -> str:

@@ -285,6 +285,14 @@ class Settings(Section):
         return (self.lake_stream.checkpoints or f"s3a://{self.bucket}/checkpoints").rstrip("/")
 
     @property
+    def checkpoint_folder(self) -> str:
+        """How the keys of the checkpoints begin in the bucket; empty if they are elsewhere."""
+        for scheme in ("s3a", "s3"):
+            if self.checkpoints.startswith(f"{scheme}://{self.bucket}/"):
+                return self.checkpoints.removeprefix(f"{scheme}://{self.bucket}/") + "/"
+        return ""
+
+    @property
     def dead_letter_topic(self) -> str:
         return f"{self.user_id}-dead-letters"
 

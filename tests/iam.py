@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 ASKED_ALONG = {
     "iam:CreateRole": {"iam:TagRole"},
     "kinesis:CreateStream": {"kinesis:AddTagsToStream"},
+    "ssm:PutParameter": {"ssm:AddTagsToResource"},
+    "kafkaconnect:CreateCustomPlugin": {"kafkaconnect:TagResource"},
+    "kafkaconnect:CreateWorkerConfiguration": {"kafkaconnect:TagResource"},
     "kafkaconnect:CreateConnector": {
         "kafkaconnect:TagResource",
         "iam:PassRole",

@@ -54,12 +54,13 @@ def s3_sink(brokers: str) -> None:
     plugin = MskConnectCreateCustomPluginOperator(
         task_id="plugin",
         plugin_name="{{ settings().plugin }}-{{ settings().downloads.s3_sink.sha256[:12] }}",
-        plugin=custom_plugin_request("{{ settings().bucket }}", ARCHIVE_KEY),
+        plugin=custom_plugin_request("{{ settings().bucket }}", ARCHIVE_KEY, TAGS),
     )
     workers = MskConnectCreateWorkerConfigurationOperator(
         task_id="workers",
         configuration_name="{{ settings().worker_configuration }}",
         properties="s3_sink/connect-worker.properties",
+        tags=TAGS,
     )
     replaced = ReplaceConnectorOperator(
         task_id="replaced",

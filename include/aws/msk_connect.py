@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def custom_plugin_request(bucket: str, file_key: str) -> dict[str, Any]:
+def custom_plugin_request(bucket: str, file_key: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """The S3 sink's archive, where the stage put it. Its key contains its digest."""
     return {
         "contentType": "ZIP",
         "description": "S3 sink of the Pinterest pipeline",
         "location": {"s3Location": {"bucketArn": f"arn:aws:s3:::{bucket}", "fileKey": file_key}},
+        "tags": dict(tags),
     }
 
 

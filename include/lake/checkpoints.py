@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,6 +46,8 @@ class Checkpoints(BaseModel):
 
     lake: LakeIdentity | None = None
     entities: dict[Entity, Checkpoint] = {}
+    removed: frozenset[Entity] = frozenset()
+    """Entities whose data streams a teardown has removed: others of their names are expected."""
 
     def differences(self, found: Mapping[Entity, DataStream], lake: LakeIdentity) -> list[Difference]:
         return self.data_stream_differences(found) + lake_differences(self.lake, lake)
@@ -54,7 +56,7 @@ class Checkpoints(BaseModel):
         return [
             Difference(f"data stream {known.data_stream.name}", known.data_stream.identity, found[entity].identity)
             for entity, known in self.entities.items()
-            if entity in found and found[entity] != known.data_stream
+            if entity in found and found[entity] != known.data_stream and entity not in self.removed
         ]
 
     def reading(self, found: Mapping[Entity, DataStream], *, occasion: str) -> Checkpoints:
@@ -68,14 +70,25 @@ class Checkpoints(BaseModel):
             else _checkpoint(one, occasion if entity in self.entities else "")
             for entity, one in found.items()
         }
-        return self.model_copy(update={"entities": {**self.entities, **entities}})
+        removed = self.removed.difference(found)
+        return self.model_copy(update={"entities": {**self.entities, **entities}, "removed": removed})
+
+    def expecting_others(self, entities: Iterable[Entity]) -> Checkpoints:
+        """The checkpoints after a teardown has removed the data streams of these entities."""
+        return self.model_copy(
+            update={"removed": self.removed.union(entity for entity in entities if entity in self.entities)}
+        )
+
+    def without_lake(self) -> Checkpoints:
+        """The checkpoints after a teardown has deleted the tables: all that is there next is new."""
+        return self.model_copy(update={"lake": None})
 
     def in_lake(self, lake: LakeIdentity, *, occasion: str) -> Checkpoints:
         """The checkpoints of the lake that was found. If it is another one, all of them are new."""
         if not lake_differences(self.lake, lake):
             return self.model_copy(update={"lake": lake.completed(self.lake)})
         entities = {entity: _checkpoint(known.data_stream, occasion) for entity, known in self.entities.items()}
-        return Checkpoints(lake=lake, entities=entities)
+        return self.model_copy(update={"lake": lake, "entities": entities})
 
     @property
     def names(self) -> dict[Entity, str]:

@@ -73,3 +73,8 @@ def stream_tables(user_id: str) -> set[str]:
     """The tables that hold what the checkpoints say is read."""
     tables = {_CONTRACT["tables"]["stream"].format(user_id=user_id, entity=entity) for entity in ENTITIES}
     return {*tables, STREAM_BATCHES}
+
+
+def all_tables(user_id: str) -> set[str]:
+    """Every table that the pipeline writes."""
+    return {*batch_tables(), *GOLD, *stream_tables(user_id), _CONTRACT["tables"]["quarantine"]}

@@ -11,6 +11,7 @@ Kinesis and more), with these additions:
 - Kinesis keeps every acknowledged record for as long as its stream's retention says, and reads fast.
 - ``state/ministack/apigateway.revision`` grows by a byte on every change to API Gateway, before the caller gets its
   answer. From its size the gateway stand-in knows when to reread the control plane.
+- VPC links can be listed (there are none), and MSK's clusters by ``ListClustersV2``, too: see ``lab.aws.listings``.
 - ``state/calls/aws.jsonl`` says what the lab's programs asked for, in IAM's words: see ``lab.calls``.
 
 Known differences from AWS: resources are ready at once, nothing is throttled, and any access key is accepted.
@@ -32,7 +33,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lab.aws import authorization
+from lab.aws import authorization, listings, presigned
 from lab.aws.kinesis import Journal, Kinesis
 from lab.calls import Call, CallLog
 from lab.state import ACCOUNT, REGION, State, write_private
@@ -151,6 +152,9 @@ def guarded(application: Application, changes: Changes, kinesis: Kinesis, log: C
             return await answer(scope, send, *expire(kinesis, await read_body(receive)))
         target = fields.get(b"x-amz-target", b"")
         receive = await kept(scope, receive, log)
+        if (nothing := listings.empty(scope)) is not None:
+            return await answer(scope, send, 200, nothing)
+        scope = listings.as_known(scope)
         if scope["method"] in READ_METHODS or target.rpartition(b".")[2].startswith(READ_OPERATIONS):
             return await application(scope, receive, send)
 
@@ -230,6 +234,7 @@ async def run(state: State) -> None:
     from ministack import app as ministack
     from ministack.core import persistence
     from ministack.services import kinesis as kinesis_module
+    from ministack.services import s3 as s3_module
 
     def services() -> dict[str, Callable[[], Any]]:
         by_service: dict[str, Callable[[], Any]] = ministack._build_persistence_save_dict()
@@ -238,6 +243,7 @@ async def run(state: State) -> None:
     keeper = StateKeeper(services, persistence)
     kinesis = Kinesis(kinesis_module, Journal(state.path("ministack", KINESIS)), lambda: keeper.save_service(KINESIS))
     kinesis.install()
+    presigned.install(s3_module, state)
     changes = Changes(keeper, state.path("ministack", REVISION))
     grow(changes.revision)
     stop = asyncio.Event()

@@ -21,6 +21,7 @@ DAG_FILES = {
     "pinterest_stream.py": "pinterest_stream",
     "pinterest_maintenance.py": "pinterest_maintenance",
     "pinterest_replay.py": "pinterest_replay",
+    "pinterest_teardown.py": "pinterest_teardown",
 }
 POSTING = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream")
 RUNBOOK_HEADINGS = ["Does", "Params", "Reruns", "Fails when", "Undo"]
@@ -43,6 +44,7 @@ STAGES_OF_OTHERS = {
     "lake_maintenance": "pinterest_maintenance",
     "lake_replay": "pinterest_replay",
     "landing_again": "pinterest_replay",
+    "teardown": "pinterest_teardown",
 }
 
 
@@ -181,6 +183,36 @@ def test_params_are_typed_and_described(dag_bag, dag_id):
         param = params.get_param(name)
         assert param.schema.get("type"), f"{name} has no type"
         assert param.description or param.schema.get("description"), f"{name} has no description"
+
+
+def test_a_teardown_changes_nothing_unless_it_is_told_to(dag_bag):
+    params = dag_bag.dags["pinterest_teardown"].params
+
+    assert dict(params) == {"dry_run": True, "keep": [], "delete_data_of": "", "only_expired": False}
+    for name in params:
+        param = params.get_param(name)
+        assert param.schema["type"]
+        assert param.description
+        param.resolve()
+
+
+def test_a_teardown_removes_users_before_what_they_use_and_lists_at_the_end(dag_bag):
+    dag = dag_bag.dags["pinterest_teardown"]
+    before = {
+        task.task_id.removeprefix("teardown."): {
+            name.removeprefix("teardown.") for name in task.get_flat_relative_ids(upstream=True)
+        }
+        for task in dag.tasks
+    }
+
+    assert {"rest_api", "jobs"} <= before["data_streams"]
+    assert "s3_sink" in before["topics"]
+    assert "topics" in before["files"]
+    assert "files" in before["kafka_client"]
+    assert {"kafka_client", "s3_sink"} <= before["network"]
+    assert {"tables", "topics", "data_streams"} <= before["objects"]
+    assert before["left"] == set(before) - {"left", "complete"}
+    assert before["complete"] == set(before) - {"complete"}
 
 
 @pytest.mark.parametrize(

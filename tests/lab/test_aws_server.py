@@ -181,6 +181,22 @@ def test_the_state_on_disk_is_json_after_many_changes(aws):
         assert not text or json.loads(text)
 
 
+class TestListings:
+    def test_clusters_are_the_same_in_both_versions_of_the_api(self, aws):
+        kafka = client(aws, "kafka")
+        network = {"InstanceType": "kafka.t3.small", "ClientSubnets": ["subnet-1"]}
+        arn = kafka.create_cluster(
+            ClusterName="listed", KafkaVersion="3.7.x", NumberOfBrokerNodes=1, BrokerNodeGroupInfo=network
+        )["ClusterArn"]
+
+        for found in (kafka.list_clusters(), kafka.list_clusters_v2()):
+            assert ("listed", arn) in {(one["ClusterName"], one["ClusterArn"]) for one in found["ClusterInfoList"]}
+
+    @pytest.mark.parametrize(("version", "items"), [("apigateway", "items"), ("apigatewayv2", "Items")])
+    def test_there_are_no_vpc_links(self, aws, version, items):
+        assert client(aws, version).get_vpc_links()[items] == []
+
+
 ACCOUNT = "arn:aws:{}:us-east-1:000000000000"
 CALLS = [
     (
@@ -208,6 +224,19 @@ CALLS = [
     ),
     ("ec2", "describe_instances", {}, "ec2:DescribeInstances", "*"),
     ("kafka", "list_clusters", {}, "kafka:ListClusters", "*"),
+    ("kafka", "list_clusters_v2", {}, "kafka:ListClustersV2", "*"),
+    ("apigateway", "get_vpc_links", {}, "apigateway:GET", "arn:aws:apigateway:us-east-1::/vpclinks"),
+    ("apigatewayv2", "get_vpc_links", {}, "apigateway:GET", "arn:aws:apigateway:us-east-1::/vpclinks"),
+    (
+        "kinesis",
+        "list_tags_for_stream",
+        {"StreamName": "asked"},
+        "kinesis:ListTagsForStream",
+        f"{ACCOUNT.format('kinesis')}:stream/asked",
+    ),
+    ("iam", "list_role_tags", {"RoleName": "nobody"}, "iam:ListRoleTags", "arn:aws:iam::000000000000:role/nobody"),
+    ("s3", "get_bucket_tagging", {"Bucket": "asked"}, "s3:GetBucketTagging", "arn:aws:s3:::asked"),
+    ("s3", "list_object_versions", {"Bucket": "asked"}, "s3:ListBucketVersions", "arn:aws:s3:::asked"),
     ("kinesis", "list_streams", {}, "kinesis:ListStreams", "*"),
     ("apigateway", "get_rest_apis", {}, "apigateway:GET", "arn:aws:apigateway:us-east-1::/restapis"),
     ("iam", "get_role", {"RoleName": "nobody"}, "iam:GetRole", "arn:aws:iam::000000000000:role/nobody"),

@@ -1,4 +1,5 @@
-"""What Airflow's own role may do, ``policies/airflow.json``, is what the code calls, no more and no less.
+"""What Airflow's own role may do is what the code calls, no more and no less: ``policies/airflow.json``, and for
+``pinterest_teardown`` also ``policies/teardown.json``.
 
 A call is found by its name: an attribute, or a text for a paginator, that is an operation of one of the services.
 An operation whose name is put together while it runs is not found, so the code spells them out.
@@ -14,8 +15,11 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
+from botocore.model import ServiceModel
 
+from include.aws.inventory import KINDS, TagCall
 from include.aws.policies import policy
+from pinterest.hooks.inventory import IAM_PREFIXES
 from tests import iam
 from tests.builders import settings
 
@@ -30,7 +34,13 @@ OF_ONE_SERVICE = {
 }
 """Operations that several services have, and that only the modules ``msk_connect`` call."""
 
+TABLE = ROOT / "include/aws/inventory.py"
+"""Spells operations that several services have; here, they are taken from its ``KINDS``."""
+
 OTHER_NAMES = {
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
     "s3:CopyObject": "s3:PutObject",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -46,12 +56,27 @@ def actions() -> dict[str, str]:
     session = botocore.session.get_session()
     found = dict(OF_PROVIDER_METHODS)
     for service in SERVICES:
-        model = session.get_service_model(service)
-        for operation in model.operation_names:
-            verb = model.operation_model(operation).http["method"]  # API Gateway's actions are HTTP verbs
-            action = f"{service}:{verb if service == 'apigateway' else operation}"
-            found[xform_name(operation)] = OTHER_NAMES.get(action, action)
+        found |= actions_of(session.get_service_model(service))
     return {**found, **OF_ONE_SERVICE}
+
+
+def actions_of(model: ServiceModel) -> dict[str, str]:
+    prefix = IAM_PREFIXES.get(model.service_name, model.service_name)
+    found = {}
+    for operation in model.operation_names:
+        verb = model.operation_model(operation).http["method"]  # API Gateway's actions are HTTP verbs
+        action = f"{prefix}:{verb if prefix == 'apigateway' else operation}"
+        found[xform_name(operation)] = OTHER_NAMES.get(action, action)
+    return found
+
+
+def of_the_inventory() -> set[str]:
+    session = botocore.session.get_session()
+    found = set()
+    for kind in KINDS.values():
+        own = actions_of(session.get_service_model(kind.service))
+        found |= {own[kind.operation]} | ({own[kind.tags.operation]} if isinstance(kind.tags, TagCall) else set())
+    return found
 
 
 def names(source: str) -> Iterator[str]:
@@ -64,19 +89,29 @@ def names(source: str) -> Iterator[str]:
 
 
 def called(actions: dict[str, str]) -> set[str]:
-    sources = [path.read_text() for folder in CODE for path in (ROOT / folder).rglob("*.py")]
-    found = {actions[name] for source in sources for name in names(source) if name in actions}
+    sources = [path.read_text() for folder in CODE for path in (ROOT / folder).rglob("*.py") if path != TABLE]
+    found = {actions[name] for source in sources for name in names(source) if name in actions} | of_the_inventory()
+    found |= {"s3:DeleteObjectVersion"} if "s3:DeleteObject" in found else set()  # of all versions
     for path in (ROOT / "plugins/pinterest/waiters").glob("*.json"):
         waiters = json.loads(path.read_text())["waiters"].values()
         found |= {f"{path.stem}:{waiter['operation']}" for waiter in waiters}
     return found.union(*(iam.ASKED_ALONG.get(action, set()) for action in found))
 
 
-def test_airflows_policy_allows_what_the_code_calls(actions):
+def test_airflows_policies_allow_what_the_code_calls(actions):
     told = settings(notify={"topic_arn": "arn:aws:sns:us-east-1:123456789012:told"})
-    allowed = iam.actions(policy("airflow", told, "123456789012"))
+    runs, removes = (iam.actions(policy(name, told, "123456789012")) for name in ("airflow", "teardown"))
 
-    assert allowed == called(actions)
+    assert runs | removes == called(actions)
+
+
+def test_what_only_a_teardown_needs_is_a_policy_of_its_own():
+    document = policy("airflow", settings(), "123456789012")
+    removing = ("Remove", "See", "ListEvery", "ListVpc", "ListAll")
+    more = policy("teardown", settings(), "123456789012")
+
+    assert all(statement["Sid"].startswith(removing) for statement in more["Statement"])
+    assert {grant for grant in iam.grants(more) if iam.allows(document, *grant)} == set()
 
 
 def test_no_two_services_have_an_operation_of_the_same_name_that_is_called(actions):
@@ -89,7 +124,7 @@ def test_no_two_services_have_an_operation_of_the_same_name_that_is_called(actio
 
     shared = [name for name, found in owners.items() if len(found) > 1 and actions[name] in wanted]
     assert set(shared) == set(OF_ONE_SERVICE)
-    paths = [path for folder in CODE for path in (ROOT / folder).rglob("*.py")]
+    paths = [path for folder in CODE for path in (ROOT / folder).rglob("*.py") if path != TABLE]
     calling = {path.name for path in paths if OF_ONE_SERVICE.keys() & set(names(path.read_text()))}
     assert calling == {"msk_connect.py"}
 

@@ -15,7 +15,7 @@ from tests.iam import allows, unused
 
 ACCOUNT = "123456789012"
 SETTINGS = settings(region="eu-west-1")
-POLICIES = {name: policy(name, SETTINGS, ACCOUNT) for name in ("kafka_client", "s3_sink")}
+POLICIES = {name: policy(name, SETTINGS, ACCOUNT) for name in ("kafka_client", "kafka_client_teardown", "s3_sink")}
 
 
 def arn(kind: str, name: str = "") -> str:
@@ -26,7 +26,7 @@ CLUSTER = {arn("cluster")}
 TOPICS = {arn("topic", name) for name in SETTINGS.topics.values()}
 DEAD_LETTERS = {arn("topic", SETTINGS.dead_letter_topic)}
 WORKERS_TOPICS = {
-    arn("topic", f"__amazon_msk_connect_{what}_c-connector_1") for what in ("configs", "offsets", "status")
+    arn("topic", f"__amazon_msk_connect_{what}_{SETTINGS.connector}_1") for what in ("configs", "offsets", "status")
 }
 OF_THE_RUN = {arn("group", f"{SETTINGS.consumer_group}-count-0a1b2c")}
 OF_THE_SINK = {arn("group", f"connect-{SETTINGS.connector}")}
@@ -41,12 +41,14 @@ SCRIPTS = {
     "s3_sink/await_sink_tasks.sh": (TOPICS, OF_THE_SINK),
     "s3_sink/restart_group.sh": (TOPICS, OF_THE_SINK),
 }
+TEARDOWN = "teardown/delete_topics.sh"
 """Scripts that run Kafka's tools: on which topics, in which groups."""
 
 READS_THE_GROUP = {"DescribeTopic", "DescribeGroup"}
 NEEDS = {
     "topics --create": {"CreateTopic"},
     "topics --describe": {"DescribeTopic", "DescribeTopicDynamicConfiguration", "DescribeCluster"},
+    "topics --delete": {"DescribeTopic", "DeleteTopic"},
     "get-offsets": {"DescribeTopic"},
     "consumer-groups --describe": READS_THE_GROUP,
     "consumer-groups --reset-offsets": READS_THE_GROUP | {"AlterGroup", "ReadData"},
@@ -57,7 +59,7 @@ NEEDS = {
 """``topics --describe`` shows configurations, and asks the cluster whether a partition is on the move."""
 
 TOOLS = "kafka_client/tools.sh"
-SEVERAL_THINGS = {"topics": r"--(?:create|describe)\b", "consumer-groups": r"--(?:describe|delete)\b"}
+SEVERAL_THINGS = {"topics": r"--(?:create|describe|delete)\b", "consumer-groups": r"--(?:describe|delete)\b"}
 
 
 def uses(script: str) -> set[str]:
@@ -109,8 +111,19 @@ def test_every_script_that_runs_a_tool_of_kafka_is_known():
     scripts = TEMPLATES.rglob("*.sh")
     reach = {path.relative_to(TEMPLATES).as_posix() for path in scripts if f"include '{TOOLS}'" in path.read_text()}
 
-    assert reach == set(SCRIPTS)
-    assert {use for script in SCRIPTS for use in uses(script)} == set(NEEDS)
+    assert reach == {*SCRIPTS, TEARDOWN}
+    assert {use for script in reach for use in uses(script)} == set(NEEDS)
+
+
+def test_who_deletes_topics_needs_both_policies_of_the_client():
+    made = set()
+    for use in uses(TEARDOWN):
+        made |= calls(NEEDS[use], TOPICS | DEAD_LETTERS | WORKERS_TOPICS, set())
+    deleting, running = POLICIES["kafka_client_teardown"], POLICIES["kafka_client"]
+
+    assert sorted(call for call in made if not (allows(deleting, *call) or allows(running, *call))) == []
+    assert unused(deleting, made) == set()
+    assert not any(allows(running, f"kafka-cluster:{what}", topic) for what in ("DeleteTopic",) for topic in TOPICS)
 
 
 @pytest.mark.parametrize("name", MADE)

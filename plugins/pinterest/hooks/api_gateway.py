@@ -10,6 +10,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.sdk.log import mask_secret
 
+from include.aws.ownership import as_pairs
 from include.faults import LastingError
 
 
@@ -104,13 +105,22 @@ class ApiGatewayHook(AwsBaseHook):
             self.conn.update_stage(restApiId=api_id, stageName=stage["stageName"], patchOperations=patches)
         return [f"{name}: {before.get(name, 'none')} → {value}" for name, value in changed.items()]
 
-    def keep_api_key(self, key_id: str, parameter: str) -> bool:
-        """Store the key's value in Parameter Store, encrypted. Returns False if it was already there."""
+    def keep_api_key(self, key_id: str, parameter: str, tags: Mapping[str, str]) -> bool:
+        """Store the key's value in Parameter Store, encrypted. Returns False if it was already there.
+
+        Parameter Store takes tags only with a new parameter; one that is there is tagged before its value changes.
+        """
         value = str(self.conn.get_api_key(apiKey=key_id, includeValue=True)["value"])
         mask_secret(value)
-        if self._ssm.get_parameter_value(parameter, default="") == value:
+        kept = self._ssm.get_parameter_value(parameter, default="")
+        if kept == value:
             return False
-        self._ssm.conn.put_parameter(Name=parameter, Value=value, Type="SecureString", Overwrite=True)
+        ssm, pairs, secret = self._ssm.conn, as_pairs(tags), {"Name": parameter, "Value": value, "Type": "SecureString"}
+        if kept:
+            ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=parameter, Tags=pairs)
+            ssm.put_parameter(**secret, Overwrite=True)
+        else:
+            ssm.put_parameter(**secret, Tags=pairs)
         return True
 
     def kept_api_key(self, parameter: str) -> str:

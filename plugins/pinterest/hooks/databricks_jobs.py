@@ -28,6 +28,8 @@ LIST_RUNS = "2.2/jobs/runs/list"
 RUNS_PER_PAGE = 25
 POLL_SECONDS = 2
 MAX_REPAIRS = 2
+GONE_STATUSES = (400, 404)
+"""What Databricks answers if there is no such job: its Jobs API says 400, INVALID_PARAMETER_VALUE."""
 
 
 class DatabricksJobsHook(DatabricksApiHook):
@@ -55,6 +57,15 @@ class DatabricksJobsHook(DatabricksApiHook):
             return created
         self.call("POST", "2.2/jobs/delete", {"job_id": created})
         return oldest
+
+    def remove_job(self, job_id: int) -> None:
+        """Cancel all runs of a job and delete it. A job that is gone is no error."""
+        for request in ("2.2/jobs/runs/cancel-all", "2.2/jobs/delete"):
+            try:
+                self.call("POST", request, {"job_id": job_id})
+            except DatabricksApiError as error:
+                if error.http_status_code not in GONE_STATUSES:
+                    raise
 
     def active_runs(self, job_id: int) -> Iterator[dict[str, Any]]:
         """Runs of a job that have not ended, newest first."""

@@ -211,7 +211,7 @@ class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):
         if not self.hook.is_in_usage_plan(plan_id, key_id):
             self.hook.conn.create_usage_plan_key(usagePlanId=plan_id, keyId=key_id, keyType="API_KEY")
             changes.append("key added to the plan")
-        if self.hook.keep_api_key(key_id, self.key_parameter):
+        if self.hook.keep_api_key(key_id, self.key_parameter, self.tags):
             changes.append(f"key stored in {self.key_parameter}")
         self.log.info("Usage plan %s (%s): %s", self.plan_name, plan_id, ", ".join(changes) or "unchanged")
         return plan_id

@@ -13,6 +13,7 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Context, conf
 
+from include.aws.ownership import given
 from include.aws.properties import parse_properties
 from pinterest.hooks.msk_connect import MskConnectHook, state_of
 from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger
@@ -94,7 +95,8 @@ class MskConnectCreateCustomPluginOperator(AwsBaseOperator[MskConnectHook]):
         return None
 
     def _create(self) -> str:
-        return str(self.hook.conn.create_custom_plugin(name=self.plugin_name, **self.plugin)["customPluginArn"])
+        request = {**self.plugin, "tags": given(self.plugin.get("tags", {}))}
+        return str(self.hook.conn.create_custom_plugin(name=self.plugin_name, **request)["customPluginArn"])
 
     def _wait(self, waiter: str, plugin_arn: str) -> None:
         wait(
@@ -116,16 +118,18 @@ class MskConnectCreateWorkerConfigurationOperator(AwsBaseOperator[MskConnectHook
 
     :param configuration_name: beginning of the name (templated)
     :param properties: the worker's properties, or the name of a ``.properties`` template (templated)
+    :param tags: tags of a new one (templated)
     """
 
     aws_hook_class = MskConnectHook
-    template_fields: Sequence[str] = aws_template_fields("configuration_name", "properties")
+    template_fields: Sequence[str] = aws_template_fields("configuration_name", "properties", "tags")
     template_ext: Sequence[str] = (".properties",)
 
-    def __init__(self, *, configuration_name: str, properties: str, **kwargs: Any) -> None:
+    def __init__(self, *, configuration_name: str, properties: str, tags: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.configuration_name = configuration_name
         self.properties = properties
+        self.tags = tags
 
     def execute(self, context: Context) -> str:
         content = self.properties.strip().encode() + b"\n"
@@ -135,7 +139,7 @@ class MskConnectCreateWorkerConfigurationOperator(AwsBaseOperator[MskConnectHook
             self.log.info("Worker configuration %s exists: adopted", name)
             return str(found["workerConfigurationArn"])
         created = self.hook.conn.create_worker_configuration(
-            name=name, propertiesFileContent=base64.b64encode(content).decode()
+            name=name, propertiesFileContent=base64.b64encode(content).decode(), tags=given(self.tags)
         )
         return str(created["workerConfigurationArn"])
 

@@ -21,3 +21,23 @@ from include import bucket_layout
 )
 def test_names_of_the_sink(key, expected):
     assert bucket_layout.parse_sink_object(key) == expected
+
+
+def test_every_key_of_ours_begins_with_one_of_the_prefixes():
+    prefixes = bucket_layout.prefixes("u", ["u.pin"], "checkpoints/")
+    run = ("pinterest_batch", "manual__1")
+    keys = [
+        bucket_layout.sink_object("u.pin", 0, 0),
+        bucket_layout.set_aside("x", "topics/u.pin/y"),
+        bucket_layout.seed_position(100, "stream"),
+        *(key(*run) for key in (bucket_layout.posting_progress, bucket_layout.refused_rows, bucket_layout.manifest)),
+        *(key(*run) for key in (bucket_layout.interval, bucket_layout.dead_letters, bucket_layout.report)),
+        bucket_layout.ledger(*run, "api"),
+        *(key("u") for key in (bucket_layout.bookmark, bucket_layout.checkpoints, bucket_layout.sink_restart)),
+        bucket_layout.plugin_archive("u", "ab" * 32),
+        "checkpoints/streaming-u-pin/offsets/0",
+    ]
+
+    assert [key for key in keys if not key.startswith(tuple(prefixes))] == []
+    for theirs in ("topics/v.pin/x", "landing/v.json", "lake_stream/v.json", "kafka-connect-s3/v-1.zip", "x"):
+        assert not theirs.startswith(tuple(prefixes))

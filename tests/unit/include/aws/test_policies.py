@@ -30,6 +30,22 @@ ON_NO_RESOURCE = {
         "kafkaconnect:ListCustomPlugins",
         "kafkaconnect:ListWorkerConfigurations",
     },
+    "teardown": {
+        "ec2:DescribeAddresses",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeVolumes",
+        "ec2:DescribeVpcEndpoints",
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeTags",
+        "iam:ListInstanceProfiles",
+        "iam:ListRoles",
+        "kafka:ListClustersV2",
+        "kinesis:ListStreams",
+        "logs:DescribeLogGroups",
+        "s3:ListAllMyBuckets",
+        "secretsmanager:ListSecrets",
+        "ssm:DescribeParameters",
+    },
     "kinesis_api": {"kinesis:ListStreams"},
 }
 """Actions that IAM does not tie to a resource."""

@@ -66,3 +66,30 @@ def test_a_table_that_was_dropped_needs_every_checkpoint_anew():
     assert [str(one) for one in known.differences({}, LAKE.at({}))] == ["table u_pin_table was t1 and no longer exists"]
     assert known.in_lake(LAKE.at({}), occasion="d r2").names.keys() == known.names.keys()
     assert not set(known.in_lake(LAKE.at({}), occasion="d r2").names.values()) & set(known.names.values())
+
+
+AGAIN = "2026-02-02T00:00:00.000+00:00"
+
+
+def test_data_streams_that_a_teardown_removed_are_no_difference_and_get_new_checkpoints():
+    told = first_run().expecting_others(["pin", "user"])
+
+    assert told.removed == {"pin"}
+    assert told.differences(data_streams(pin=AGAIN), LAKE) == []
+    after = told.reading(data_streams(pin=AGAIN), occasion="d r2")
+    assert after.removed == frozenset()
+    assert after.names["geo"] == "streaming-u-geo"
+    assert after.names["pin"].startswith("streaming-u-pin@")
+
+
+def test_data_streams_that_a_teardown_did_not_come_to_keep_their_checkpoints():
+    known = first_run()
+
+    assert known.expecting_others(["pin"]).reading(data_streams(), occasion="d r2") == known
+
+
+def test_tables_that_a_teardown_deleted_are_no_difference():
+    known = first_run().in_lake(LAKE.at({"t": "1"}), occasion="d r1")
+
+    assert known.differences(data_streams(), LAKE.at({"t": "2"})) != []
+    assert known.without_lake().differences(data_streams(), LAKE.at({"t": "2"})) == []

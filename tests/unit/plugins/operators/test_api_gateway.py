@@ -8,6 +8,7 @@ import pytest
 from botocore.stub import ANY
 
 from include.aws.api_gateway import PROXY_PATH, fingerprint, proxy_methods, rest_api_request, usage_plan_request
+from include.aws.ownership import as_pairs
 from pinterest.hooks.api_gateway import RestApiError
 from pinterest.operators import api_gateway as module
 from pinterest.operators.api_gateway import (
@@ -216,10 +217,9 @@ class TestUsagePlan:
     def key_is_read(self, gateway):
         gateway.add_response("get_api_key", {"id": "k1", "value": KEY}, {"apiKey": "k1", "includeValue": True})
 
-    def is_put(self, parameters):
-        parameters.add_response(
-            "put_parameter", {}, {"Name": PARAMETER, "Value": KEY, "Type": "SecureString", "Overwrite": True}
-        )
+    def is_put(self, parameters, **more):
+        value = {"Name": PARAMETER, "Value": KEY, "Type": "SecureString"}
+        parameters.add_response("put_parameter", {}, {**value, **more})
 
     def unchanged_plan_and_key(self, gateway, plan=None):
         gateway.add_response("get_usage_plans", {"items": [plan or self.PLAN]}, {})
@@ -254,7 +254,7 @@ class TestUsagePlan:
         )
         self.key_is_read(gateway)
         parameters.add_client_error("get_parameter", "ParameterNotFound", http_status_code=400)
-        self.is_put(parameters)
+        self.is_put(parameters, Tags=as_pairs(TAGS))
 
         assert self.plan() == "p1"
         assert KEY not in caplog.text
@@ -268,7 +268,9 @@ class TestUsagePlan:
     def test_a_parameter_with_another_key_is_put_right(self, gateway, parameters):
         self.unchanged_plan_and_key(gateway)
         key_is_kept(parameters, "an older key")
-        self.is_put(parameters)
+        tagged = {"ResourceType": "Parameter", "ResourceId": PARAMETER, "Tags": as_pairs(TAGS)}
+        parameters.add_response("add_tags_to_resource", {}, tagged)
+        self.is_put(parameters, Overwrite=True)
 
         self.plan()
 

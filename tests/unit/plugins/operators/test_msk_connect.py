@@ -297,11 +297,14 @@ def test_deferred_wait_ends_badly(connect):
         connector().execute_complete({}, {"status": "error", "message": "cannot run", "connector_arn": ARN})
 
 
+OWNER = {"project": "pinterest-pipeline", "user_id": USER_ID}
+
+
 def plugin() -> MskConnectCreateCustomPluginOperator:
     return MskConnectCreateCustomPluginOperator(
         task_id="plugin",
         plugin_name="p",
-        plugin=rendered(custom_plugin_request("{{ settings().bucket }}", "k.zip")),
+        plugin=rendered(custom_plugin_request("{{ settings().bucket }}", "k.zip", OWNER)),
         waiter_delay=0,
     )
 
@@ -321,6 +324,7 @@ def add_plugin_creation(stub):
             "contentType": "ZIP",
             "description": "S3 sink of the Pinterest pipeline",
             "location": {"s3Location": {"bucketArn": f"arn:aws:s3:::user-{USER_ID}-bucket", "fileKey": "k.zip"}},
+            "tags": OWNER,
         },
     )
 
@@ -369,14 +373,16 @@ def test_worker_configuration_is_named_by_its_content(connect):
     connect.add_response(
         "create_worker_configuration",
         {"workerConfigurationArn": WORKERS_ARN},
-        {"name": name, "propertiesFileContent": base64.b64encode(content).decode()},
+        {"name": name, "propertiesFileContent": base64.b64encode(content).decode(), "tags": OWNER},
     )
     connect.add_response(
         "list_worker_configurations",
         {"workerConfigurations": [{"name": name, "workerConfigurationArn": WORKERS_ARN}]},
         {"namePrefix": name},
     )
-    operator = MskConnectCreateWorkerConfigurationOperator(task_id="w", configuration_name="w", properties="a=1\nb=2")
+    operator = MskConnectCreateWorkerConfigurationOperator(
+        task_id="w", configuration_name="w", properties="a=1\nb=2", tags=OWNER
+    )
 
     assert operator.execute({}) == WORKERS_ARN
     assert operator.execute({}) == WORKERS_ARN
