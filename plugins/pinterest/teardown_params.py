@@ -28,6 +28,7 @@ TEARDOWN_PARAMS: dict[str, Param] = {
     "delete_data_of": Param(
         "",
         type="string",
+        pattern=r"^$|^[a-z0-9][a-z0-9.-]{2,62}$",
         title="Delete data of",
         description=(
             "The bucket's name, once more, to delete data for good: the topics, our objects in the bucket with all "
