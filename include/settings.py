@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from include import bucket_layout
+from include.aws import ownership
 from include.faults import LastingError
 
 VARIABLE = "pinterest_pipeline"
@@ -22,6 +25,21 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@-]{1,64}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(ge=0, le=1)]
+WIDEST_PREFIX = {4: 8, 6: 32}
+"""The largest part of the Internet that may reach the client machine, by the version of IP."""
+
+
+def _caller(value: str) -> str:
+    """A security group's id, or a block of addresses that is not half the world."""
+    if value.startswith("sg-"):
+        return value
+    block = ip_network(value)
+    if block.prefixlen < WIDEST_PREFIX[block.version]:
+        raise ValueError(f"{value} is open to too many: at most a /{WIDEST_PREFIX[block.version]}")
+    return str(block)
+
+
+Caller = Annotated[str, AfterValidator(_caller)]
 
 
 class SettingsError(LastingError, ValueError):
@@ -49,17 +67,41 @@ class Downloads(Section):
     rest_proxy: Download
 
 
+class Account(Section):
+    """Whether ``pinterest_pipeline`` and ``pinterest_provision`` make what stands before Kafka, where it is missing:
+    security groups, the way to S3, key pair, roles, client machine and bucket. Otherwise all of it must be there.
+
+    What is made may be deleted ``lifetime_hours`` after its run began; null is never.
+    """
+
+    provision: bool = False
+    lifetime_hours: Annotated[int, Field(ge=1)] | None = None
+
+
+class Network(Section):
+    """Where the client machine is launched, and who may enter it.
+
+    ``vpc_id`` defaults to the VPC with the tag ``project=pinterest-pipeline``, else the region's default VPC.
+    ``ssh_from``: blocks of addresses (``203.0.113.7/32``) and security groups (that of Airflow) that may reach port 22.
+    """
+
+    vpc_id: Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]{8,17}$")] | None = None
+    ssh_from: tuple[Caller, ...] = ()
+
+
 class KafkaClient(Section):
     """The EC2 instance that runs the Kafka command line tools and the REST proxy.
 
     ``host`` defaults to the instance's public DNS name. ``host_key`` is the key that the machine's SSH server must
-    prove it owns, written as in ``known_hosts`` without the host name: ``ssh-ed25519 AAAA…``.
+    prove it owns, written as in ``known_hosts`` without the host name: ``ssh-ed25519 AAAA…``; by default it is learned
+    from what the instance printed to its console when it first started. ``instance_type`` is what is launched.
     """
 
     login: str = "ec2-user"
     host: str | None = None
     port: Port = 22
-    host_key: str
+    host_key: str | None = None
+    instance_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")] = "t3.small"
 
 
 class Kafka(Section):
@@ -78,7 +120,8 @@ class Kafka(Section):
 class S3Sink(Section):
     """The S3 sink connector. It closes an object after ``flush_size`` records or ``rotate_ms`` milliseconds.
 
-    ``role`` is the name of the role that it acts in; by default it is the client machine's, as in the seeds.
+    ``role`` is the name of the role that it acts in; by default one of its own where the pipeline makes the roles, and
+    else the client machine's, as in the seeds.
     ``properties`` are added to the connector's configuration unchanged, for what only one environment needs.
     """
 
@@ -205,7 +248,9 @@ class Settings(Section):
     region: str = "us-east-1"
     consumer_group: str = "students"
     downloads: Downloads
-    kafka_client: KafkaClient
+    account: Account = Account()
+    network: Network = Network()
+    kafka_client: KafkaClient = KafkaClient()
     kafka: Kafka = Kafka()
     s3_sink: S3Sink = S3Sink()
     rest_proxy: RestProxy = RestProxy()
@@ -240,7 +285,37 @@ class Settings(Section):
     @property
     def sink_role(self) -> str:
         """The role that the S3 sink acts in."""
+        if self.s3_sink.role is None and self.account.provision:
+            return f"{self.user_id}-s3-sink-role"
         return self.s3_sink.role or self.role
+
+    @property
+    def client_group(self) -> str:
+        """Name of the client machine's security group."""
+        return f"{self.user_id}-kafka-client"
+
+    @property
+    def broker_group(self) -> str:
+        """Name of the security group of the brokers, and of the S3 sink's workers."""
+        return f"{self.user_id}-msk"
+
+    @property
+    def proxy_caller_group(self) -> str:
+        """Name of the security group of what calls the REST proxy."""
+        return f"{self.user_id}-rest-api"
+
+    @property
+    def broker_port(self) -> int:
+        """Where the brokers listen for clients of ``kafka.authentication``."""
+        return 9098 if self.kafka.authentication == "iam" else 9092
+
+    def host_key_parameter(self, instance_id: str) -> str:
+        """Name of the Parameter Store parameter that holds the host key of an instance."""
+        return f"/pinterest/{self.user_id}/host-key/{instance_id}"
+
+    def expires_at(self, start: datetime | None) -> str:
+        """The tag ``expires_at`` of what a run makes that began at ``start``; empty for never."""
+        return ownership.expiry(start, self.account.lifetime_hours) if start else ""
 
     @property
     def plugin(self) -> str:

@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.account import CLUSTER, SINK_ROLE
+from lab.account import CLUSTER
 from lab.calls import access_key
-from lab.cloud.ssh_host import LOGIN, host_key
+from lab.cloud.ssh_host import LOGIN
 from lab.source.database import READER, READER_SECRET, SCHEMA
 from lab.state import CHECKOUT, REGION, USER_ID, State, write_private
 
@@ -161,13 +161,13 @@ def settings(state: State) -> dict[str, Any]:
             "login": LOGIN,
             "host": HOST,
             "port": state.port("ssh"),
-            "host_key": " ".join(host_key(state).export_public_key("openssh").decode().split()[:2]),
         },
+        "account": {"provision": True},
+        "network": {"ssh_from": [f"{HOST}/32"]},
         "kafka": {"cluster_name": CLUSTER, "authentication": "none", "partitions": 3, "replication_factor": 1},
         "s3_sink": {
             "connector_class": "pinterest.lab.S3SinkConnector",
             "rotate_ms": 2000,
-            "role": SINK_ROLE,
             "properties": {
                 "store.url": f"http://{HOST}:{state.port('aws')}",
             },

@@ -110,8 +110,12 @@ def follow(process: subprocess.Popen[bytes], log: Path, reporter: Reporter) -> d
 
 def run_ids(state: State) -> set[str]:
     """The runs that have a report in the bucket."""
-    pages = aws(state, "s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=REPORTS)
-    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    s3 = aws(state, "s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=REPORTS)
+    try:
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    except s3.exceptions.NoSuchBucket:  # the first run makes it
+        keys = []
     return {key.removeprefix(REPORTS).split("/")[0] for key in keys if key.endswith("/ledger.json")}
 
 

@@ -7,9 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 ASKED_ALONG = {
+    "ec2:CreateSecurityGroup": {"ec2:CreateTags"},
+    "ec2:CreateVpcEndpoint": {"ec2:CreateTags"},
+    "ec2:ImportKeyPair": {"ec2:CreateTags"},
+    "ec2:RunInstances": {"ec2:CreateTags", "iam:PassRole"},
+    "iam:AddRoleToInstanceProfile": {"iam:PassRole"},
+    "iam:CreateInstanceProfile": {"iam:TagInstanceProfile"},
     "iam:CreateRole": {"iam:TagRole"},
-    "kinesis:CreateStream": {"kinesis:AddTagsToStream"},
+    "s3:CreateBucket": {"s3:TagResource"},
     "ssm:PutParameter": {"ssm:AddTagsToResource"},
+    "kinesis:CreateStream": {"kinesis:AddTagsToStream"},
     "kafkaconnect:CreateCustomPlugin": {"kafkaconnect:TagResource"},
     "kafkaconnect:CreateWorkerConfiguration": {"kafkaconnect:TagResource"},
     "kafkaconnect:CreateConnector": {

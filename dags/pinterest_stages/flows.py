@@ -5,12 +5,14 @@ from __future__ import annotations
 from airflow.sdk import chain, task_group
 
 from pinterest.operators.identity import DataStreamIdentityOperator
+from pinterest_stages.bucket import bucket
 from pinterest_stages.data_streams import data_streams
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.lake_batch import lake_batch
 from pinterest_stages.lake_check import lake_check
 from pinterest_stages.lake_stream import lake_stream
 from pinterest_stages.landing import landing
+from pinterest_stages.network import network
 from pinterest_stages.posting import posting
 from pinterest_stages.posting_stream import posting_stream
 from pinterest_stages.rest_api import rest_api
@@ -22,8 +24,11 @@ from pinterest_stages.topics import topics
 @task_group(group_id="provision")
 def provision() -> None:
     check = lake_check()
+    net, store = network(), bucket()
     created, api = topics(), rest_api()
-    chain(kafka_client(), created.stage, [s3_sink(created.brokers), rest_proxy(created.brokers)], api)
+    client = kafka_client(net.vpc_id, net.client_group)
+    chain([net.stage, store], client)
+    chain(client, created.stage, [s3_sink(created.brokers), rest_proxy(created.brokers)], api)
     data_streams()
     api >> check.checked  # nobody waits for its cluster before the rest is done
 

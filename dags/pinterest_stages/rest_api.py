@@ -61,7 +61,7 @@ def rest_api() -> None:
         trust="policies/kinesis_api.trust.json",
         policy_name="kinesis-streams",
         policy="policies/kinesis_api.json",
-        tags=OWNER_TAGS,
+        tags=TAGS,
     )
     validation = RestApiPutValidationOperator(
         task_id="validation",

@@ -12,6 +12,7 @@ from datetime import timedelta
 from airflow.sdk import chain, task_group
 
 from include.aws.msk_connect import custom_plugin_request, sink_connector_request
+from pinterest.operators.iam import IamCreateRoleOperator
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
 from pinterest.operators.msk_connect import (
     MskConnectCreateConnectorOperator,
@@ -21,6 +22,7 @@ from pinterest.operators.msk_connect import (
 from pinterest.operators.s3 import S3LifecycleOperator
 from pinterest.operators.sink_restart import ReplaceConnectorOperator
 from pinterest.settings import settings
+from pinterest_stages.network import PROVISION
 from pinterest_stages.tags import OWNER_TAGS, TAGS
 
 ARCHIVE_KEY = "{{ settings().sink_archive_key }}"
@@ -68,6 +70,16 @@ def s3_sink(brokers: str) -> None:
         owner_tags=OWNER_TAGS,
         execution_timeout=timedelta(minutes=60),
     )
+    role = IamCreateRoleOperator(
+        task_id="role",
+        provision=PROVISION,
+        role_name="{{ settings().sink_role }}",
+        trust="policies/s3_sink.trust.json",
+        policy_name="s3-sink",
+        policy="policies/s3_sink.json",
+        tags=TAGS,
+        execution_timeout=timedelta(minutes=5),
+    )
     connector = MskConnectCreateConnectorOperator(
         task_id="connector",
         connector_name="{{ settings().connector }}",
@@ -100,4 +112,4 @@ def s3_sink(brokers: str) -> None:
     )
 
     archive >> plugin
-    chain([plugin, workers], replaced, connector, running)
+    chain([plugin, workers, role], replaced, connector, running)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from include.aws.ownership import given
+
 MODES = {"on_demand": "ON_DEMAND", "provisioned": "PROVISIONED"}
 
 
@@ -24,7 +26,7 @@ def create_request(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """
     shards = {"ShardCount": int(wanted["shards"])} if wanted["mode"] == "provisioned" else {}
     mode = {"StreamMode": MODES[wanted["mode"]]}
-    return {"StreamName": name, "StreamModeDetails": mode, **shards, "Tags": dict(wanted["tags"])}
+    return {"StreamName": name, "StreamModeDetails": mode, **shards, "Tags": given(wanted["tags"])}
 
 
 def next_change(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:

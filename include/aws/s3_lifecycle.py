@@ -1,4 +1,5 @@
-"""The bucket's lifecycle rules: documents of runs expire, and the parts of uploads that broke off are deleted.
+"""The bucket's lifecycle rules: documents of runs expire, as do earlier versions of what later runs overwrite, and the
+parts of uploads that broke off are deleted.
 
 S3 takes the rules of a bucket only as a whole, so those of others are passed on as they are.
 """
@@ -14,6 +15,9 @@ OURS = "pinterest-pipeline "
 """How the id of each of our rules begins."""
 
 UPLOAD_DAYS = 7
+EARLIER_DAYS = 30
+OVERWRITTEN = ("posting/seed-", "landing/", "lake_stream/", "checkpoints/")
+"""How the keys begin of what run after run writes anew, which a versioned bucket keeps every time."""
 
 type Rule = Mapping[str, Any]
 
@@ -29,8 +33,16 @@ def with_ours(found: Sequence[Rule], days: int | None) -> list[Rule]:
     # Rules written before 2016 name their prefix without a filter, and S3 takes only one kind at a time.
     by_filter = not any("Prefix" in rule for rule in others)
     expired = {"Expiration": {"Days": days}, "NoncurrentVersionExpiration": {"NoncurrentDays": days}}
+    earlier = {
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": EARLIER_DAYS},
+    }
     broken_off = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UPLOAD_DAYS}}
-    actions = {**dict.fromkeys(RUN_DOCUMENTS, expired), TOPICS: broken_off}
+    actions = {
+        **dict.fromkeys(RUN_DOCUMENTS, expired),
+        **dict.fromkeys(OVERWRITTEN, earlier),
+        TOPICS: {**broken_off, **earlier},
+    }
     ours = [
         {
             "ID": f"{OURS}{prefix}",

@@ -11,9 +11,24 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from lab.aws.kinesis.records import RefusedError, ShardIterator
-from lab.state import ACCOUNT
+from lab.state import ACCOUNT, REGION, USER_ID
 
 S3 = "s3"
+EC2 = "ec2"
+ON_EC2 = {
+    "AuthorizeSecurityGroupIngress": ("security-group",),
+    "CreateSecurityGroup": ("security-group", "vpc"),
+    "CreateVpcEndpoint": ("vpc-endpoint", "vpc", "route-table"),
+    "DeleteKeyPair": ("key-pair",),
+    "GetConsoleOutput": ("instance",),
+    "ImportKeyPair": ("key-pair",),
+    "ModifyVpcEndpoint": ("vpc-endpoint", "route-table"),
+    "RunInstances": ("instance", "volume", "image", "subnet", "network-interface", "security-group", "key-pair"),
+    "StartInstances": ("instance",),
+    "TerminateInstances": ("instance",),
+}
+"""Kinds of resources that an operation of EC2 asks for; any other asks for none. Their names are not looked up."""
+KEY_PAIR = f"{USER_ID}-key-pair"
 CLUSTER = re.compile(r"/clusters/(arn:[^/]+/[^/]+/[^/]+)")
 ITERATOR = re.compile(rb'"ShardIterator": ?"([^"]+)"')
 
@@ -48,15 +63,29 @@ def asked(scope: dict[str, Any], body: bytes) -> Iterator[tuple[str, str]]:
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         query = {**parse_qs(body.decode(errors="replace"), keep_blank_values=True), **query}
     service = router.detect_service(method, path, headers, query)
+    if service == EC2:
+        yield from on_ec2(str(query.get("Action", [""])[0]))
+        return
     action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
     if action is None:
         return
     region = router.extract_region(headers, query)
     resource = iam_actions.extract_resource_arn(service, method, path, headers, body, query, region, ACCOUNT)
+    if resource == "*" and (profile := query.get("InstanceProfileName")):
+        resource = f"arn:aws:iam::{ACCOUNT}:instance-profile/{profile[0]}"
     yield action, resource_of(service, resource, unquote(path), body)
     if service == S3:
         for more, copied in iam_actions.s3_additional_checks(method, path, headers, body, query):
             yield more, unquote(copied)
+
+
+def on_ec2(operation: str) -> Iterator[tuple[str, str]]:
+    """ministack's rules name no resources of EC2."""
+    for kind in ON_EC2.get(operation, ()):
+        owner, name = "" if kind == "image" else ACCOUNT, KEY_PAIR if kind == "key-pair" else "any"
+        yield f"ec2:{operation}", f"arn:aws:ec2:{REGION}:{owner}:{kind}/{name}"
+    if operation not in ON_EC2:
+        yield f"ec2:{operation}", "*"
 
 
 def resource_of(service: str, found: str, path: str, body: bytes) -> str:
@@ -64,8 +93,6 @@ def resource_of(service: str, found: str, path: str, body: bytes) -> str:
     cluster, iterator = CLUSTER.search(path), ITERATOR.search(body)
     if service == "kafka":
         return cluster[1] if cluster else "*"
-    if service == "ec2":
-        return "*"
     if service == "kinesis" and found == "*" and iterator:
         try:
             return ShardIterator.of(iterator[1].decode()).stream_arn

@@ -8,6 +8,7 @@ Kinesis and more), with these additions:
 - State on disk lags a change by less than a second, or by ten times the time it takes to write, if that is longer.
   (ministack on its own saves only on a clean stop; it writes S3 objects through.) Buckets and Kinesis (see
   ``lab.aws.kinesis``) do not lag at all. Only their owner can read the files.
+- An instance can be launched with a key pair, and shows its console (see ``lab.aws.ec2``).
 - Kinesis keeps every acknowledged record for as long as its stream's retention says, and reads fast.
 - ``state/ministack/apigateway.revision`` grows by a byte on every change to API Gateway, before the caller gets its
   answer. From its size the gateway stand-in knows when to reread the control plane.
@@ -34,6 +35,7 @@ from types import ModuleType
 from typing import Any
 
 from lab.aws import authorization, listings, presigned
+from lab.aws.ec2 import Ec2
 from lab.aws.kinesis import Journal, Kinesis
 from lab.calls import Call, CallLog
 from lab.state import ACCOUNT, REGION, State, write_private
@@ -233,6 +235,7 @@ async def run(state: State) -> None:
     from hypercorn.config import Config
     from ministack import app as ministack
     from ministack.core import persistence
+    from ministack.services import ec2 as ec2_module
     from ministack.services import kinesis as kinesis_module
     from ministack.services import s3 as s3_module
 
@@ -244,6 +247,7 @@ async def run(state: State) -> None:
     kinesis = Kinesis(kinesis_module, Journal(state.path("ministack", KINESIS)), lambda: keeper.save_service(KINESIS))
     kinesis.install()
     presigned.install(s3_module, state)
+    Ec2(ec2_module, state).install()
     changes = Changes(keeper, state.path("ministack", REVISION))
     grow(changes.revision)
     stop = asyncio.Event()

@@ -2,7 +2,8 @@
 
 Covered: commands and login shells for the user ``ec2-user``, with HOME and working directory in
 ``state/client_machine/home``; stdin, stdout and stderr until they close; exit codes, and signals in both directions;
-SFTP and scp inside HOME. A single ed25519 key is accepted; passwords, agents and any kind of forwarding are refused.
+SFTP and scp inside HOME. The key of the instance's key pair is accepted, and an ed25519 key of the lab; passwords,
+agents and any kind of forwarding are refused.
 
 Known differences: ``whoami`` is the user who started the lab, and a command can read whatever that user can (so the key
 is as good as a login to this machine; only its owner can read it); a requested terminal is not a real one. A command
@@ -24,11 +25,12 @@ from typing import Any
 
 import asyncssh
 
+from lab.aws.ec2 import AUTHORIZED_KEYS, CONSOLE, MACHINE
 from lab.cloud.serving import HOST, PortTakenError
 from lab.state import REGION, State, write_private
 
 LOGIN = "ec2-user"
-FOLDER = "client_machine"
+FOLDER = MACHINE
 CHUNK = 65536
 CLIENT_GONE = (OSError, asyncssh.Error)
 
@@ -57,6 +59,20 @@ def kept_key(state: State, name: str) -> asyncssh.SSHKey:
     return asyncssh.read_private_key(path)
 
 
+def authorized_keys(state: State) -> asyncssh.SSHAuthorizedKeys:
+    """The machine's own client key, and that of the key pair that its instance was launched with."""
+    launched = state.path(FOLDER, AUTHORIZED_KEYS)
+    keys = [client_key(state).export_public_key("openssh").decode(), launched.read_text() if launched.exists() else ""]
+    return asyncssh.import_authorized_keys("\n".join(keys))
+
+
+def print_host_keys(state: State) -> None:
+    """As cloud-init does when an instance first starts, for EC2's ``GetConsoleOutput``."""
+    public = host_key(state).export_public_key("openssh").decode().strip()
+    lines = ("-----BEGIN SSH HOST KEY KEYS-----", public, "-----END SSH HOST KEY KEYS-----")
+    write_private(state.path(FOLDER, CONSOLE), "".join(f"{line}\r\n" for line in lines))
+
+
 def home(state: State) -> Path:
     return state.path(FOLDER, "home")
 
@@ -80,17 +96,17 @@ def environment(state: State) -> dict[str, str]:
 
 
 class Server(asyncssh.SSHServer):
-    """Accepts one user name with one key. No other authentication method is configured."""
+    """Accepts one user name, with a key. No other authentication method is configured."""
 
-    def __init__(self, authorized: asyncssh.SSHAuthorizedKeys) -> None:
-        self.authorized = authorized
+    def __init__(self, state: State) -> None:
+        self.state = state
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self.connection = conn
 
     def begin_auth(self, username: str) -> bool:
         if username == LOGIN:
-            self.connection.set_authorized_keys(self.authorized)
+            self.connection.set_authorized_keys(authorized_keys(self.state))
         return True
 
 
@@ -195,13 +211,13 @@ async def start(state: State) -> list[Any]:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, commands would inherit the ignored signal
     home(state).mkdir(parents=True, exist_ok=True, mode=0o700)
     machine = Machine(state)
-    authorized = asyncssh.import_authorized_keys(client_key(state).export_public_key("openssh").decode())
+    print_host_keys(state)
     asyncssh.set_log_level("WARNING")
     try:
         server = await asyncssh.listen(
             HOST,
             state.port("ssh"),
-            server_factory=lambda: Server(authorized),
+            server_factory=lambda: Server(state),
             server_host_keys=[host_key(state)],
             process_factory=machine.run,
             sftp_factory=lambda channel: Files(channel, chroot=os.fsencode(machine.home)),

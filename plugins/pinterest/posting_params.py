@@ -13,6 +13,19 @@ from include.posting.order import LARGEST_BATCH, LARGEST_SEED, LARGEST_START, MO
 
 DEFAULTS = PostingOrder()
 
+ON_NEW_IDENTITY_PARAM: dict[str, Param] = {
+    "on_new_identity": Param(
+        ON_NEW_IDENTITY[0],
+        type="string",
+        enum=list(ON_NEW_IDENTITY),
+        title="On new identity",
+        description=(
+            "What to do if a topic, a data stream or the lake is not the one that earlier runs remember: 'fail' names "
+            "both; 'load_all' loads everything that it still holds."
+        ),
+    ),
+}
+
 POSTING_PARAMS: dict[str, Param] = {
     "posts": Param(
         DEFAULTS.posts,
@@ -58,16 +71,7 @@ POSTING_PARAMS: dict[str, Param] = {
         title="Batch size",
         description="Records per request to the API. At the pace 'emulated', every request carries one record.",
     ),
-    "on_new_identity": Param(
-        ON_NEW_IDENTITY[0],
-        type="string",
-        enum=list(ON_NEW_IDENTITY),
-        title="On new identity",
-        description=(
-            "What to do if a topic, a data stream or the lake is not the one that earlier runs remember: 'fail' names "
-            "both; 'load_all' loads everything that it still holds."
-        ),
-    ),
+    **ON_NEW_IDENTITY_PARAM,
 }
 
 REPLACE_CONNECTOR: dict[str, Param] = {

@@ -49,18 +49,25 @@ LASTING_AWS_CODES = frozenset(
         "AccessDenied",
         "AccessDeniedException",
         "AuthFailure",
+        "BucketAlreadyExists",
         "ForbiddenException",
+        "InstanceLimitExceeded",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "NoSuchBucket",
+        "OptInRequired",
+        "RulesPerSecurityGroupLimitExceeded",
+        "SecurityGroupLimitExceeded",
         "SignatureDoesNotMatch",
+        "TooManyBuckets",
         "UnauthorizedException",
         "UnauthorizedOperation",
         "UnrecognizedClientException",
+        "VcpuLimitExceeded",
     }
 )
-"""Who we are, what we may do, and a bucket that is not there. AWS' other refusals may pass: what was made a moment ago
-is not known everywhere yet."""
+"""Who we are, what we may do, how much of it, and a bucket that is not there or somebody else's. AWS' other refusals
+may pass: what was made a moment ago is not known everywhere yet."""
 
 LASTING_DATABRICKS_STATUSES = frozenset({400, 401, 403, 404})
 

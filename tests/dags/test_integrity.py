@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.serialization.serialized_objects import DagSerialization
 
 from include import bucket_layout
 from include.ledger.entry import HOPS
@@ -22,10 +23,14 @@ DAG_FILES = {
     "pinterest_maintenance.py": "pinterest_maintenance",
     "pinterest_replay.py": "pinterest_replay",
     "pinterest_teardown.py": "pinterest_teardown",
+    "pinterest_provision.py": "pinterest_provision",
 }
+SETTING_UP = ("pinterest_pipeline", "pinterest_provision")
 POSTING = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream")
 RUNBOOK_HEADINGS = ["Does", "Params", "Reruns", "Fails when", "Undo"]
 STAGES = (
+    "network",
+    "bucket",
     "kafka_client",
     "topics",
     "s3_sink",
@@ -50,6 +55,11 @@ STAGES_OF_OTHERS = {
 
 def test_no_import_errors(dag_bag):
     assert dag_bag.import_errors == {}
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES.values())
+def test_a_dag_is_written_to_airflows_database(dag_bag, dag_id):
+    assert DagSerialization.to_dict(dag_bag.dags[dag_id])["dag"]["dag_id"] == dag_id
 
 
 def test_every_dag_file_is_accounted_for(dag_bag):
@@ -156,7 +166,7 @@ def test_runs_are_bounded(dag_bag, dag_id):
         assert task.owner != "airflow", f"{task.task_id} has no owner"
 
 
-@pytest.mark.parametrize("dag_id", POSTING)
+@pytest.mark.parametrize("dag_id", [*POSTING, "pinterest_provision"])
 def test_every_task_asks_the_region_of_the_settings(dag_bag, dag_id):
     with_region = [task for task in dag_bag.dags[dag_id].tasks if hasattr(task, "region_name")]
 
@@ -215,10 +225,29 @@ def test_a_teardown_removes_users_before_what_they_use_and_lists_at_the_end(dag_
     assert before["complete"] == set(before) - {"complete"}
 
 
+def test_provision_makes_nothing_unless_it_is_told_to(dag_bag):
+    dag = dag_bag.dags["pinterest_provision"]
+
+    assert set(dag.params) == {"dry_run", "on_new_identity", "replace_connector"}
+    assert dag.params["dry_run"] is True
+    for task in dag.tasks:
+        if task.task_id != "plan":
+            assert {"plan", "proceed"} <= {task.task_id, *task.get_flat_relative_ids(upstream=True)}, task.task_id
+
+
+def test_provision_does_what_the_pipeline_does_before_it_posts(dag_bag):
+    made = [
+        {task.task_id for task in dag_bag.dags[dag_id].tasks if task.task_id.startswith("provision.")}
+        for dag_id in SETTING_UP
+    ]
+
+    assert made[0] == made[1]
+
+
 @pytest.mark.parametrize(
     ("post", "needed"),
     [
-        ("batch.posting.post", ("kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api", "lake_check")),
+        ("batch.posting.post", ("bucket", "kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api", "lake_check")),
         ("stream.posting_stream.post", ("data_streams", "rest_api", "lake_check")),
     ],
 )

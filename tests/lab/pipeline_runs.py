@@ -260,8 +260,12 @@ class Pipeline:
         requests.post(url, json=body, timeout=30).raise_for_status()
 
     def keys(self, prefix: str) -> list[str]:
+        """Keys that begin so; none before the first run has made the bucket."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        try:
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        except self.s3.exceptions.NoSuchBucket:
+            return []
 
     def reports(self, dag_id: str) -> set[str]:
         return {key.split("/")[2] for key in self.keys(f"reports/{dag_id}/")}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.account import BUCKET, CLUSTER
-from lab.aws.client import aws
+from lab.account import CLUSTER
 from lab.state import ACCOUNT, CHECKOUT, REGION, State
 
+NOTES = "notes-0e36c8cd403d"
 ELSEWHERE = {  # what a developer's shell may hold, and must not count
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "real",
@@ -40,11 +40,12 @@ def printed(program: str, *arguments: str, state: State, folder: Path = CHECKOUT
 def test_aws_lists_and_copies_objects(lab, tmp_path):
     (tmp_path / "note.txt").write_text("hello")
 
-    printed("aws", "s3", "cp", "note.txt", f"s3://{BUCKET}/notes/note.txt", state=lab, folder=tmp_path)
+    printed("aws", "s3", "mb", f"s3://{NOTES}", state=lab)
+    printed("aws", "s3", "cp", "note.txt", f"s3://{NOTES}/notes/note.txt", state=lab, folder=tmp_path)
 
-    assert BUCKET in printed("aws", "s3", "ls", state=lab)
-    assert printed("aws", "s3", "cp", f"s3://{BUCKET}/notes/note.txt", "-", state=lab) == "hello"
-    aws(lab, "s3").delete_object(Bucket=BUCKET, Key="notes/note.txt")
+    assert NOTES in printed("aws", "s3", "ls", state=lab)
+    assert printed("aws", "s3", "cp", f"s3://{NOTES}/notes/note.txt", "-", state=lab) == "hello"
+    printed("aws", "s3", "rb", "--force", f"s3://{NOTES}", state=lab)
 
 
 @pytest.mark.parametrize(

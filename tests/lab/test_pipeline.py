@@ -43,7 +43,8 @@ def test_the_lake_holds_what_the_ledger_says(pipeline, first_run, entity):
 
 def test_no_secret_is_in_the_log(pipeline, first_run):
     secrets = json.loads(pipeline.lab.path("secrets.json").read_text())
-    key = pipeline.lab.path("client_machine", "client_key").read_text().splitlines()[2]
+    kept = pipeline.parameters.get_parameters_by_path(Path="/ec2/keypair", WithDecryption=True)["Parameters"]
+    [key] = [parameter["Value"].splitlines()[2] for parameter in kept]
 
     assert [name for name, value in secrets.items() if value in first_run.log] == []
     assert key not in first_run.log

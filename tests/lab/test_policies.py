@@ -21,17 +21,25 @@ NOT_IN_EVERY_RUN = {
             *("apigateway:POST", "apigateway:PUT", "iam:CreateRole", "iam:PutRolePolicy", "ssm:PutParameter"),
             *("kafkaconnect:CreateConnector", "kafkaconnect:CreateCustomPlugin"),
             *("kafkaconnect:CreateWorkerConfiguration", "kinesis:CreateStream", "kinesis:StartStreamEncryption"),
+            *("ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "ec2:ImportKeyPair", "ec2:RunInstances"),
+            *("ec2:DescribeInstanceTypeOfferings", "ec2:DescribeSubnets", "ec2:GetConsoleOutput"),
+            *("iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "s3:CreateBucket"),
+            "ssm:GetParameter",  # of the newest image
         },
         "AWS asks for it along with another action, and the lab does not": {
             *{along for more in ASKED_ALONG.values() for along in more},
         },
         "what is as it should be is not changed": {
+            *("ec2:AuthorizeSecurityGroupIngress", "ec2:ModifyVpcEndpoint", "ec2:StartInstances"),
+            *("s3:GetBucketTagging", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock"),
+            *("s3:PutBucketVersioning", "s3:PutEncryptionConfiguration"),
             *("apigateway:DELETE", "apigateway:PATCH", "iam:UpdateAssumeRolePolicy", "kafkaconnect:UpdateConnector"),
             *("kinesis:DecreaseStreamRetentionPeriod", "kinesis:IncreaseStreamRetentionPeriod"),
             *("kinesis:StopStreamEncryption", "kinesis:UpdateShardCount", "kinesis:UpdateStreamMode"),
         },
         "what could not be made, or has to write its topics again, is removed": {
             *("kafkaconnect:DeleteConnector", "kafkaconnect:DeleteCustomPlugin"),
+            *("ec2:DeleteKeyPair", "ec2:TerminateInstances"),
         },
         "maintenance runs once a week": {"s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"},
         "API Gateway is handed its role once": {"iam:GetRole"},
@@ -69,7 +77,9 @@ def made(pipeline, first_run, second_run) -> dict[str, set[tuple[str, str]]]:
 @pytest.fixture(scope="module")
 def policies(pipeline) -> dict[str, dict]:
     settings = parse_settings(pipeline.environment["AIRFLOW_VAR_PINTEREST_PIPELINE"])
-    return {role: policy(role, settings, ACCOUNT) for role in ROLES}
+    filled = {role: policy(role, settings, ACCOUNT) for role in ROLES}
+    filled["airflow"]["Statement"] += policy("provision", settings, ACCOUNT)["Statement"]
+    return filled
 
 
 @pytest.mark.parametrize("role", ROLES)

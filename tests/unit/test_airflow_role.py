@@ -1,5 +1,5 @@
-"""What Airflow's own role may do is what the code calls, no more and no less: ``policies/airflow.json``, and for
-``pinterest_teardown`` also ``policies/teardown.json``.
+"""What Airflow's own role may do is what the code calls, no more and no less: ``policies/airflow.json``, where it makes
+the account ``policies/provision.json`` besides, and for ``pinterest_teardown`` ``policies/teardown.json``.
 
 A call is found by its name: an attribute, or a text for a paginator, that is an operation of one of the services.
 An operation whose name is put together while it runs is not found, so the code spells them out.
@@ -46,6 +46,11 @@ OTHER_NAMES = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
 }
 
@@ -98,11 +103,14 @@ def called(actions: dict[str, str]) -> set[str]:
     return found.union(*(iam.ASKED_ALONG.get(action, set()) for action in found))
 
 
-def test_airflows_policies_allow_what_the_code_calls(actions):
-    told = settings(notify={"topic_arn": "arn:aws:sns:us-east-1:123456789012:told"})
-    runs, removes = (iam.actions(policy(name, told, "123456789012")) for name in ("airflow", "teardown"))
+POLICIES = ("airflow", "provision", "teardown")
 
-    assert runs | removes == called(actions)
+
+def test_airflows_policies_allow_what_the_code_calls(actions):
+    everything = settings(kafka_client={}, notify={"topic_arn": "arn:aws:sns:us-east-1:123456789012:told"})
+    allowed = [iam.actions(policy(name, everything, "123456789012")) for name in POLICIES]
+
+    assert set().union(*allowed) == called(actions)
 
 
 def test_what_only_a_teardown_needs_is_a_policy_of_its_own():

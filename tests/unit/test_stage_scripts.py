@@ -21,7 +21,7 @@ OF_THE_MACHINE = {"HOME", "PATH", "JAVA_HOME", "CLASSPATH", "KAFKA_HEAP_OPTS"}
 OF_THE_UPLOAD = {"URL", "SHA256", "HEADERS", "UPLOAD_URL"}
 
 with DAG("stages", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
-    kafka_client()
+    kafka_client("vpc_id", "group")
     brokers = topics().brokers
     rest_proxy(brokers)
     s3_sink(brokers)
@@ -48,5 +48,5 @@ def test_steps_stand_in_the_order_of_the_runbook():
     assert {"kafka_client.instance", "kafka_client.key_pair", "kafka_client.java"} <= before["kafka_client.kafka"]
     assert "kafka_client.iam_auth" in before["kafka_client.classpath"] & before["kafka_client.client_properties"]
     assert before["rest_proxy.start"] == {"rest_proxy.archive", "rest_proxy.properties"}
-    makes_the_sink = ("archive", "plugin", "workers", "replaced", "connector")
+    makes_the_sink = ("archive", "plugin", "workers", "role", "replaced", "connector")
     assert before["s3_sink.running"] == {f"s3_sink.{task}" for task in makes_the_sink}

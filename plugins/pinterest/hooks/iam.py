@@ -20,6 +20,12 @@ class IamHook(AwsBaseHook):
         except self.conn.exceptions.NoSuchEntityException:
             return None
 
+    def find_instance_profile(self, name: str) -> dict[str, Any] | None:
+        try:
+            return dict(self.conn.get_instance_profile(InstanceProfileName=name)["InstanceProfile"])
+        except self.conn.exceptions.NoSuchEntityException:
+            return None
+
     def find_inline_policy(self, role: str, name: str) -> dict[str, Any] | None:
         """The policy's document, or None."""
         try:

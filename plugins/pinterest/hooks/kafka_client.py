@@ -137,7 +137,7 @@ class KafkaClientHook:
 
     The machine is the running EC2 instance whose tag ``Name`` is the user id (``kafka_client.host`` overrides its
     address). The key is the one that EC2 keeps in Parameter Store for the user's key pair. The machine must prove
-    that it owns ``kafka_client.host_key``.
+    that it owns ``kafka_client.host_key``, or the key that was learned from the instance's console.
     """
 
     def __init__(self, settings: Settings, aws_conn_id: str | None = "aws_default") -> None:
@@ -227,6 +227,23 @@ class KafkaClientHook:
             raise KafkaClientSetupError(
                 f"Parameter {parameter} {error}. Put the private key of {self.settings.key_pair} there, "
                 "as docs/settings.md says"
+            ) from None
+
+    @cached_property
+    def host_key(self) -> str:
+        """The key that the machine must prove it owns: ``kafka_client.host_key``, else what its console said."""
+        if self.settings.kafka_client.host_key:
+            return self.settings.kafka_client.host_key
+        parameter = self.settings.host_key_parameter(self.find_instance()["InstanceId"])
+        try:
+            ssm = SsmHook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region)
+            return str(ssm.get_parameter_value(parameter))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ParameterNotFound":
+                raise
+            raise KafkaClientSetupError(
+                f"The SSH host key of the Kafka client machine is not known: Parameter Store has no {parameter}. "
+                "Run pinterest_pipeline, which learns it from the instance's console, or set kafka_client.host_key"
             ) from None
 
     def run(
@@ -323,7 +340,7 @@ class KafkaClientHook:
 
     def _connect(self) -> paramiko.SSHClient:
         machine = self.settings.kafka_client
-        expected = _host_key(machine.host_key)
+        expected = _host_key(self.host_key)
         known_as = self.host if machine.port == 22 else f"[{self.host}]:{machine.port}"
         key = self.private_key
         client = paramiko.SSHClient()
@@ -343,9 +360,10 @@ class KafkaClientHook:
         except paramiko.BadHostKeyException as error:
             client.close()
             offered = error.key
+            known = "kafka_client.host_key" if machine.host_key else "the key in Parameter Store"
             raise KafkaClientSetupError(
                 f"The machine at {known_as} is not the one that the settings name: it offers "
-                f"{offered.get_name()} {offered.fingerprint}, kafka_client.host_key is {expected.get_name()} "
+                f"{offered.get_name()} {offered.fingerprint}, {known} is {expected.get_name()} "
                 f"{expected.fingerprint}. If the offered fingerprint is the one in the instance's system log, set "
                 f'kafka_client.host_key to "{offered.get_name()} {offered.get_base64()}"'
             ) from None

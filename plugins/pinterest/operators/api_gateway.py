@@ -11,6 +11,7 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import Context
 
 from include.aws.api_gateway import MADE_BY, Methods, Resources, fingerprint, is_in_place, stage_variables
+from include.aws.ownership import given
 from pinterest.hooks.api_gateway import ApiGatewayHook
 
 
@@ -48,7 +49,9 @@ class RestApiCreateOperator(AwsBaseOperator[ApiGatewayHook]):
     def execute(self, context: Context) -> str:
         found = self.hook.find_rest_api(self.api_name, tags=self.adopt_tags)
         if found is None:
-            found = self.hook.conn.create_rest_api(name=self.api_name, **self.api)
+            found = self.hook.conn.create_rest_api(
+                name=self.api_name, **{**self.api, "tags": given(self.api.get("tags", {}))}
+            )
             self.log.info("REST API %s created: %s", self.api_name, found["id"])
         else:
             self.log.info("REST API %s exists: %s adopted", self.api_name, found["id"])
@@ -225,7 +228,7 @@ class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):
                 name=self.plan_name,
                 throttle=throttle,
                 apiStages=[{"apiId": self.api_id, "stage": self.stage_name}],
-                tags=self.tags,
+                tags=given(self.tags),
             )
             return str(created["id"])
         patches = [
@@ -245,7 +248,7 @@ class RestApiUsagePlanOperator(AwsBaseOperator[ApiGatewayHook]):
         found = self.hook.find_api_key(self.key_name)
         if found is None:
             changes.append("key created")
-            created = self.hook.conn.create_api_key(name=self.key_name, enabled=True, tags=self.tags)
+            created = self.hook.conn.create_api_key(name=self.key_name, enabled=True, tags=given(self.tags))
             return str(created["id"])
         if not found.get("enabled", False):
             self.hook.conn.update_api_key(

@@ -239,6 +239,7 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
                 **self.connector,
             },
         )
+        request |= {"tags": given(request["tags"])} if "tags" in request else {}
         request["serviceExecutionRoleArn"] = self.hook.expand_role(request["serviceExecutionRoleArn"])
         return request
 

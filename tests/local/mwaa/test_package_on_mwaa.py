@@ -37,7 +37,7 @@ IMAGE = (  # without psycopg2 and pycurl, which need a compiler, and stubs
     "virtualenv",
     "watchtower",
 )
-DAGS = ["pinterest_batch", "pinterest_maintenance", "pinterest_pipeline", "pinterest_stream"]
+DAGS = ["pinterest_batch", "pinterest_maintenance", "pinterest_pipeline", "pinterest_provision", "pinterest_stream"]
 CPU_SECONDS_TO_PARSE = 5  # about 1 with the imports, and 0.1 without; the margin is for slow machines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -71,7 +72,11 @@ def test_user_id_that_is_not_12_hex_digits(user_id):
         pytest.param({"kafka": {"authentication": "ssl"}}, "kafka.authentication: .*'iam' or 'none'", id="choice"),
         pytest.param({"kafka_client": {"host_key": "k", "port": 0}}, "kafka_client.port: .*got 0", id="port"),
         pytest.param({"rest_proxy": {"port": 70000}}, "rest_proxy.port: .*got 70000", id="port too high"),
-        pytest.param({"kafka_client": {}}, "kafka_client.host_key: Field required", id="no host key"),
+        pytest.param({"network": {"ssh_from": ["0.0.0.0/0"]}}, "network.ssh_from.0: .*open to too many", id="anyone"),
+        pytest.param({"network": {"ssh_from": ["128.0.0.0/1"]}}, "network.ssh_from.0: .*at most a /8", id="half of it"),
+        pytest.param({"network": {"ssh_from": ["::/0"]}}, "network.ssh_from.0: .*at most a /32", id="anyone by IPv6"),
+        pytest.param({"network": {"ssh_from": ["10.1.2.3/8"]}}, "network.ssh_from.0: .*host bits set", id="no block"),
+        pytest.param({"network": {"vpc_id": "default"}}, "network.vpc_id: .*got 'default'", id="no VPC"),
         pytest.param(
             {"downloads": SMALLEST["downloads"] | {"java": {"url": "ftp://x", "sha256": "12"}}},
             "downloads.java.url: .*got 'ftp://x'; downloads.java.sha256: .*got '12'",
@@ -82,6 +87,32 @@ def test_user_id_that_is_not_12_hex_digits(user_id):
 def test_a_value_that_will_not_do(changes, said):
     with pytest.raises(SettingsError, match=said):
         parsed(**changes)
+
+
+def test_who_may_enter_the_client_machine():
+    network = {"ssh_from": ["203.0.113.7", "10.0.0.0/8", "sg-0123456789abcdef0"]}
+
+    assert parsed(network=network).network.ssh_from == ("203.0.113.7/32", "10.0.0.0/8", "sg-0123456789abcdef0")
+
+
+@pytest.mark.parametrize(
+    ("sections", "role"),
+    [
+        ({}, "0e36c8cd403d-ec2-access-role"),
+        ({"account": {"provision": True}}, "0e36c8cd403d-s3-sink-role"),
+        ({"account": {"provision": True}, "s3_sink": {"role": "theirs"}}, "theirs"),
+    ],
+)
+def test_a_sink_whose_role_is_made_has_one_of_its_own(sections, role):
+    assert parsed(**sections).sink_role == role
+
+
+def test_what_a_run_makes_is_kept_for_as_long_as_the_settings_say():
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+
+    assert parsed().expires_at(start) == ""
+    assert parsed(account={"lifetime_hours": 8}).expires_at(start) == "2026-01-01T08:00:00Z"
+    assert parsed(account={"lifetime_hours": 8}).expires_at(None) == ""
 
 
 def test_a_missing_key_does_not_show_the_section_it_is_missing_from():

@@ -69,16 +69,12 @@ def test_the_variable_is_what_the_pipeline_expects(seen, state):
     assert (settings.databricks.catalog, settings.databricks.storage) == ("spark_catalog", "secret_scope")
 
 
-def test_the_host_key_is_a_known_hosts_line_without_the_name(seen, state):
-    public = json.loads(seen["AIRFLOW_VAR_PINTEREST_PIPELINE"])["kafka_client"]["host_key"]
-    derived = subprocess.run(
-        ["ssh-keygen", "-y", "-f", str(state.path("client_machine", "host_key"))],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
+def test_the_account_is_made_by_the_pipeline(seen):
+    settings = parse_settings(seen["AIRFLOW_VAR_PINTEREST_PIPELINE"])
 
-    assert public.split() == derived.stdout.split()[:2]
+    assert settings.account.provision
+    assert settings.kafka_client.host_key is None
+    assert settings.network.ssh_from == ("127.0.0.1/32",)
 
 
 def test_the_three_connections(seen, state):

@@ -12,6 +12,7 @@ from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from botocore.stub import Stubber
 
 from pinterest.hooks.api_gateway import ApiGatewayHook
+from pinterest.hooks.ec2 import Ec2AccountHook
 from pinterest.hooks.iam import IamHook
 from pinterest.hooks.kinesis import KinesisStreamHook
 from pinterest.hooks.msk import MskHook
@@ -69,4 +70,10 @@ def connect(monkeypatch):
     monkeypatch.setattr(MskConnectHook, "expand_role", lambda _, role: f"arn:aws:iam::000000000000:role/{role}")
     monkeypatch.setattr(MskConnectConnectorLink, "persist", mock.Mock())
     with stubbed(monkeypatch, MskConnectHook, "kafkaconnect") as stub:
+        yield stub
+
+
+@pytest.fixture
+def ec2(monkeypatch):
+    with stubbed(monkeypatch, Ec2AccountHook, "ec2") as stub:
         yield stub

@@ -20,6 +20,7 @@ def rendered(value, **sections):
     """Templates rendered as Airflow renders them, files included."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined)
     context = {"settings": lambda: settings(**sections), "dag": SimpleNamespace(dag_id="d"), "run_id": "r"}
+    context["dag_run"] = SimpleNamespace(start_date=None)
     if isinstance(value, dict):
         return {k: rendered(v, **sections) for k, v in value.items()}
     if isinstance(value, list):

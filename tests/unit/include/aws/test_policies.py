@@ -47,6 +47,15 @@ ON_NO_RESOURCE = {
         "ssm:DescribeParameters",
     },
     "kinesis_api": {"kinesis:ListStreams"},
+    "provision": {
+        "ec2:DescribeInstanceStatus",
+        "ec2:DescribeInstanceTypeOfferings",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeVpcs",
+    },
 }
 """Actions that IAM does not tie to a resource."""
 

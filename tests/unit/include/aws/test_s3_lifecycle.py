@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from include import bucket_layout
 from include.aws.s3_lifecycle import OURS, with_ours
@@ -11,7 +13,7 @@ from tests.builders import USER_ID
 
 OTHERS = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 1}}
 OLD_KIND = {"ID": "old", "Status": "Enabled", "Prefix": "tmp/", "Expiration": {"Days": 1}}
-DAGS = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream", "pinterest_maintenance")
+DAGS = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream", "pinterest_maintenance", "pinterest_provision")
 
 
 def days_of(rules, key):
@@ -19,7 +21,8 @@ def days_of(rules, key):
     hits = [
         rule["Expiration"]["Days"]
         for rule in rules
-        if "Expiration" in rule and key.startswith(rule["Filter"]["Prefix"] if "Filter" in rule else rule["Prefix"])
+        if "Days" in rule.get("Expiration", {})
+        and key.startswith(rule["Filter"]["Prefix"] if "Filter" in rule else rule["Prefix"])
     ]
     return min(hits, default=None)
 
@@ -59,6 +62,40 @@ def test_every_document_of_a_run_expires(dag_id):
 @pytest.mark.parametrize("key", LASTING)
 def test_what_later_runs_read_never_expires(key):
     assert days_of(with_ours([], 90), key) is None
+
+
+def earlier_days_of(rules, key):
+    """After how many days S3 deletes an earlier version of an object; None for never."""
+    hits = [
+        rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        for rule in rules
+        if "NoncurrentVersionExpiration" in rule and key.startswith(rule["Filter"]["Prefix"])
+    ]
+    return min(hits, default=None)
+
+
+@pytest.mark.parametrize(
+    ("key", "days"),
+    [
+        (bucket_layout.seed_position(100), 30),
+        (bucket_layout.bookmark(USER_ID), 30),
+        (bucket_layout.checkpoints(USER_ID), 30),
+        (f"checkpoints/streaming-{USER_ID}-pin/commits/0", 30),
+        (bucket_layout.sink_object(f"{USER_ID}.pin", 0, 0), 30),
+        (bucket_layout.manifest("pinterest_batch", "r"), 30),
+        ("their/object", None),
+    ],
+)
+def test_earlier_versions_of_what_is_written_anew_do_not_pile_up(key, days):
+    assert earlier_days_of(with_ours([], 90), key) == days
+
+
+def test_s3_takes_the_rules():
+    s3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    configuration = {"Rules": with_ours([], 90)}
+    with Stubber(s3) as stub:
+        stub.add_response("put_bucket_lifecycle_configuration", {})
+        s3.put_bucket_lifecycle_configuration(Bucket="b", LifecycleConfiguration=configuration)
 
 
 def test_the_rules_of_others_stay_and_ours_are_replaced():

@@ -7,9 +7,11 @@ from typing import ClassVar
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from botocore.exceptions import ClientError
 
 from include.aws.policies import policy
-from pinterest.operators.iam import IamAddTrustOperator, IamCreateRoleOperator
+from pinterest.operators.iam import IamAddTrustOperator, IamCreateInstanceProfileOperator, IamCreateRoleOperator
+from pinterest.retry_policy import lasts
 from tests.builders import USER_ID, settings
 from tests.unit.kinesis_resources import ROLE, ROLE_ARN
 
@@ -20,7 +22,7 @@ POLICY_OF_ROLE = {"RoleName": ROLE, "PolicyName": "kinesis-streams"}
 
 
 class TestRole:
-    def create(self):
+    def create(self, provision="True"):
         operator = IamCreateRoleOperator(
             task_id="role",
             role_name=ROLE,
@@ -28,6 +30,7 @@ class TestRole:
             policy_name="kinesis-streams",
             policy=json.dumps(POLICY),
             tags=TAGS,
+            provision=provision,
         )
         return operator.execute({})
 
@@ -90,6 +93,85 @@ class TestRole:
         self.policy_is(iam, POLICY)
 
         assert self.create() == ROLE_ARN
+
+    def test_a_role_that_another_run_made_meanwhile_is_adopted(self, iam):
+        iam.add_client_error("get_role", "NoSuchEntity", http_status_code=404)
+        iam.add_client_error("create_role", "EntityAlreadyExists", http_status_code=409)
+        self.found(iam, TAGS)
+        self.policy_is(iam, POLICY)
+
+        assert self.create() == ROLE_ARN
+
+    def test_a_role_is_left_to_others_unless_the_account_is_made(self, iam):
+        assert self.create(provision="False") is None
+
+    @pytest.mark.parametrize("code", ["AccessDenied", "LimitExceeded"])
+    def test_a_refusal_is_told_as_it_is(self, iam, code):
+        iam.add_client_error("get_role", "NoSuchEntity", http_status_code=404)
+        iam.add_client_error("create_role", code, "role/airflow is not authorized to perform: iam:CreateRole")
+
+        with pytest.raises(ClientError, match=rf"{code}.*CreateRole.*role/airflow") as error:
+            self.create()
+        assert lasts(error.value) is (code == "AccessDenied")
+
+
+class TestInstanceProfile:
+    ARN = "arn:aws:iam::000000000000:instance-profile/clients"
+    NAME: ClassVar = {"InstanceProfileName": "clients"}
+
+    def ensure(self, provision="True"):
+        operator = IamCreateInstanceProfileOperator(
+            task_id="profile", profile_name="clients", role_name=ROLE, tags=TAGS, provision=provision
+        )
+        return operator.execute({})
+
+    def profile(self, *roles):
+        many = [{**TestRole().role(), "RoleName": role} for role in roles]
+        named = {**self.NAME, "Path": "/", "InstanceProfileId": "A" * 16, "Arn": self.ARN}
+        return {"InstanceProfile": {**named, "CreateDate": "2026-01-01", "Roles": many}}
+
+    def found(self, iam, *roles):
+        iam.add_response("get_instance_profile", self.profile(*roles), self.NAME)
+
+    def missing(self, iam):
+        iam.add_client_error("get_instance_profile", "NoSuchEntity", http_status_code=404, expected_params=self.NAME)
+
+    def role_is_added(self, iam):
+        iam.add_response("add_role_to_instance_profile", {}, {**self.NAME, "RoleName": ROLE})
+
+    def test_is_made_with_its_role(self, iam):
+        self.missing(iam)
+        iam.add_response("create_instance_profile", self.profile(), {**self.NAME, "Tags": as_list(TAGS)})
+        self.role_is_added(iam)
+
+        assert self.ensure() == self.ARN
+
+    def test_that_was_begun_gets_its_role(self, iam):
+        self.found(iam)
+        self.role_is_added(iam)
+
+        assert self.ensure() == self.ARN
+
+    def test_a_rerun_changes_nothing(self, iam):
+        self.found(iam, ROLE)
+
+        assert self.ensure() == self.ARN
+
+    def test_that_another_run_made_meanwhile_is_adopted(self, iam):
+        self.missing(iam)
+        iam.add_client_error("create_instance_profile", "EntityAlreadyExists", http_status_code=409)
+        self.found(iam, ROLE)
+
+        assert self.ensure() == self.ARN
+
+    def test_with_another_role_is_not_changed(self, iam):
+        self.found(iam, "theirs")
+
+        with pytest.raises(AirflowFailException, match=f"'clients' has the role 'theirs', not '{ROLE}'"):
+            self.ensure()
+
+    def test_is_left_to_others_unless_the_account_is_made(self, iam):
+        assert self.ensure("False") is None
 
 
 class TestTrust:

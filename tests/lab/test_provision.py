@@ -1,0 +1,226 @@
+"""An account with nothing in it gets what stands before Kafka: the operators on ministack, and a machine with SSH."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import botocore.client
+import pytest
+from airflow.providers.amazon.aws.links.ec2 import EC2InstanceLink
+
+from include.aws.ownership import as_tags, is_ours
+from include.aws.policies import policy
+from include.settings import Settings
+from lab.airflow_environment import aws_connection
+from lab.state import ACCOUNT, REGION, USER_ID, State
+from pinterest.hooks.kafka_client import KafkaClientHook
+from pinterest.operators import account_plan, key_pair
+from pinterest.operators.account_plan import AccountPlanOperator
+from pinterest.operators.ec2 import ClientMachineOperator
+from pinterest.operators.host_key import HostKeyOperator
+from pinterest.operators.iam import IamCreateInstanceProfileOperator, IamCreateRoleOperator
+from pinterest.operators.key_pair import KeyPairOperator
+from pinterest.operators.network import FindVpcOperator, S3EndpointOperator, SecurityGroupsOperator
+from pinterest.operators.s3_bucket import S3BucketOperator
+from tests.builders import variable
+from tests.lab.lab_parts import client, running, start_aws, start_cloud
+
+READS = ("Describe", "Get", "List", "Head")
+MADE = {
+    "CreateSecurityGroup": 3,
+    "AuthorizeSecurityGroupIngress": 4,
+    "CreateVpcEndpoint": 1,
+    "CreateBucket": 1,
+    "PutPublicAccessBlock": 1,
+    "PutBucketPolicy": 1,
+    "PutBucketVersioning": 1,
+    "ImportKeyPair": 1,
+    "CreateRole": 2,
+    "PutRolePolicy": 2,
+    "CreateInstanceProfile": 1,
+    "AddRoleToInstanceProfile": 1,
+    "RunInstances": 1,
+    "PutParameter": 2,
+}
+TAGS = {"project": "pinterest-pipeline", "user_id": USER_ID, "dag_id": "d", "run_id": "r", "expires_at": ""}
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory) -> Iterator[State]:
+    """An account of its own, which no other test has put anything into."""
+    state = State.open(tmp_path_factory.mktemp("provision"))
+    with running(start_aws(state)):
+        yield state
+
+
+@pytest.fixture(scope="module")
+def settings(aws) -> Settings:
+    machine = {"host": "127.0.0.1", "port": aws.port("ssh")}
+    network = {"ssh_from": ["127.0.0.1/32"]}
+    return Settings.model_validate(variable(account={"provision": True}, network=network, kafka_client=machine))
+
+
+@pytest.fixture(scope="module")
+def account(aws, settings) -> Iterator[Account]:
+    """The account, with a machine that any instance is. What is asked of AWS is kept in ``calls``."""
+    with (
+        running(start_cloud(aws, "ssh_host")),
+        mock.patch.dict("os.environ", AIRFLOW_CONN_AWS_DEFAULT=json.dumps(aws_connection(aws))),
+        mock.patch.object(EC2InstanceLink, "persist"),
+        mock.patch.object(key_pair, "settings", return_value=settings),
+        mock.patch.object(account_plan, "settings", return_value=settings),
+    ):
+        yield Account(aws, settings)
+
+
+@pytest.fixture(scope="module")
+def planned(account) -> list[dict[str, Any]]:
+    return account.plan()
+
+
+@pytest.fixture(scope="module")
+def provisioned(account, planned) -> list[str]:
+    """The operations that the first run asked for; the plan comes before it."""
+    return account.provision()
+
+
+class Account:
+    def __init__(self, state: State, settings: Settings) -> None:
+        self.state = state
+        self.settings = settings
+        self.results: dict[str, Any] = {}
+
+    def plan(self) -> list[dict[str, Any]]:
+        with mock.patch.object(account_plan, "ApiGatewayHook"), mock.patch.object(account_plan, "MskConnectHook"):
+            return AccountPlanOperator(task_id="plan").execute({})
+
+    def provision(self) -> list[str]:
+        """Run the stages' operators in their order. Returns what was asked of AWS."""
+        asked: list[str] = []
+        call = botocore.client.BaseClient._make_api_call
+
+        def kept(client: Any, operation: str, request: Any) -> Any:
+            asked.append(operation)
+            return call(client, operation, request)
+
+        with mock.patch.object(botocore.client.BaseClient, "_make_api_call", kept):
+            self.results = self._run_all()
+        return asked
+
+    def _run_all(self) -> dict[str, Any]:
+        of, more = self.settings, {"tags": TAGS, "provision": "True", "region_name": REGION}
+        where = {"provision": "True", "region_name": REGION}
+        vpc_id = FindVpcOperator(task_id="vpc", vpc_id="", **where).execute({})
+        groups = SecurityGroupsOperator(
+            task_id="groups",
+            vpc_id=vpc_id,
+            names={"client": of.client_group, "brokers": of.broker_group, "proxy_callers": of.proxy_caller_group},
+            ssh_from=json.dumps(of.network.ssh_from),
+            proxy_port="8082",
+            broker_port=str(of.broker_port),
+            **more,
+        ).execute({})
+        S3EndpointOperator(task_id="endpoint", vpc_id=vpc_id, **more).execute({})
+        S3BucketOperator(task_id="bucket", bucket=of.bucket, account_id=ACCOUNT, **more).execute({})
+        pair_id = KeyPairOperator(task_id="pair", key_name=of.key_pair, **more).execute({})
+        for name, document in ((of.role, "kafka_client"), (of.sink_role, "s3_sink")):
+            IamCreateRoleOperator(
+                task_id="role",
+                role_name=name,
+                trust=policy(f"{document}.trust", of, ACCOUNT),
+                policy_name=document,
+                policy=policy(document, of, ACCOUNT),
+                **more,
+            ).execute({})
+        IamCreateInstanceProfileOperator(task_id="profile", profile_name=of.role, role_name=of.role, **more).execute({})
+        instance_id = ClientMachineOperator(
+            task_id="instance",
+            instance_type=of.kafka_client.instance_type,
+            vpc_id=vpc_id,
+            security_group=groups["client"],
+            key_name=of.key_pair,
+            instance_profile=of.role,
+            **more,
+        ).execute({})
+        parameter = of.host_key_parameter(instance_id)
+        HostKeyOperator(task_id="host_key", instance_id=instance_id, known="", parameter=parameter, **more).execute({})
+        return {"vpc": vpc_id, "groups": groups, "pair": pair_id, "instance": instance_id}
+
+
+def test_the_plan_says_what_is_made(planned):
+    made = [row["kind"] for row in planned if row["action"] == "made"]
+
+    kinds = {"security group", "S3 endpoint", "bucket", "role", "instance profile", "key pair", "instance"}
+    assert kinds <= set(made)
+    assert [row["kind"] for row in planned if row["action"] == "missed"] == ["MSK cluster"]
+
+
+def test_each_thing_is_made_once(provisioned):
+    made = [operation for operation in provisioned if not operation.startswith(READS)]
+
+    assert {operation: made.count(operation) for operation in made} == MADE
+
+
+def test_the_machine_is_entered_with_nothing_that_anybody_typed(account, provisioned):
+    completed = KafkaClientHook(account.settings).run("echo in")
+
+    assert completed.stdout == "in\n"
+
+
+def test_everything_is_ours(account, provisioned):
+    ec2, iam = client(account.state, "ec2"), client(account.state, "iam")
+    name = account.settings.role
+    tagged = [
+        *ec2.describe_security_groups(GroupIds=list(account.results["groups"].values()))["SecurityGroups"],
+        *ec2.describe_key_pairs(KeyNames=[account.settings.key_pair])["KeyPairs"],
+        *ec2.describe_vpc_endpoints()["VpcEndpoints"],
+        ec2.describe_instances(InstanceIds=[account.results["instance"]])["Reservations"][0]["Instances"][0],
+        iam.get_role(RoleName=name)["Role"],
+        iam.get_role(RoleName=account.settings.sink_role)["Role"],
+        iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"],
+        {"Tags": client(account.state, "s3").get_bucket_tagging(Bucket=account.settings.bucket)["TagSet"]},
+    ]
+
+    assert [as_tags(one.get("Tags")) for one in tagged if not is_ours(one.get("Tags"), USER_ID)] == []
+    assert "expires_at" not in as_tags(tagged[0]["Tags"])
+
+
+def test_nothing_is_open_to_everybody(account, provisioned):
+    groups = client(account.state, "ec2").describe_security_groups(GroupIds=list(account.results["groups"].values()))
+    rules = [rule for group in groups["SecurityGroups"] for rule in group["IpPermissions"]]
+
+    assert {block["CidrIp"] for rule in rules for block in rule.get("IpRanges", [])} == {"127.0.0.1/32"}
+    assert {(rule["FromPort"], rule["ToPort"]) for rule in rules} == {(22, 22), (8082, 8082), (9098, 9098)}
+
+
+def test_a_second_run_makes_and_changes_nothing(account, provisioned):
+    again = account.provision()
+
+    assert [operation for operation in again if not operation.startswith(READS)] == []
+    assert len(again) < 35
+
+
+def test_what_was_taken_away_comes_back(account, provisioned):
+    ec2, group = client(account.state, "ec2"), account.results["groups"]["client"]
+    [found] = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    [by_ssh] = [rule for rule in found["IpPermissions"] if rule["FromPort"] == 22]
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[by_ssh])
+    client(account.state, "s3").delete_bucket_policy(Bucket=account.settings.bucket)
+    ec2.stop_instances(InstanceIds=[account.results["instance"]])
+
+    again = [operation for operation in account.provision() if not operation.startswith(READS)]
+
+    assert sorted(again) == ["AuthorizeSecurityGroupIngress", "PutBucketPolicy", "StartInstances"]
+
+
+def test_a_machine_that_was_terminated_is_launched_anew(account, provisioned):
+    before = account.results["instance"]
+    client(account.state, "ec2").terminate_instances(InstanceIds=[before])
+    again = [operation for operation in account.provision() if not operation.startswith(READS)]
+
+    assert again == ["RunInstances", "RunInstances", "PutParameter"]  # the first has the old one's token
+    assert account.results["instance"] != before
+    assert KafkaClientHook(account.settings).run("echo in").stdout == "in\n"

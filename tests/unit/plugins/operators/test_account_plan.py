@@ -1,0 +1,162 @@
+"""The plan: everything is looked up, and nothing is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pinterest.hooks.msk import MskSettingsError
+from pinterest.operators import account_plan
+from pinterest.operators.account_plan import AccountPlanOperator
+from tests.builders import BUCKET, USER_ID, settings
+
+TAGS = {"project": "pinterest-pipeline", "user_id": USER_ID}
+PAIRS = [{"Key": key, "Value": value} for key, value in TAGS.items()]
+NETWORK = ["security group"] * 3 + ["S3 endpoint", "bucket"]
+MADE_BY_PROVISION = [*NETWORK, "role", "role", "instance profile", "key pair", "instance"]
+
+
+class Account:
+    """Plays every hook. ``things`` holds what is there, by the finder's name; ``asked`` what was looked up."""
+
+    def __init__(self, **things: Any) -> None:
+        self.things = things
+        self.asked: list[str] = []
+
+    def __call__(self, *, aws_conn_id: str, region_name: str) -> Account:
+        assert (aws_conn_id, region_name) == ("aws_default", "us-east-1")
+        return self
+
+    @property
+    def conn(self) -> Account:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        def find(*_args: Any, **_arguments: Any) -> Any:
+            self.asked.append(name)
+            return self.things.get(name)
+
+        return find
+
+    def find_vpc(self, vpc_id: str | None) -> dict[str, Any]:
+        return {"VpcId": "vpc-1"}
+
+    def security_groups(self, vpc_id: str, names: list[str]) -> dict[str, Any]:
+        return {name: self.things["group"] for name in names if "group" in self.things}
+
+    def find_cluster(self, name: str) -> dict[str, Any]:
+        if "cluster" not in self.things:
+            raise MskSettingsError("none")
+        return self.things["cluster"]
+
+    def head_bucket(self, Bucket: str) -> None:
+        if "bucket" not in self.things:
+            raise ClientError({"Error": {"Code": "404"}}, "HeadBucket")
+
+    def get_bucket_tagging(self, Bucket: str) -> dict[str, Any]:
+        if not self.things["bucket"]:
+            raise ClientError({"Error": {"Code": "NoSuchTagSet"}}, "GetBucketTagging")
+        return {"TagSet": self.things["bucket"]}
+
+
+THERE = {
+    "group": {"GroupId": "sg-1", "Tags": PAIRS},
+    "find_s3_endpoint": {"VpcEndpointId": "vpce-1"},
+    "bucket": [],
+    "find_role": {"RoleId": "R", "Tags": PAIRS},
+    "find_instance_profile": {"InstanceProfileId": "P", "Tags": PAIRS},
+    "find_key_pair": {"KeyPairId": "key-1", "Tags": PAIRS},
+    "find_client_machine": {
+        "InstanceId": "i-1", "InstanceType": "t2.micro", "State": {"Name": "running"}, "Tags": PAIRS,
+    },
+    "cluster": {
+        "State": "ACTIVE", "BrokerNodeGroupInfo": {"InstanceType": "kafka.m5.large"}, "NumberOfBrokerNodes": 3,
+    },
+    "find_connector": {"connectorState": "RUNNING"},
+    "find_stream": {"StreamStatus": "ACTIVE"},
+    "find_rest_api": {"id": "api", "tags": TAGS},
+}  # fmt: skip
+
+
+def plan(monkeypatch, account, /, **sections) -> list[dict[str, Any]]:
+    for hook in ("ApiGatewayHook", "Ec2AccountHook", "IamHook", "KinesisStreamHook", "MskHook", "MskConnectHook"):
+        monkeypatch.setattr(account_plan, hook, account)
+    monkeypatch.setattr(account_plan, "S3Hook", account)
+    monkeypatch.setattr(account_plan, "settings", lambda: settings(**sections))
+    return AccountPlanOperator(task_id="plan").execute({})
+
+
+def kinds(found, action):
+    return [row["kind"] for row in found if row["action"] == action]
+
+
+def test_of_an_empty_account_everything_is_made_but_the_network_and_the_cluster(monkeypatch, capsys):
+    found = plan(monkeypatch, Account(), account={"provision": True})
+
+    assert kinds(found, "used") == ["VPC"]
+    assert kinds(found, "missed") == ["MSK cluster"]
+    assert kinds(found, "made") == [
+        *NETWORK, *["role"] * 2, "instance profile", "role", "key pair", "instance", "connector",
+        *["data stream"] * 3, "REST API",
+    ]  # fmt: skip
+    assert {row["found"] for row in found if row["kind"] != "VPC"} == {None}
+    assert "of which would be added: 0.258 per hour" in capsys.readouterr().out
+
+
+def test_without_provision_what_is_not_there_is_missed(monkeypatch):
+    found = plan(monkeypatch, Account())
+
+    missed = [*NETWORK, "role", "instance profile", "key pair", "instance", "MSK cluster"]
+    assert kinds(found, "missed") == missed
+
+
+@pytest.mark.parametrize("provision", [True, False])
+def test_what_is_there_is_used(monkeypatch, provision):
+    found = plan(monkeypatch, Account(**THERE), account={"provision": provision})
+
+    assert {row["action"] for row in found} == {"used"}
+    others = {row["kind"] for row in found if row["ours"] is False}
+    assert others == {"VPC", "S3 endpoint", "bucket", "MSK cluster"}
+    [machine] = [row for row in found if row["kind"] == "instance"]
+    assert (machine["name"], machine["found"], machine["ours"]) == ("t2.micro", "i-1 (running)", True)
+    [cluster] = [row for row in found if row["kind"] == "MSK cluster"]
+    assert cluster["per_hour"] == pytest.approx(0.63)
+
+
+@pytest.mark.parametrize(("provision", "action"), [(True, "started"), (False, "missed")])
+def test_a_stopped_machine_is_started_where_that_is_allowed(monkeypatch, provision, action):
+    stopped = {**THERE["find_client_machine"], "State": {"Name": "stopped"}}
+    found = plan(monkeypatch, Account(find_client_machine=stopped), account={"provision": provision})
+
+    assert "instance" in kinds(found, action)
+
+
+@pytest.mark.parametrize("things", [{}, THERE])
+def test_nothing_is_made_or_changed(monkeypatch, things):
+    account = Account(**things)
+    plan(monkeypatch, account, account={"provision": True})
+
+    assert {name.partition("_")[0] for name in account.asked} == {"find"}
+
+
+def test_shards_are_paid_for_where_they_are_bought(monkeypatch):
+    found = plan(monkeypatch, Account(), kinesis={"mode": "provisioned", "shards": 4})
+
+    assert [row["per_hour"] for row in found if row["kind"] == "data stream"] == [pytest.approx(0.06)] * 3
+
+
+def test_a_bucket_that_may_not_be_looked_at_fails_the_plan(monkeypatch):
+    account = Account()
+    refusal = ClientError({"Error": {"Code": "403"}}, "HeadBucket")
+    monkeypatch.setattr(account, "head_bucket", lambda Bucket: (_ for _ in ()).throw(refusal))
+
+    with pytest.raises(ClientError, match=r"403.*HeadBucket"):
+        plan(monkeypatch, account)
+
+
+def test_the_bucket_is_the_users(monkeypatch):
+    [bucket] = [row for row in plan(monkeypatch, Account(bucket=PAIRS)) if row["kind"] == "bucket"]
+
+    assert (bucket["name"], bucket["found"], bucket["ours"]) == (BUCKET, BUCKET, True)
