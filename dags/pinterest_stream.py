@@ -1,4 +1,4 @@
-"""The part that repeats every 15 minutes: post to Kinesis, bring the tables up to date, and count.
+"""The part that repeats every hour: post to Kinesis, bring the tables up to date, and count.
 
 **Does**: runs the stream half of `pinterest_pipeline` on what that DAG has set up. Rows go through the REST API into
 three Kinesis data streams; a Databricks job reads them, cleans the records and merges them into the three
@@ -41,7 +41,7 @@ from pinterest_stages.reconcile import reconcile
 
 @dag(
     dag_id="pinterest_stream",
-    schedule="*/15 * * * *",
+    schedule="@hourly",
     dagrun_timeout=timedelta(hours=3),
     params=STREAM_POSTING_PARAMS,
     tags=[Tag.STREAM],

@@ -19,8 +19,8 @@ from include.settings import ENTITIES
 PATIENCE = timedelta(minutes=35)
 """How long a run may count nothing: a task has 30 minutes for most of what it does."""
 
-CADENCE: dict[Route, timedelta] = {"batch": timedelta(hours=26), "stream": timedelta(minutes=45)}
-"""How long a count stays recent: a day, or three quarters of an hour, with the time that a run takes."""
+CADENCE: dict[Route, timedelta] = {"batch": timedelta(hours=26), "stream": timedelta(minutes=95)}
+"""How long a count stays recent: a day, or an hour, with the time that a run takes."""
 
 RUN_BY: dict[Hop, tuple[str, ...]] = {
     "source": ("posting.post", "posting_stream.post"),
