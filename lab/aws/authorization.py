@@ -20,9 +20,12 @@ ON_EC2 = {
     "CreateSecurityGroup": ("security-group", "vpc"),
     "CreateVpcEndpoint": ("vpc-endpoint", "vpc", "route-table"),
     "DeleteKeyPair": ("key-pair",),
+    "DeleteSecurityGroup": ("security-group",),
+    "DeleteVpcEndpoints": ("vpc-endpoint",),
     "GetConsoleOutput": ("instance",),
     "ImportKeyPair": ("key-pair",),
     "ModifyVpcEndpoint": ("vpc-endpoint", "route-table"),
+    "RevokeSecurityGroupIngress": ("security-group",),
     "RunInstances": ("instance", "volume", "image", "subnet", "network-interface", "security-group", "key-pair"),
     "StartInstances": ("instance",),
     "TerminateInstances": ("instance",),
@@ -71,7 +74,7 @@ def asked(scope: dict[str, Any], body: bytes) -> Iterator[tuple[str, str]]:
         return
     region = router.extract_region(headers, query)
     resource = iam_actions.extract_resource_arn(service, method, path, headers, body, query, region, ACCOUNT)
-    if resource == "*" and (profile := query.get("InstanceProfileName")):
+    if profile := query.get("InstanceProfileName"):  # also where the call names a role, too
         resource = f"arn:aws:iam::{ACCOUNT}:instance-profile/{profile[0]}"
     yield action, resource_of(service, resource, unquote(path), body)
     if service == S3:
@@ -93,6 +96,8 @@ def resource_of(service: str, found: str, path: str, body: bytes) -> str:
     cluster, iterator = CLUSTER.search(path), ITERATOR.search(body)
     if service == "kafka":
         return cluster[1] if cluster else "*"
+    if service == "ssm":
+        return found.replace(f":{ACCOUNT}:parameter/aws/", "::parameter/aws/")  # AWS's own are in no account
     if service == "kinesis" and found == "*" and iterator:
         try:
             return ShardIterator.of(iterator[1].decode()).stream_arn

@@ -183,7 +183,10 @@ async def kept(scope: dict[str, Any], receive: Receive, log: CallLog) -> Receive
     caller = log.caller(authorization.key_of(scope))
     if caller is None:
         return receive
-    body = b"" if (streamed := authorization.is_s3(scope)) else await read_body(receive)
+    try:
+        body = b"" if (streamed := authorization.is_s3(scope)) else await read_body(receive)
+    except ConnectionAbortedError:  # nobody knows what it was going to ask
+        return gone
     for action, resource in authorization.asked(scope, body):
         log.keep(Call(caller, action, resource))
     return receive if streamed else received(body, receive)
@@ -199,10 +202,17 @@ def received(body: bytes, receive: Receive) -> Receive:
     return again
 
 
+async def gone() -> dict[str, Any]:
+    return {"type": "http.disconnect"}
+
+
 async def read_body(receive: Receive) -> bytes:
+    """Raises ConnectionAbortedError if the caller goes before it has sent all."""
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionAbortedError
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body

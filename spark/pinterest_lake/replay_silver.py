@@ -164,7 +164,8 @@ def _settle_quarantine(
         "reason", "message",
     )  # fmt: skip
     rows = to_release.unionByName(to_reopen).localCheckpoint()
-    (found,) = rows.agg(F.count("at").alias("released"), F.count("reason").alias("reopened")).collect()
+    is_released = F.col("at").isNotNull()
+    (found,) = rows.agg(F.count_if(is_released).alias("released"), F.count_if(~is_released).alias("reopened")).collect()
     if not order.dry_run:
         update_quarantine(
             lake,

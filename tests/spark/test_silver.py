@@ -323,6 +323,7 @@ def test_silver_keeps_where_a_row_comes_from(lake, new_bucket):
 
     row = lake.table("geo").where("ind = 3").first()
     assert row.asDict().keys() == {
-        "ind", "country", "coordinates", "timestamp", "_topic", "_partition", "_offset", "_kafka_time", "_run_id"
+        "ind", "country", "coordinates", "timestamp",
+        "_topic", "_partition", "_offset", "_kafka_time", "_run_id", "_rules",
     }  # fmt: skip
     assert (row._partition, row._offset, row._run_id) == (2, 12, "daily")
