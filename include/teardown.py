@@ -24,15 +24,17 @@ class Order(NamedTuple):
     :param keep: stages that stay
     :param delete_data: whether topics, objects and tables go, too
     :param only_expired: remove only what is past its ``expires_at``
+    :param keeps_bucket: whether the bucket stays for the document about checkpoints that are elsewhere
     """
 
     dry_run: bool
     keep: frozenset[str]
     delete_data: bool
     only_expired: bool
+    keeps_bucket: bool = False
 
     @classmethod
-    def of(cls, params: Mapping[str, Any], bucket: str) -> Order:
+    def of(cls, params: Mapping[str, Any], bucket: str, *, keeps_bucket: bool = False) -> Order:
         """The DAG's params. Raises TeardownError if ``delete_data_of`` names another bucket than ours."""
         given = str(params["delete_data_of"] or "")
         if given not in ("", bucket):
@@ -47,6 +49,7 @@ class Order(NamedTuple):
             keep=frozenset(params["keep"]),
             delete_data=bool(given),
             only_expired=bool(params["only_expired"]),
+            keeps_bucket=keeps_bucket,
         )
 
     def keeps(self, stage: str) -> bool:
@@ -65,6 +68,8 @@ class Order(NamedTuple):
             return f"kept: {', '.join(kept)}"
         if found.kind == "bucket" and not self.delete_data:
             return "kept: it holds data, which only delete_data_of deletes"
+        if found.kind == "bucket" and self.keeps_bucket:
+            return "kept: it holds the document about checkpoints, which are not in it"
         if not self.is_due(found, now):
             ends = found.expires_at
             return f"not expired: kept until {ends:%Y-%m-%d %H:%M} UTC" if ends else "not expired: it has no expires_at"

@@ -77,4 +77,5 @@ def stream_tables(user_id: str) -> set[str]:
 
 def all_tables(user_id: str) -> set[str]:
     """Every table that the pipeline writes."""
-    return {*batch_tables(), *GOLD, *stream_tables(user_id), _CONTRACT["tables"]["quarantine"]}
+    others = {_CONTRACT["tables"][name] for name in ("posts", "quarantine")}
+    return {*batch_tables(), *GOLD, *stream_tables(user_id), *others}

@@ -212,6 +212,7 @@ async def start(state: State) -> list[Any]:
     home(state).mkdir(parents=True, exist_ok=True, mode=0o700)
     machine = Machine(state)
     print_host_keys(state)
+    client_key(state)  # made before anybody enters
     asyncssh.set_log_level("WARNING")
     try:
         server = await asyncssh.listen(

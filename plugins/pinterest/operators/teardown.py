@@ -42,7 +42,7 @@ class TeardownOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         current = settings()
-        order = Order.of(context["params"], current.bucket)
+        order = Order.of(context["params"], current.bucket, keeps_bucket=not current.checkpoint_folder)
         if self.stage is not None and order.keeps(self.stage):
             self.log.info("The param keep names %s: nothing of it is removed", self.stage)
             return []

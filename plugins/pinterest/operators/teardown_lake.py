@@ -108,7 +108,7 @@ class RemoveTablesOperator(TeardownOperator):
     """Drop the lake's tables, if data is to be deleted. The schema stays.
 
     A table that has another Delta id than the one that earlier runs remember under its name is left and listed. Those
-    that no run remembers one by one (gold, quarantine) go if any run remembers this lake.
+    that no run remembers one by one (posts, gold, quarantine) go if any run remembers this lake.
     """
 
     def __init__(self, *, databricks_conn_id: str = "databricks_default", **kwargs: Any) -> None:
@@ -217,10 +217,13 @@ class RemoveObjectsOperator(TeardownOperator):
 
 
 class RemoveBucketOperator(RemoveOperator):
-    """Delete the bucket, if it has our tags and data is to be deleted. One that holds objects of others cannot go."""
+    """Delete the bucket, if it has our tags and data is to be deleted. One that holds objects of others cannot go, and
+    one that holds the document about checkpoints stays."""
 
     def remove(self, current: Settings, order: Order, context: Context) -> list[str]:
-        return super().remove(current, order, context) if order.delete_data else []
+        if not order.delete_data or order.keeps_bucket:
+            return []
+        return super().remove(current, order, context)
 
 
 class RemoveLifecycleOperator(TeardownOperator):
