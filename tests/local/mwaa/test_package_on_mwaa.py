@@ -37,7 +37,15 @@ IMAGE = (  # without psycopg2 and pycurl, which need a compiler, and stubs
     "virtualenv",
     "watchtower",
 )
-DAGS = ["pinterest_batch", "pinterest_maintenance", "pinterest_pipeline", "pinterest_provision", "pinterest_stream"]
+DAGS = [
+    "pinterest_batch",
+    "pinterest_maintenance",
+    "pinterest_pipeline",
+    "pinterest_provision",
+    "pinterest_replay",
+    "pinterest_stream",
+    "pinterest_teardown",
+]
 CPU_SECONDS_TO_PARSE = 5  # about 1 with the imports, and 0.1 without; the margin is for slow machines
 
 
@@ -174,6 +182,8 @@ def test_a_worker_finds_the_templates_and_the_code_for_databricks(components):
 
 def test_the_triggerer_imports_every_trigger(components):
     assert components["triggerer"]["triggers"] == [
+        "pinterest.triggers.ec2.HostKeysPrintedTrigger",
+        "pinterest.triggers.ec2.InstanceOkTrigger",
         "pinterest.triggers.kinesis.KinesisStreamActiveTrigger",
         "pinterest.triggers.msk_connect.MskConnectConnectorRunningTrigger",
     ]
