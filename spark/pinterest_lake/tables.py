@@ -99,7 +99,7 @@ class Lake:
     ) -> None:
         """Create the table unless it exists, even if another notebook creates it at the same moment. A table of an
         earlier version gets the columns that it lacks."""
-        if self.spark.catalog.tableExists(self.name(table)):
+        if self.exists(table):
             self._complete(table, columns)
             return
         properties = (f"'delta.dataSkippingStatsColumns' = '{found_by}'", *properties)
@@ -128,7 +128,7 @@ class Lake:
     def _appears(self, table: str) -> bool:
         """Whether the table appears soon: Delta rejects one of two racing CREATEs before the other finishes."""
         deadline = time.monotonic() + OTHER_CREATES_IT
-        while not self.spark.catalog.tableExists(self.name(table)):
+        while not self.exists(table):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.2)

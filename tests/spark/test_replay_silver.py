@@ -42,10 +42,6 @@ def refused_offsets(lake):
     return [row.offset for row in lake.table("quarantine").where("stream = 'user' AND released_at IS NULL").collect()]
 
 
-def operation(lake, table):
-    return lake.spark.sql(f"DESCRIBE HISTORY {lake.name(table)} LIMIT 1").first().operation
-
-
 def versions(lake):
     return {table: version(lake, table) for table in ("user", "quarantine", "bronze_user")}
 

@@ -21,10 +21,8 @@ from pinterest.run_links import RunReportLink
 from pinterest.settings import settings
 
 
-class LedgerReportOperator(BaseOperator):
-    """Judge the run, and write ``ledger.json`` and the page ``index.html``. Returns the page's key.
-
-    It writes whatever was counted, whether or not the run succeeded.
+class LedgerOperator(BaseOperator):
+    """Base of the operators that judge a run by its ledger.
 
     :param routes: the routes that the run takes
     :param first: the hop that the run begins with; by default each route's first
@@ -44,6 +42,13 @@ class LedgerReportOperator(BaseOperator):
         self.routes = routes
         self.first = first
         self.aws_conn_id = aws_conn_id
+
+
+class LedgerReportOperator(LedgerOperator):
+    """Judge the run, and write ``ledger.json`` and the page ``index.html``. Returns the page's key.
+
+    It writes whatever was counted, whether or not the run succeeded.
+    """
 
     def execute(self, context: Context) -> str:
         current = settings()
@@ -70,27 +75,11 @@ class LedgerReportOperator(BaseOperator):
         return tables
 
 
-class LedgerVerdictOperator(BaseOperator):
+class LedgerVerdictOperator(LedgerOperator):
     """Fail the run unless every record of every entity is accounted for at every hop, and enough of them came through.
 
-    :param routes: the routes that the run takes
-    :param first: the hop that the run begins with; by default each route's first
+    A rerun judges what is counted by then.
     """
-
-    operator_extra_links = (RunReportLink(),)
-
-    def __init__(
-        self,
-        *,
-        routes: Sequence[Route],
-        first: Hop | None = None,
-        aws_conn_id: str | None = "aws_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.routes = routes
-        self.first = first
-        self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> str:
         current = settings()
