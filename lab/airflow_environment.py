@@ -85,6 +85,7 @@ def airflow(state: State) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{api}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__AWS__SESSION_FACTORY": "lab.aws_sessions.SharedModelsSessionFactory",
         "AIRFLOW__API__BASE_URL": api,
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(state.port("airflow")),

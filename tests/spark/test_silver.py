@@ -13,7 +13,11 @@ from threading import Barrier
 from types import SimpleNamespace
 
 import pytest
+from pyspark.sql import functions as F
 
+from pinterest_lake import silver
+from pinterest_lake.contract import RULES
+from pinterest_lake.records import with_record
 from pinterest_lake.tables import Lake
 from tests.spark.batch import clean, files, load, version
 from tests.spark.bucket import KAFKA_TIME
@@ -24,7 +28,7 @@ TWICE, ONLY, BY_OFFSET, BY_TIME, STAYS, REPLACED, SENT_AGAIN, FORGOTTEN, AHEAD, 
     20001, 20013
 )
 REAL = 2  # a partition of real rows
-DAMAGED, KILLED, RACED = 3, 10, 20  # partitions of the other topics
+DAMAGED, KILLED, RACED, CHANGED = 3, 10, 20, 21  # partitions of the other topics
 
 
 class Killed(BaseException):
@@ -327,3 +331,35 @@ def test_silver_keeps_where_a_row_comes_from(lake, new_bucket):
         "_topic", "_partition", "_offset", "_kafka_time", "_run_id", "_rules",
     }  # fmt: skip
     assert (row._partition, row._offset, row._run_id) == (2, 12, "daily")
+
+
+def test_rules_that_change_in_mid_run_hold_for_what_is_cleaned_after(lake, new_bucket, monkeypatch):
+    """The run is loaded and killed when one row is in silver, and its refused record not yet in quarantine. By the new
+    rules, that record passes."""
+    rows = [{**USER, "ind": 800}, {**USER, "ind": 801, "age": "old"}]
+    uri = land(new_bucket(), "changed", "user", {CHANGED: (0, rows)})
+    load(lake, uri, "user", "changed")
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr(silver, "quarantine", kill)
+        clean(lake, uri, "user", "changed")
+    read = silver.read
+
+    def lenient(records, entity):
+        text = F.coalesce("raw", F.to_json("record"))
+        return read(with_record(records.withColumn("raw", F.replace(text, F.lit('"old"'), F.lit("80")))), entity)
+
+    monkeypatch.setattr(silver, "read", lenient)
+    monkeypatch.setattr(silver, "RULES", RULES + 1)
+    done = clean(lake, uri, "user", "changed")
+
+    assert {name: done[name] for name in ("records_in", "inserted", "duplicates", "quarantined")} == {
+        "records_in": 2, "inserted": 1, "duplicates": 1, "quarantined": 0,
+    }  # fmt: skip
+    stored = lake.table("user").where("ind BETWEEN 800 AND 801").orderBy("ind").collect()
+    assert [(row.ind, row.age, row._rules) for row in stored] == [(800, USER["age"], RULES), (801, 80, RULES + 1)]
+    assert done["of_earlier_rules"] == done["rows"] - 1
+    assert lake.table("quarantine").where(f"partition = {CHANGED}").isEmpty()
+
+
+def kill(*_):
+    raise Killed

@@ -149,6 +149,10 @@ class KafkaClientHook:
     def _ec2(self) -> Any:
         return AwsBaseHook(self.aws_conn_id, region_name=self.settings.region, client_type="ec2").conn
 
+    @cached_property
+    def _ssm(self) -> SsmHook:
+        return SsmHook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region)
+
     def find_instance(self) -> dict[str, Any]:
         """The one running instance that carries the user id, as EC2 describes it."""
         filters = [
@@ -210,9 +214,8 @@ class KafkaClientHook:
     def private_key(self) -> paramiko.PKey:
         """The key pair's private key, from Parameter Store. It is neither written anywhere nor shown in a log."""
         parameter = f"/ec2/keypair/{self.find_key_pair()}"
-        ssm = SsmHook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region)
         try:
-            text = ssm.get_parameter_value(parameter)
+            text = self._ssm.get_parameter_value(parameter)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ParameterNotFound":
                 raise
@@ -236,8 +239,7 @@ class KafkaClientHook:
             return self.settings.kafka_client.host_key
         parameter = self.settings.host_key_parameter(self.find_instance()["InstanceId"])
         try:
-            ssm = SsmHook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region)
-            return str(ssm.get_parameter_value(parameter))
+            return str(self._ssm.get_parameter_value(parameter))
         except ClientError as error:
             if error.response["Error"]["Code"] != "ParameterNotFound":
                 raise
