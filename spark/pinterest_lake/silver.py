@@ -12,6 +12,7 @@ from pinterest_lake.quarantine import quarantine
 from pinterest_lake.records import read
 from pinterest_lake.refusals import explained, is_valid
 from pinterest_lake.schemas import LARGEST_IND
+from pinterest_lake.session_settings import MANY
 from pinterest_lake.tables import Lake, bronze_table, silver_table
 
 LINEAGE = {"topic": "_topic", "partition": "_partition", "offset": "_offset", "kafka_time": "_kafka_time"}
@@ -47,11 +48,12 @@ def refresh(lake: Lake, landed: Landed, entity: str, run_id: str) -> dict[str, i
     if keys.keyed == keys.distinct and lake.table(table).where(near).isEmpty():
         passed = inserted = lake.insert_missing(table, rows, on=same_ind)
     if passed < keys.records:  # keys are stored, some records are refused, or another run was faster
-        rows.persist()
+        rows = _computed(rows, keys.records)
         passed = rows.count()
     if inserted < passed:
         stored = lake.table(table).where(near)
-        changes = _changes(newest(rows), stored, _followers(lake, landed, entity, run_id)).persist()
+        followers = _followers(lake, landed, entity, run_id)
+        changes = _computed(_changes(newest(rows), stored, followers), keys.records)
         more, updated = (0, 0) if changes.isEmpty() else lake.upsert(table, changes, same_ind, when=IS_NEWER)
         inserted += more
         changes.unpersist()
@@ -69,6 +71,12 @@ def refresh(lake: Lake, landed: Landed, entity: str, run_id: str) -> dict[str, i
         "rows": lake.table(table).count(),
         "of_earlier_rules": of_earlier_rules(lake, entity),
     }
+
+
+def _computed(rows: DataFrame, at_most: int) -> DataFrame:
+    """The rows, computed once. Few are cut off from their plan, which costs more than they do and is optimized again by
+    each query on them; many can be computed again, should an executor be lost."""
+    return rows.localCheckpoint() if at_most < MANY else rows.persist()
 
 
 def of_earlier_rules(lake: Lake, entity: str) -> int:
@@ -100,7 +108,7 @@ def cleaned(lines: DataFrame, entity: str, run_id: str) -> DataFrame:
     return CLEAN[entity](records, keep=(*lineage, F.lit(run_id).alias("_run_id"), F.lit(RULES).alias("_rules")))
 
 
-def _changes(rows: DataFrame, stored: DataFrame, followers: DataFrame) -> DataFrame:
+def _changes(rows: DataFrame, stored: DataFrame, followers: DataFrame | None) -> DataFrame:
     """Rows that silver lacks, and rows that are newer than silver's and hold other values.
 
     Silver keeps the position that a row's values first came with, so a replay of older values would look newer than it
@@ -113,9 +121,10 @@ def _changes(rows: DataFrame, stored: DataFrame, followers: DataFrame) -> DataFr
     compared = rows.alias("row").join(stored.alias("stored"), F.col("row.ind") == F.col("stored.ind"), "left")
     new = compared.where(F.col("stored.ind").isNull()).select("row.*")
     changed = compared.where(F.col("stored.ind").isNotNull() & F.expr(IS_NEWER) & differs).select("row.*")
-    return new.unionByName(changed.join(followers, "ind", "left_anti"))
+    return new.unionByName(changed if followers is None else changed.join(followers, "ind", "left_anti"))
 
 
-def _followers(lake: Lake, landed: Landed, entity: str, run_id: str) -> DataFrame:
-    """The keys of valid lines that bronze holds beyond this run's offsets."""
-    return cleaned(lake.table(bronze_table(entity)).where(landed.follows), entity, run_id).select("ind")
+def _followers(lake: Lake, landed: Landed, entity: str, run_id: str) -> DataFrame | None:
+    """The keys of valid lines that bronze holds beyond this run's offsets; None if it holds no line there."""
+    lines = lake.table(bronze_table(entity)).where(landed.follows)
+    return None if lines.isEmpty() else cleaned(lines, entity, run_id).select("ind")
