@@ -35,9 +35,9 @@ class Stack:
 
     @property
     def proxy_url(self) -> str:
-        if self.settings.rest_proxy.url is None:
-            raise SystemExit("rest_proxy.url is not set: this benchmark is for the lab")
-        return self.settings.rest_proxy.url
+        if self.settings.rest_proxy.listen_host != "127.0.0.1":
+            raise SystemExit("the REST proxy is not on this machine: this benchmark is for the lab")
+        return f"http://127.0.0.1:{self.settings.rest_proxy.port}"
 
     def engine(self) -> Engine:
         return source_engine(**{name: self.source[name] for name in ("host", "port", "login", "password", "schema")})

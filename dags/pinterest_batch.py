@@ -45,7 +45,9 @@ from pinterest_stages.rest_proxy import start_rest_proxy
 )
 def pinterest_batch() -> None:
     identity = TopicIdentityOperator(task_id="identity", on_new_identity="{{ params.on_new_identity }}")
-    chain([identity, start_rest_proxy("rest_proxy"), rest_api_backend()], batch(), reconcile("batch"))
+    backend = rest_api_backend()
+    chain(start_rest_proxy("rest_proxy"), backend)
+    chain([identity, backend], batch(), reconcile("batch"))
 
 
 pinterest_batch()

@@ -6,7 +6,7 @@ from datetime import datetime
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from include import bucket_layout
@@ -25,6 +25,8 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@-]{1,64}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Exposure = Literal["vpc_link", "internet"]
+ProxyPath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._-]+)*(/\{proxy\+\}|/[A-Za-z0-9._-]+)$")]
 WIDEST_PREFIX = {4: 8, 6: 32}
 """The largest part of the Internet that may reach the client machine, by the version of IP."""
 
@@ -137,14 +139,27 @@ class S3Sink(Section):
 
 
 class RestProxy(Section):
-    """The Kafka REST proxy on the client machine. ``url`` defaults to ``http://<public DNS name>:<port>``.
+    """The Kafka REST proxy on the client machine, and how API Gateway reaches it.
 
-    ``listen_host`` defaults to all addresses, because API Gateway calls the proxy from outside the machine.
+    ``exposure``: ``vpc_link`` leads through a VPC link and an internal load balancer, so that nobody else gets there;
+    ``internet`` to the machine's public name, as in the seeds, so that whoever finds the port can write to the topics.
+    By default, it is a VPC link where the pipeline makes the machine. One that others made stays on the Internet: the
+    load balancer bills by the hour, and the rule that lets it in belongs to a security group that is not ours.
+
+    ``url`` is for a proxy that is reached at another address than ``http://<public DNS name>:<port>``. ``listen_host``
+    defaults to all addresses, because the proxy is called from outside the machine.
     """
 
+    exposure: Exposure | None = None
     listen_host: str = "0.0.0.0"  # noqa: S104
     port: Port = 8082
     url: Url | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> RestProxy:
+        if self.exposure == "vpc_link" and self.url is not None:
+            raise ValueError("exposure is vpc_link, which needs no url: leave one of them out")
+        return self
 
     @property
     def scheme(self) -> str:
@@ -152,9 +167,17 @@ class RestProxy(Section):
 
 
 class RestApi(Section):
-    """The REST API in front of the proxy. ``invoke_url_format`` takes ``api_id``, ``region`` and ``stage``."""
+    """The REST API in front of the proxy. ``invoke_url_format`` takes ``api_id``, ``region`` and ``stage``.
+
+    ``proxy_paths``: what of the proxy callers with a key can reach; ``/{proxy+}`` is everything, as in the seeds.
+    """
 
     stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")] = "prod"
+    proxy_paths: Annotated[tuple[ProxyPath, ...], Field(min_length=1)] = (
+        "/topics",
+        "/topics/{proxy+}",
+        "/consumers/{proxy+}",
+    )
     invoke_url_format: str = "https://{api_id}.execute-api.{region}.amazonaws.com/{stage}"
     requests_per_second: Annotated[float, Field(gt=0)] = 500
     burst: Annotated[int, Field(ge=1)] = 1000
@@ -301,7 +324,7 @@ class Settings(Section):
 
     @property
     def proxy_caller_group(self) -> str:
-        """Name of the security group of what calls the REST proxy."""
+        """Name of the security group of what calls the REST proxy: the load balancer."""
         return f"{self.user_id}-rest-api"
 
     @property
@@ -337,6 +360,18 @@ class Settings(Section):
     @property
     def rest_api_name(self) -> str:
         return self.user_id
+
+    @property
+    def exposure(self) -> Exposure:
+        """How API Gateway reaches the REST proxy."""
+        if self.rest_proxy.exposure is not None:
+            return self.rest_proxy.exposure
+        return "vpc_link" if self.account.provision and self.rest_proxy.url is None else "internet"
+
+    @property
+    def vpc_link(self) -> str:
+        """Name of the VPC link to the REST proxy, of its load balancer and of the load balancer's target group."""
+        return f"{self.user_id}-rest-proxy"
 
     @property
     def api_key_parameter(self) -> str:

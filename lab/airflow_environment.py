@@ -153,7 +153,6 @@ def source_connection(state: State) -> dict[str, Any]:
 
 def settings(state: State) -> dict[str, Any]:
     """The Variable: the settings in which the lab differs from an AWS account."""
-    rest_proxy = state.port("rest_proxy")
     return {
         "user_id": USER_ID,
         "region": REGION,
@@ -173,7 +172,7 @@ def settings(state: State) -> dict[str, Any]:
                 "store.url": f"http://{HOST}:{state.port('aws')}",
             },
         },
-        "rest_proxy": {"listen_host": HOST, "port": rest_proxy, "url": f"http://{HOST}:{rest_proxy}"},
+        "rest_proxy": {"listen_host": HOST, "port": state.port("rest_proxy")},
         "rest_api": {
             "invoke_url_format": f"http://{HOST}:{state.port('gateway')}/_aws/execute-api/{{api_id}}/{{stage}}"
         },

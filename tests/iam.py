@@ -6,11 +6,41 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+OF_A_VPC_LINK = {
+    "ec2:DeleteVpcEndpointServiceConfigurations",
+    "ec2:DescribeVpcEndpointServiceConfigurations",
+    "ec2:ModifyVpcEndpointServicePermissions",
+}
+
 ASKED_ALONG = {
+    "apigateway:DELETE": OF_A_VPC_LINK,
+    "apigateway:POST": {"ec2:CreateVpcEndpointServiceConfiguration", "iam:CreateServiceLinkedRole", *OF_A_VPC_LINK},
     "ec2:CreateSecurityGroup": {"ec2:CreateTags"},
     "ec2:CreateVpcEndpoint": {"ec2:CreateTags"},
     "ec2:ImportKeyPair": {"ec2:CreateTags"},
     "ec2:RunInstances": {"ec2:CreateTags", "iam:PassRole"},
+    "elasticloadbalancing:CreateLoadBalancer": {
+        "elasticloadbalancing:AddTags",
+        "ec2:DescribeAccountAttributes",
+        "ec2:DescribeAddresses",
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+        "iam:CreateServiceLinkedRole",
+    },
+    "elasticloadbalancing:CreateListener": {"elasticloadbalancing:AddTags"},
+    "elasticloadbalancing:CreateTargetGroup": {
+        "elasticloadbalancing:AddTags",
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeVpcs",
+    },
+    "elasticloadbalancing:RegisterTargets": {
+        "ec2:DescribeInstances",
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    },
     "iam:AddRoleToInstanceProfile": {"iam:PassRole"},
     "iam:CreateInstanceProfile": {"iam:TagInstanceProfile"},
     "iam:CreateRole": {"iam:TagRole"},

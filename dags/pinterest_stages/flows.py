@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from airflow.sdk import chain, task_group
+from typing import cast
+
+from airflow.sdk import TaskGroup, chain, task_group
 
 from pinterest.operators.identity import DataStreamIdentityOperator
 from pinterest_stages.bucket import bucket
@@ -19,6 +21,7 @@ from pinterest_stages.rest_api import rest_api
 from pinterest_stages.rest_proxy import rest_proxy
 from pinterest_stages.s3_sink import s3_sink
 from pinterest_stages.topics import topics
+from pinterest_stages.vpc_link import vpc_link
 
 
 @task_group(group_id="provision")
@@ -27,8 +30,11 @@ def provision() -> None:
     net, store = network(), bucket()
     created, api = topics(), rest_api()
     client = kafka_client(net.vpc_id, net.client_group)
+    machine = cast("TaskGroup", client).get_child_by_label("instance")
+    private_way = vpc_link(f"ti.xcom_pull(task_ids='{machine.node_id}')", net.proxy_caller_group)
     chain([net.stage, store], client)
     chain(client, created.stage, [s3_sink(created.brokers), rest_proxy(created.brokers)], api)
+    chain(machine, private_way, api)  # AWS takes minutes for it, and the machine is set up meanwhile
     data_streams()
     api >> check.checked  # nobody waits for its cluster before the rest is done
 

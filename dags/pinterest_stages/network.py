@@ -18,11 +18,13 @@ PROVISION = "{{ settings().account.provision }}"
 
 
 class Network(NamedTuple):
-    """The stage, and template expressions for later stages: the VPC's id, and the client machine's security group."""
+    """The stage, and template expressions for later stages: the VPC's id, and the security groups of the client machine
+    and of what calls its REST proxy."""
 
     stage: TaskGroup
     vpc_id: str
     client_group: str
+    proxy_caller_group: str
 
 
 def network() -> Network:
@@ -57,4 +59,5 @@ def network() -> Network:
             execution_timeout=timedelta(minutes=5),
         )
         vpc >> [groups, endpoint]
-    return Network(stage, vpc_id, f"(ti.xcom_pull(task_ids='{groups.task_id}') or {{}}).get('client', '')")
+    made = f"(ti.xcom_pull(task_ids='{groups.task_id}') or {{}})"
+    return Network(stage, vpc_id, f"{made}.get('client', '')", f"{made}.get('proxy_callers', '')")

@@ -31,9 +31,12 @@ def complete() -> None:
 @task_group(group_id="teardown")
 def teardown() -> None:
     jobs = RemoveJobsOperator(task_id="jobs", stage="databricks")
+    # AWS holds on to a load balancer for some minutes after the VPC link to it is gone.
     rest_api = RemoveOperator(
         task_id="rest_api",
         stage="rest_api",
+        retries=10,
+        retry_delay=timedelta(minutes=1),
         only={"role": ["{{ settings().kinesis_role }}"], "parameter": ["{{ settings().api_key_parameter }}"]},
     )
     s3_sink = RemoveOperator(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 type Methods = dict[str, dict[str, Any]]
@@ -13,6 +13,10 @@ type Resources = dict[str, Methods]
 PROXY_PATH = "/{proxy+}"
 VALIDATOR = "body"
 BACKEND_VARIABLE = "backend"
+LINK_VARIABLE = "vpc_link"
+INTERNET = "INTERNET"
+OUR_BACKEND = f"${{stageVariables.{BACKEND_VARIABLE}}}"
+"""By this in its URI, a method is known to have been made here."""
 KEY_WITHHELD = "'withheld'"
 MADE_BY = "pinterest-pipeline, "
 """How the description of each deployment begins."""
@@ -35,29 +39,37 @@ def rest_api_request(user_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def proxy_methods(scheme: str) -> Methods:
-    """Methods of ``/{proxy+}``, for callers with a key: every request goes to the same path of the backend.
+def proxy_resources(paths: Iterable[str], scheme: str, exposure: str) -> Resources:
+    """The resources that lead to the REST proxy, see :func:`proxy_methods`."""
+    return {path: proxy_methods(scheme, path, exposure) for path in paths}
 
-    The backend's scheme is part of them; where it is, a variable of the stage says. API Gateway passes the backend's
-    answer on as it is, so the backend itself has to allow other origins to read it. The caller's key is for the API
-    alone: the backend is reached without encryption, and gets a constant in the key's place.
+
+def proxy_methods(scheme: str, path: str = PROXY_PATH, exposure: str = "internet") -> Methods:
+    """Methods of a path, for callers with a key: every request goes to the same path of the backend.
+
+    The backend's scheme is part of them; where it is, and by which VPC link it is reached, variables of the stage say.
+    API Gateway passes the backend's answer on as it is, so the backend itself has to allow other origins to read it.
+    The caller's key is for the API alone: the backend is reached without encryption, and gets a constant in the key's
+    place.
 
     A method holds the arguments of ``PutMethod`` and ``PutIntegration`` and, for each status code, those of
     ``PutMethodResponse`` and ``PutIntegrationResponse``.
     """
+    is_greedy = path.endswith(PROXY_PATH)
     return {
         "ANY": {
             "method": {
                 "authorizationType": "NONE",
                 "apiKeyRequired": True,
-                "requestParameters": {"method.request.path.proxy": True},
+                "requestParameters": {"method.request.path.proxy": True} if is_greedy else {},
             },
             "integration": {
                 "type": "HTTP_PROXY",
                 "integrationHttpMethod": "ANY",
-                "uri": f"{scheme}://${{stageVariables.{BACKEND_VARIABLE}}}/{{proxy}}",
+                "uri": f"{scheme}://{OUR_BACKEND}{path.replace('{proxy+}', '{proxy}')}",
+                **connection(exposure),
                 "requestParameters": {
-                    "integration.request.path.proxy": "method.request.path.proxy",
+                    **({"integration.request.path.proxy": "method.request.path.proxy"} if is_greedy else {}),
                     "integration.request.header.x-api-key": KEY_WITHHELD,
                 },
             },
@@ -67,7 +79,14 @@ def proxy_methods(scheme: str) -> Methods:
     }
 
 
-def stage_variables(backend_url: str) -> dict[str, str]:
+def connection(exposure: str) -> dict[str, str]:
+    """The part of an integration that says by which way it leads to the backend."""
+    if exposure == "vpc_link":
+        return {"connectionType": "VPC_LINK", "connectionId": f"${{stageVariables.{LINK_VARIABLE}}}"}
+    return {"connectionType": INTERNET}
+
+
+def stage_variables(backend_url: str, vpc_link: str = "") -> dict[str, str]:
     """The variables that the API's stage needs. A change of them takes effect without a deployment.
 
     Raises ValueError if the URL names no address.
@@ -75,7 +94,7 @@ def stage_variables(backend_url: str) -> dict[str, str]:
     scheme, _, address = backend_url.partition("://")
     if scheme not in ("http", "https") or not address:
         raise ValueError(f"backend URL {backend_url!r}: expected http:// or https:// and the REST proxy's address")
-    return {BACKEND_VARIABLE: address.rstrip("/")}
+    return {BACKEND_VARIABLE: address.rstrip("/"), **({LINK_VARIABLE: vpc_link} if vpc_link else {})}
 
 
 def preflight() -> dict[str, Any]:
@@ -121,7 +140,15 @@ def usage_plan_request(requests_per_second: object, burst: object) -> dict[str, 
 
 def is_in_place(method: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:
     """Whether a method, as API Gateway describes it, has everything that is required. It may have more."""
-    return found is not None and holds(found, _as_described(method))
+    if found is None:
+        return False
+    integration = {"connectionType": INTERNET, **found.get("methodIntegration", {})}  # it is, if nothing is said
+    return holds({**found, "methodIntegration": integration}, _as_described(method))
+
+
+def leads_to_proxy(method: Mapping[str, Any] | None) -> bool:
+    """Whether a method, as API Gateway describes it, was made by :func:`proxy_methods`."""
+    return OUR_BACKEND in ((method or {}).get("methodIntegration") or {}).get("uri", "")
 
 
 def holds(found: object, asked: object) -> bool:

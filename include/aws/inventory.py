@@ -112,6 +112,7 @@ NAME_TAG = "Tags[?Key=='Name'] | [0].Value"
 NO_TAGS = frozenset({"NoSuchTagSet"})
 
 OF_MSK_CONNECT = TagCall("list_tags_for_resource", {"resourceArn": "{id}"}, "tags")
+OF_LOAD_BALANCING = TagCall("describe_tags", {"ResourceArns": ["{id}"]}, "TagDescriptions[0].Tags")
 OF_PARAMETERS = TagCall("list_tags_for_resource", {"ResourceType": "Parameter", "ResourceId": "{name}"}, "TagList")
 
 _REQUESTS = "its requests"
@@ -159,8 +160,17 @@ KINDS: dict[str, Kind] = {
             "LoadBalancers",
             "LoadBalancerArn",
             "LoadBalancerName",
-            TagCall("describe_tags", {"ResourceArns": ["{id}"]}, "TagDescriptions[0].Tags"),
+            OF_LOAD_BALANCING,
             bills="by the hour",
+        ),
+        Kind(
+            "target group",
+            "elbv2",
+            "describe_target_groups",
+            "TargetGroups",
+            "TargetGroupArn",
+            "TargetGroupName",
+            OF_LOAD_BALANCING,
         ),
         Kind(
             "data stream",

@@ -54,8 +54,14 @@ REQUEST_MODELS: dict[str, dict[str, Any]] = {
 }
 
 
+SIGNED = frozenset({"CreateStream", "DeleteStream"})
+"""Actions for callers who sign with IAM credentials, besides: a key is known to everyone who posts."""
+
+
 def kinesis_resources(*, region: str, role_arn: object, validator_id: object) -> Resources:
     """The resources below ``/streams``, for callers with a key. API Gateway calls Kinesis with the role.
+
+    To create or delete a data stream, a caller must also be allowed ``execute-api:Invoke`` by IAM.
 
     A row, or any other JSON in a record, arrives in Kinesis as compact JSON text. A template's name stands for the file
     of that name.
@@ -65,7 +71,7 @@ def kinesis_resources(*, region: str, role_arn: object, validator_id: object) ->
         validated = action in REQUEST_MODELS
         return {
             "method": {
-                "authorizationType": "NONE",
+                "authorizationType": "AWS_IAM" if action in SIGNED else "NONE",
                 "apiKeyRequired": True,
                 "requestParameters": {f"method.request.path.{name}": True for name in names},
                 **({"requestValidatorId": validator_id, "requestModels": _json(action)} if validated else {}),

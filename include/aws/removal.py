@@ -20,6 +20,7 @@ GONE = frozenset(
         "ParameterNotFound",
         "InvalidResourceId",
         "LoadBalancerNotFound",
+        "TargetGroupNotFound",
         "InvalidInstanceID.NotFound",
         "InvalidGroup.NotFound",
         "InvalidPermission.NotFound",
@@ -100,6 +101,20 @@ def data_stream(found: Found) -> Removal:
         yield Call("delete_stream", {"StreamName": found.name, "EnforceConsumerDeletion": True})
 
 
+def vpc_link(found: Found) -> Removal:
+    if found.item.get("status") != "DELETING":
+        yield Call("delete_vpc_link", {"vpcLinkId": found.identifier})
+
+
+def load_balancer(found: Found) -> Removal:
+    """Its listeners go with it. For some minutes after a VPC link to it is gone, AWS refuses: it is in use."""
+    yield Call("delete_load_balancer", {"LoadBalancerArn": found.identifier})
+
+
+def target_group(found: Found) -> Removal:
+    yield Call("delete_target_group", {"TargetGroupArn": found.identifier})
+
+
 def instance(found: Found) -> Removal:
     """Its volume and network interface go with it."""
     yield Call("terminate_instances", {"InstanceIds": [found.identifier]})
@@ -146,6 +161,9 @@ REMOVALS: dict[str, Callable[[Found], Removal]] = {
     "custom plugin": custom_plugin,
     "worker configuration": worker_configuration,
     "data stream": data_stream,
+    "VPC link of REST APIs": vpc_link,
+    "load balancer": load_balancer,
+    "target group": target_group,
     "instance": instance,
     "instance profile": instance_profile,
     "key pair": key_pair,
@@ -170,6 +188,11 @@ def until_gone(found: Found) -> Waiter | None:
         case "worker configuration":
             arguments = {"workerConfigurationArn": found.identifier}
             return Waiter("worker_configuration_deleted", arguments, "workerConfigurationState")
+        case "VPC link of REST APIs":
+            return Waiter("vpc_link_deleted", {"vpcLinkId": found.identifier}, "status")
+        case "load balancer":
+            status = "LoadBalancers[0].State.Code"
+            return Waiter("load_balancer_deleted", {"LoadBalancerArns": [found.identifier]}, status)
         case "instance":
             status = "Reservations[].Instances[].State.Name | [0]"
             return Waiter("instance_terminated", {"InstanceIds": [found.identifier]}, status)
@@ -179,7 +202,10 @@ def until_gone(found: Found) -> Waiter | None:
 
 
 STAGES: dict[str, tuple[str, ...]] = {
-    "rest_api": ("usage plan", "API key", "parameter", "REST API", "role"),
+    "rest_api": (
+        *("usage plan", "API key", "parameter", "REST API", "role"),
+        *("VPC link of REST APIs", "load balancer", "target group"),
+    ),
     "s3_sink": ("connector", "custom plugin", "worker configuration", "role"),
     "data_streams": ("data stream",),
     "kafka_client": ("instance", "instance profile", "role", "key pair", "parameter"),

@@ -15,6 +15,9 @@ from lab.state import ACCOUNT, REGION, USER_ID
 
 S3 = "s3"
 EC2 = "ec2"
+ELB = "elasticloadbalancing"
+MADE_ON_ELB = {"CreateLoadBalancer": "loadbalancer/net", "CreateTargetGroup": "targetgroup"}
+"""What is made by its name. Every other operation that changes something names one resource by its ARN."""
 ON_EC2 = {
     "AuthorizeSecurityGroupIngress": ("security-group",),
     "CreateSecurityGroup": ("security-group", "vpc"),
@@ -66,6 +69,9 @@ def asked(scope: dict[str, Any], body: bytes) -> Iterator[tuple[str, str]]:
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         query = {**parse_qs(body.decode(errors="replace"), keep_blank_values=True), **query}
     service = router.detect_service(method, path, headers, query)
+    if service == ELB:
+        yield on_elb(query)
+        return
     if service == EC2:
         yield from on_ec2(str(query.get("Action", [""])[0]))
         return
@@ -89,6 +95,18 @@ def on_ec2(operation: str) -> Iterator[tuple[str, str]]:
         yield f"ec2:{operation}", f"arn:aws:ec2:{REGION}:{owner}:{kind}/{name}"
     if operation not in ON_EC2:
         yield f"ec2:{operation}", "*"
+
+
+def on_elb(query: dict[str, Any]) -> tuple[str, str]:
+    """The first of the ARNs is what AWS asks for; operations that only read are on no resource."""
+    given = {name: str(values[0]) for name, values in query.items()}
+    operation = given.get("Action", "")
+    if operation in MADE_ON_ELB:
+        made = f"{MADE_ON_ELB[operation]}/{given.get('Name', '')}/0123456789abcdef"
+        return f"{ELB}:{operation}", f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:{made}"
+    names = ("ListenerArn", "LoadBalancerArn", "TargetGroupArn")
+    found = next((given[name] for name in names if name in given), "*")
+    return f"{ELB}:{operation}", "*" if operation.startswith("Describe") else found
 
 
 def resource_of(service: str, found: str, path: str, body: bytes) -> str:

@@ -1,11 +1,12 @@
-"""Lists that ministack lacks: VPC links, of which the lab has none, and MSK's clusters by version 2 of its API."""
+"""Lists that ministack lacks: VPC links of HTTP APIs, of which the lab has none, and MSK's clusters by version 2 of its
+API."""
 
 from __future__ import annotations
 
 from typing import Any
 
-EMPTY: dict[str, dict[str, list[Any]]] = {"/vpclinks": {"item": []}, "/v2/vpclinks": {"items": []}}
-"""Answers by path. API Gateway's two versions call the field otherwise."""
+EMPTY: dict[str, dict[str, list[Any]]] = {"/v2/vpclinks": {"items": []}}
+"""Answers by path."""
 
 SAME = {"/api/v2/clusters": "/v1/clusters"}
 """Paths whose answer is, for what the lab has, that of another."""

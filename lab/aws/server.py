@@ -10,9 +10,12 @@ Kinesis and more), with these additions:
   ``lab.aws.kinesis``) do not lag at all. Only their owner can read the files.
 - An instance can be launched with a key pair, and shows its console (see ``lab.aws.ec2``).
 - Kinesis keeps every acknowledged record for as long as its stream's retention says, and reads fast.
-- ``state/ministack/apigateway.revision`` grows by a byte on every change to API Gateway, before the caller gets its
-  answer. From its size the gateway stand-in knows when to reread the control plane.
-- VPC links can be listed (there are none), and MSK's clusters by ``ListClustersV2``, too: see ``lab.aws.listings``.
+- ``state/ministack/apigateway.revision`` grows by a byte on every change to API Gateway and load balancers, before the
+  caller gets its answer. From its size the gateway stand-in knows when to reread the control plane.
+- REST APIs have VPC links (see ``lab.aws.vpc_links``), which lead to Network Load Balancers, whose targets' health is
+  looked at (see ``lab.aws.load_balancers``).
+- VPC links of HTTP APIs can be listed (there are none), and MSK's clusters by ``ListClustersV2``, too: see
+  ``lab.aws.listings``.
 - ``state/calls/aws.jsonl`` says what the lab's programs asked for, in IAM's words: see ``lab.calls``.
 
 Known differences from AWS: resources are ready at once, nothing is throttled, and any access key is accepted.
@@ -34,9 +37,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lab.aws import authorization, listings, presigned
+from lab.aws import authorization, listings, presigned, vpc_links
 from lab.aws.ec2 import Ec2
 from lab.aws.kinesis import Journal, Kinesis
+from lab.aws.load_balancers import LoadBalancers
+from lab.aws.vpc_links import VpcLinks
 from lab.calls import Call, CallLog
 from lab.state import ACCOUNT, REGION, State, write_private
 
@@ -139,7 +144,7 @@ class Changes:
             grow(self.revision)
 
 
-def guarded(application: Application, changes: Changes, kinesis: Kinesis, log: CallLog) -> Application:
+def guarded(application: Application, changes: Changes, kinesis: Kinesis, links: VpcLinks, log: CallLog) -> Application:
     """Wrap ``application`` in our checks, and note calls and changes."""
 
     async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -156,6 +161,8 @@ def guarded(application: Application, changes: Changes, kinesis: Kinesis, log: C
         receive = await kept(scope, receive, log)
         if (nothing := listings.empty(scope)) is not None:
             return await answer(scope, send, 200, nothing)
+        if path.startswith(vpc_links.PATH):
+            return await answer(scope, send, *served(links, changes, scope, await read_body(receive)))
         scope = listings.as_known(scope)
         if scope["method"] in READ_METHODS or target.rpartition(b".")[2].startswith(READ_OPERATIONS):
             return await application(scope, receive, send)
@@ -168,6 +175,13 @@ def guarded(application: Application, changes: Changes, kinesis: Kinesis, log: C
         return await application(scope, receive, send_after_noting)
 
     return serve
+
+
+def served(links: VpcLinks, changes: Changes, scope: dict[str, Any], body: bytes) -> vpc_links.Answer:
+    answered = links.serve(scope["method"], scope["path"], body)
+    if scope["method"] not in READ_METHODS:
+        grow(changes.revision)
+    return answered
 
 
 def refused(path: str, fields: dict[bytes, bytes]) -> bool:
@@ -240,11 +254,18 @@ def grow(revision: Path) -> None:
         file.write(b".")
 
 
+def is_network(service: ModuleType) -> Callable[[str], bool]:
+    """Whether an ARN is that of a Network Load Balancer, as ministack's module knows."""
+    return lambda arn: service._lbs.get(arn, {}).get("Type") == "network"
+
+
 async def run(state: State) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack import app as ministack
     from ministack.core import persistence
+    from ministack.services import alb as load_balancing_module
+    from ministack.services import apigateway_v1 as api_gateway_module
     from ministack.services import ec2 as ec2_module
     from ministack.services import kinesis as kinesis_module
     from ministack.services import s3 as s3_module
@@ -260,6 +281,9 @@ async def run(state: State) -> None:
     Ec2(ec2_module, state).install()
     changes = Changes(keeper, state.path("ministack", REVISION))
     grow(changes.revision)
+    vpc_links.install(api_gateway_module)
+    links = VpcLinks(state.path("ministack", "vpc_links.json"), is_network(load_balancing_module))
+    LoadBalancers(load_balancing_module, ec2_module, links.to, lambda: grow(changes.revision)).install()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -268,7 +292,8 @@ async def run(state: State) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 2
     saving = asyncio.create_task(keeper.run())
-    await serve(guarded(ministack.app, changes, kinesis, CallLog(state, "aws")), config, shutdown_trigger=stop.wait)
+    app = guarded(ministack.app, changes, kinesis, links, CallLog(state, "aws"))
+    await serve(app, config, shutdown_trigger=stop.wait)
     saving.cancel()
 
 

@@ -32,6 +32,7 @@ STAGES = (
     "network",
     "bucket",
     "kafka_client",
+    "vpc_link",
     "topics",
     "s3_sink",
     "rest_proxy",
@@ -125,6 +126,7 @@ def test_the_form_of_every_dag_says_what_may_be_entered(dag_bag, dag_id):
     [
         ("pinterest_pipeline", "provision.s3_sink.connector", "MSK Connect connector"),
         ("pinterest_pipeline", "provision.rest_api.api", "REST API"),
+        ("pinterest_pipeline", "provision.vpc_link.link", "VPC link"),
         ("pinterest_pipeline", "provision.data_streams.pin", "Kinesis stream"),
         ("pinterest_batch", "batch.landing.objects", "Objects in the bucket"),
         ("pinterest_batch", "batch.lake_batch.job.launch", "See Databricks Job Run"),
@@ -216,6 +218,7 @@ def test_a_teardown_removes_users_before_what_they_use_and_lists_at_the_end(dag_
     }
 
     assert {"rest_api", "jobs"} <= before["data_streams"]
+    assert "rest_api" in before["kafka_client"]
     assert "s3_sink" in before["topics"]
     assert "topics" in before["files"]
     assert "files" in before["kafka_client"]
@@ -247,7 +250,10 @@ def test_provision_does_what_the_pipeline_does_before_it_posts(dag_bag):
 @pytest.mark.parametrize(
     ("post", "needed"),
     [
-        ("batch.posting.post", ("bucket", "kafka_client", "topics", "s3_sink", "rest_proxy", "rest_api", "lake_check")),
+        (
+            "batch.posting.post",
+            ("bucket", "kafka_client", "vpc_link", "topics", "s3_sink", "rest_proxy", "rest_api", "lake_check"),
+        ),
         ("stream.posting_stream.post", ("data_streams", "rest_api", "lake_check")),
     ],
 )

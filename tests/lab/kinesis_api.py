@@ -11,6 +11,9 @@ from typing import Any
 
 import jinja2
 import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 import include
 from include.aws.api_gateway import gateway_responses
@@ -42,6 +45,14 @@ class KinesisApi:
             more["data"] = body if isinstance(body, (str, bytes)) else json.dumps(body)
         headers = {"x-api-key": self.key, "Content-Type": "application/json", **more.pop("headers", {})}
         return requests.request(method, f"{self.url}{path}", headers=headers, **more)
+
+    def call_signed(self, method: str, path: str, body: object = None, secret: str = "") -> requests.Response:
+        """The same, signed with IAM credentials as the AWS CLI or a library does it."""
+        data = "" if body is None else json.dumps(body)
+        request = AWSRequest(method=method, url=f"{self.url}{path}", data=data, headers={"x-api-key": self.key})
+        credentials = Credentials("anybody", secret or self.state.secret("aws_secret_access_key"))
+        SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
+        return requests.request(method, request.url, data=data, headers=dict(request.headers))
 
     def new_stream(self, shards: int = 1) -> str:
         name = f"streaming-{USER_ID}-{uuid.uuid4().hex[:8]}"

@@ -157,8 +157,8 @@ def test_a_record_that_is_too_large_is_a_400(api, stream):
 
 def test_streams_are_made_described_listed_and_deleted(api):
     one, two = "streaming-0e36c8cd403d-one", "streaming-0e36c8cd403d-two"
-    assert api.call("POST", f"/streams/{one}", {"ShardCount": 2}).status_code == 200
-    assert api.call("POST", f"/streams/{two}", {}).status_code == 200
+    assert api.call_signed("POST", f"/streams/{one}", {"ShardCount": 2}).status_code == 200
+    assert api.call_signed("POST", f"/streams/{two}", {}).status_code == 200
     described = [api.call("GET", f"/streams/{name}").json()["StreamDescription"] for name in (one, two)]
     listed = api.call("GET", "/streams").json()["StreamNames"]
     after_one = api.call("GET", "/streams", params={"ExclusiveStartStreamName": one}).json()["StreamNames"]
@@ -168,10 +168,20 @@ def test_streams_are_made_described_listed_and_deleted(api):
     assert {one, two} <= set(listed)
     assert one not in after_one
     assert two in after_one
-    assert api.call("POST", f"/streams/{one}", {"ShardCount": 2}).json()["__type"] == "ResourceInUseException"
-    assert api.call("POST", f"/streams/{one}", {"ShardCount": 0}).status_code == 400
-    assert [api.call("DELETE", f"/streams/{name}").status_code for name in (one, two)] == [200, 200]
+    assert api.call_signed("POST", f"/streams/{one}", {"ShardCount": 2}).json()["__type"] == "ResourceInUseException"
+    assert api.call_signed("POST", f"/streams/{one}", {"ShardCount": 0}).status_code == 400
+    assert [api.call_signed("DELETE", f"/streams/{name}").status_code for name in (one, two)] == [200, 200]
     assert api.call("GET", f"/streams/{one}").status_code == 400
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_key_alone_neither_makes_nor_deletes_a_stream(api, stream, method):
+    with_key = api.call(method, f"/streams/{stream}", {})
+    badly_signed = api.call_signed(method, f"/streams/{stream}", {}, secret="guessed")
+
+    assert (with_key.status_code, with_key.json()) == (403, {"message": "Missing Authentication Token"})
+    assert (badly_signed.status_code, badly_signed.headers["x-amzn-ErrorType"]) == (403, "InvalidSignatureException")
+    assert api.call("GET", f"/streams/{stream}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -179,8 +189,6 @@ def test_streams_are_made_described_listed_and_deleted(api):
     [
         ("GET", "/streams"),
         ("GET", "/streams/x"),
-        ("POST", "/streams/x"),
-        ("DELETE", "/streams/x"),
         ("PUT", "/streams/x/record"),
         ("PUT", "/streams/x/records"),
     ],

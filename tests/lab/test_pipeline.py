@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka import Producer
 
+from lab.cloud.serving import HOST
 from lab.state import USER_ID
 from tests.lab.pipeline_runs import BUCKET, ENTITIES, FIRST, SECOND, Pipeline, Run, folder_files, seeds_draws
 from tests.oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
@@ -191,7 +192,8 @@ class Recovery(NamedTuple):
 def recovery(pipeline, second_run) -> Recovery:
     """A run is killed in mid-posting, poison is produced, a run is killed in mid-load, and a third one goes on.
 
-    Before that one, the REST proxy has moved, and the client machine's shell has learned to print things.
+    Before that one, the REST proxy has moved onto the Internet, and the client machine's shell has learned to print
+    things. Later runs have it behind the VPC link again.
     """
 
     def posted_some() -> bool:
@@ -215,7 +217,12 @@ def recovery(pipeline, second_run) -> Recovery:
     poison = produce(pipeline, rows)
     pipeline.run_and_kill("pinterest_batch", load_runs, "the load runs", posts=300)
     pipeline.lose_rest_proxy()
-    with pipeline.noisy_login(), pipeline.changed_settings(ledger={"max_quarantined_share": 0.05}):
+    port = pipeline.lab.port("rest_proxy")
+    changed = {
+        "ledger": {"max_quarantined_share": 0.05},
+        "rest_proxy": {"exposure": "internet", "listen_host": HOST, "port": port, "url": f"http://{HOST}:{port}"},
+    }
+    with pipeline.noisy_login(), pipeline.changed_settings(**changed):
         run = pipeline.run("pinterest_batch", posts=60)
     return Recovery(run, drawn, stopped_at, poison)
 
@@ -229,7 +236,9 @@ def test_a_run_after_poison_and_kills_reconciles(recovery):
 def test_the_daily_run_finds_a_rest_proxy_that_has_moved(pipeline, recovery):
     proxy = pipeline.lab.port("rest_proxy")
 
-    assert f"changed: backend: 127.0.0.1:9 → 127.0.0.1:{proxy}" in recovery.run.log
+    assert f"backend: 127.0.0.1:9 → 127.0.0.1:{proxy}" in recovery.run.log
+    assert "ANY /topics/{proxy+}: " in recovery.run.log
+    assert f"API Gateway needs port {proxy} open to everybody" in recovery.run.log
     assert "Welcome. " not in recovery.run.log
 
 

@@ -25,6 +25,8 @@ NOT_IN_EVERY_RUN = {
             *("ec2:DescribeInstanceTypeOfferings", "ec2:DescribeSubnets", "ec2:GetConsoleOutput"),
             *("iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "s3:CreateBucket"),
             "ssm:GetParameter",  # of the newest image
+            *("elasticloadbalancing:CreateListener", "elasticloadbalancing:CreateLoadBalancer"),
+            *("elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:RegisterTargets"),
         },
         "AWS asks for it along with another action, and the lab does not": {
             *{along for more in ASKED_ALONG.values() for along in more},
@@ -35,11 +37,14 @@ NOT_IN_EVERY_RUN = {
             *("s3:PutBucketVersioning", "s3:PutEncryptionConfiguration"),
             *("apigateway:DELETE", "apigateway:PATCH", "iam:UpdateAssumeRolePolicy", "kafkaconnect:UpdateConnector"),
             *("kinesis:DecreaseStreamRetentionPeriod", "kinesis:IncreaseStreamRetentionPeriod"),
+            *("elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DescribeTags"),
+            *("elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyLoadBalancerAttributes"),
+            "elasticloadbalancing:SetSecurityGroups",
             *("kinesis:StopStreamEncryption", "kinesis:UpdateShardCount", "kinesis:UpdateStreamMode"),
         },
         "what could not be made, or has to write its topics again, is removed": {
             *("kafkaconnect:DeleteConnector", "kafkaconnect:DeleteCustomPlugin"),
-            *("ec2:DeleteKeyPair", "ec2:TerminateInstances"),
+            *("ec2:DeleteKeyPair", "ec2:TerminateInstances", "elasticloadbalancing:DeleteLoadBalancer"),
         },
         "maintenance runs once a week": {"s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"},
         "API Gateway is handed its role once": {"iam:GetRole"},
@@ -78,7 +83,8 @@ def made(pipeline, first_run, second_run) -> dict[str, set[tuple[str, str]]]:
 def policies(pipeline) -> dict[str, dict]:
     settings = parse_settings(pipeline.environment["AIRFLOW_VAR_PINTEREST_PIPELINE"])
     filled = {role: policy(role, settings, ACCOUNT) for role in ROLES}
-    filled["airflow"]["Statement"] += policy("provision", settings, ACCOUNT)["Statement"]
+    for more in ("provision", "vpc_link"):
+        filled["airflow"]["Statement"] += policy(more, settings, ACCOUNT)["Statement"]
     return filled
 
 

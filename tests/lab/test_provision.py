@@ -23,8 +23,10 @@ from pinterest.operators.ec2 import ClientMachineOperator
 from pinterest.operators.host_key import HostKeyOperator
 from pinterest.operators.iam import IamCreateInstanceProfileOperator, IamCreateRoleOperator
 from pinterest.operators.key_pair import KeyPairOperator
+from pinterest.operators.load_balancer import ListenerOperator, LoadBalancerOperator, TargetGroupOperator
 from pinterest.operators.network import FindVpcOperator, S3EndpointOperator, SecurityGroupsOperator
 from pinterest.operators.s3_bucket import S3BucketOperator
+from pinterest.operators.vpc_link import VpcLinkConsoleLink, VpcLinkOperator
 from tests.builders import variable
 from tests.lab.lab_parts import client, running, start_aws, start_cloud
 
@@ -44,6 +46,13 @@ MADE = {
     "AddRoleToInstanceProfile": 1,
     "RunInstances": 1,
     "PutParameter": 2,
+    "CreateTargetGroup": 1,
+    "RegisterTargets": 1,
+    "CreateLoadBalancer": 1,
+    "SetSecurityGroups": 1,
+    "ModifyLoadBalancerAttributes": 1,
+    "CreateListener": 1,
+    "CreateVpcLink": 1,
 }
 TAGS = {"project": "pinterest-pipeline", "user_id": USER_ID, "dag_id": "d", "run_id": "r", "expires_at": ""}
 
@@ -70,6 +79,7 @@ def account(aws, settings) -> Iterator[Account]:
         running(start_cloud(aws, "ssh_host")),
         mock.patch.dict("os.environ", AIRFLOW_CONN_AWS_DEFAULT=json.dumps(aws_connection(aws))),
         mock.patch.object(EC2InstanceLink, "persist"),
+        mock.patch.object(VpcLinkConsoleLink, "persist"),
         mock.patch.object(key_pair, "settings", return_value=settings),
         mock.patch.object(account_plan, "settings", return_value=settings),
     ):
@@ -147,13 +157,35 @@ class Account:
         ).execute({})
         parameter = of.host_key_parameter(instance_id)
         HostKeyOperator(task_id="host_key", instance_id=instance_id, known="", parameter=parameter, **more).execute({})
-        return {"vpc": vpc_id, "groups": groups, "pair": pair_id, "instance": instance_id}
+        made = {"vpc": vpc_id, "groups": groups, "pair": pair_id, "instance": instance_id}
+        return made | self._way_to_the_proxy(instance_id, groups["proxy_callers"])
+
+    def _way_to_the_proxy(self, instance_id: str, security_group: str) -> dict[str, str]:
+        name = self.settings.vpc_link
+        more: dict[str, Any] = {"exposure": self.settings.exposure, "tags": TAGS, "region_name": REGION}
+        wait: dict[str, Any] = {"waiter_delay": 0, **more}
+        group = TargetGroupOperator(
+            task_id="target_group", group_name=name, instance_id=instance_id, port="8082", **more
+        ).execute({})
+        balancer = LoadBalancerOperator(
+            task_id="load_balancer",
+            load_balancer_name=name,
+            instance_id=instance_id,
+            security_group=security_group,
+            **wait,
+        ).execute({})
+        ListenerOperator(task_id="listener", load_balancer=balancer, target_group=group, port="8082", **more).execute(
+            {}
+        )
+        link = VpcLinkOperator(task_id="link", link_name=name, load_balancer=balancer, **wait).execute({})
+        return {"target_group": group, "load_balancer": balancer, "link": link}
 
 
 def test_the_plan_says_what_is_made(planned):
     made = [row["kind"] for row in planned if row["action"] == "made"]
 
     kinds = {"security group", "S3 endpoint", "bucket", "role", "instance profile", "key pair", "instance"}
+    kinds |= {"target group", "load balancer"}
     assert kinds <= set(made)
     assert [row["kind"] for row in planned if row["action"] == "missed"] == ["MSK cluster"]
 
@@ -184,6 +216,12 @@ def test_everything_is_ours(account, provisioned):
         {"Tags": client(account.state, "s3").get_bucket_tagging(Bucket=account.settings.bucket)["TagSet"]},
     ]
 
+    balancing = client(account.state, "elbv2")
+    for arn in (account.results["target_group"], account.results["load_balancer"]):
+        tagged += balancing.describe_tags(ResourceArns=[arn])["TagDescriptions"]
+    link = client(account.state, "apigateway").get_vpc_link(vpcLinkId=account.results["link"])
+    tagged.append({"Tags": [{"Key": key, "Value": value} for key, value in link["tags"].items()]})
+
     assert [as_tags(one.get("Tags")) for one in tagged if not is_ours(one.get("Tags"), USER_ID)] == []
     assert "expires_at" not in as_tags(tagged[0]["Tags"])
 
@@ -200,7 +238,7 @@ def test_a_second_run_makes_and_changes_nothing(account, provisioned):
     again = account.provision()
 
     assert [operation for operation in again if not operation.startswith(READS)] == []
-    assert len(again) < 35
+    assert len(again) < 45
 
 
 def test_what_was_taken_away_comes_back(account, provisioned):
@@ -221,6 +259,9 @@ def test_a_machine_that_was_terminated_is_launched_anew(account, provisioned):
     client(account.state, "ec2").terminate_instances(InstanceIds=[before])
     again = [operation for operation in account.provision() if not operation.startswith(READS)]
 
-    assert again == ["RunInstances", "RunInstances", "PutParameter"]  # the first has the old one's token
+    assert again == [
+        *("RunInstances", "RunInstances", "PutParameter"),  # the first has the old one's token
+        *("RegisterTargets", "DeregisterTargets"),
+    ]
     assert account.results["instance"] != before
     assert KafkaClientHook(account.settings).run("echo in").stdout == "in\n"

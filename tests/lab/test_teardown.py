@@ -46,6 +46,10 @@ def of_ours(pipeline: Pipeline) -> list[str]:
     found = [api["name"] for api in apis.get_rest_apis()["items"]]
     found += [plan["name"] for plan in apis.get_usage_plans()["items"]]
     found += [key["name"] for key in apis.get_api_keys()["items"]]
+    found += [link["name"] for link in apis.get_vpc_links()["items"]]
+    balancing = client(lab, "elbv2")
+    found += [one["LoadBalancerName"] for one in balancing.describe_load_balancers()["LoadBalancers"]]
+    found += [one["TargetGroupName"] for one in balancing.describe_target_groups()["TargetGroups"]]
     found += streams.list_streams()["StreamNames"]
     found += [role["RoleName"] for role in iam.list_roles()["Roles"] if "kinesis" in role["RoleName"]]
     found += [one["Name"] for one in ssm.describe_parameters()["Parameters"] if "keypair" not in one["Name"]]
@@ -101,14 +105,15 @@ def test_the_pipeline_makes_everything_again(torn):
 
 def test_a_role_may_do_all_that_a_teardown_does(pipeline, torn):
     settings = parse_settings(pipeline.environment["AIRFLOW_VAR_PINTEREST_PIPELINE"])
-    runs, makes, removes = (policy(name, settings, ACCOUNT) for name in ("airflow", "provision", "teardown"))
+    names = ("airflow", "provision", "vpc_link", "teardown")
+    policies = [policy(name, settings, ACCOUNT) for name in names]
     made = {
         (call.action, call.resource)
         for call in calls(pipeline.lab)
         if call.caller == "airflow" and call.action not in NEEDS_NO_PERMISSION
     }
 
-    assert sorted(call for call in made if not any(allows(one, *call) for one in (runs, makes, removes))) == []
+    assert sorted(call for call in made if not any(allows(one, *call) for one in policies)) == []
 
 
 def test_with_the_buckets_name_all_data_goes(pipeline, torn):

@@ -164,6 +164,32 @@ class Account:
     def apigateway_DeleteRestApi(self, restApiId: str) -> dict[str, Any]:
         return self.remove("REST API", "id", restApiId, "NotFoundException")
 
+    def apigateway_DeleteVpcLink(self, vpcLinkId: str) -> dict[str, Any]:
+        if self.listed.get("REST API"):
+            raise Refused("BadRequestException", f"Cannot delete vpc link. Vpc link '{vpcLinkId}', is referenced in")
+        return self.begin_to_delete("VPC link of REST APIs", "id", vpcLinkId, "status", "NotFoundException")
+
+    def apigateway_GetVpcLink(self, vpcLinkId: str) -> dict[str, Any]:
+        return self.describe("VPC link of REST APIs", "id", vpcLinkId, "status", "NotFoundException")
+
+    # Elastic Load Balancing
+
+    def elbv2_DeleteLoadBalancer(self, LoadBalancerArn: str) -> dict[str, Any]:
+        if self.listed.get("VPC link of REST APIs"):
+            raise Refused("ResourceInUse", "cannot be deleted because it is currently associated with another service")
+        return self.remove("load balancer", "LoadBalancerArn", LoadBalancerArn, "LoadBalancerNotFound")
+
+    def elbv2_DescribeLoadBalancers(self, LoadBalancerArns: list[str] | None = None, **_: Any) -> dict[str, Any]:
+        found = self.listed.get("load balancer", [])
+        if LoadBalancerArns and not any(one["LoadBalancerArn"] in LoadBalancerArns for one in found):
+            raise Refused("LoadBalancerNotFound")
+        return {"LoadBalancers": found}
+
+    def elbv2_DeleteTargetGroup(self, TargetGroupArn: str) -> dict[str, Any]:
+        if self.listed.get("load balancer"):
+            raise Refused("ResourceInUse", "is currently in use by a listener or a rule")
+        return self.remove("target group", "TargetGroupArn", TargetGroupArn, "TargetGroupNotFound")
+
     # IAM and Parameter Store
 
     def iam_ListRoleTags(self, RoleName: str) -> dict[str, Any]:
@@ -395,6 +421,7 @@ MADE: dict[str, Callable[..., tuple[dict[str, Any], str]]] = {
     "VPC link of REST APIs": _in_list("id", "name"),
     "VPC link": lambda name, tags: ({"VpcLinkId": name, "Name": name, "Tags": tags, **NO_PLACE}, name),
     "load balancer": _by_arn("elasticloadbalancing", "loadbalancer", "LoadBalancerArn", "LoadBalancerName"),
+    "target group": _by_arn("elasticloadbalancing", "targetgroup", "TargetGroupArn", "TargetGroupName"),
     "data stream": lambda name, _: ({"StreamName": name, "StreamARN": arn("kinesis", name), **ACTIVE}, name),
     "MSK cluster": lambda name, tags: ({"ClusterArn": arn("kafka", name), "ClusterName": name, "Tags": tags}, name),
     "instance": _tagged_name("InstanceId", State={"Name": "running"}),
@@ -432,7 +459,7 @@ LISTS: dict[tuple[str, str], Callable[[Account], dict[str, Any]]] = {
     ("apigateway", "GetRestApis"): _list("REST API", "items"),
     ("apigateway", "GetVpcLinks"): _list("VPC link of REST APIs", "items"),
     ("apigatewayv2", "GetVpcLinks"): _list("VPC link", "Items"),
-    ("elbv2", "DescribeLoadBalancers"): _list("load balancer", "LoadBalancers"),
+    ("elbv2", "DescribeTargetGroups"): _list("target group", "TargetGroups"),
     ("kinesis", "ListStreams"): lambda account: {
         "StreamNames": account.named("data stream"),
         "StreamSummaries": account.listed.get("data stream", []),
@@ -491,6 +518,8 @@ def with_machine(account: Account) -> Account:
     account.add("role", role, OURS)
     account.add("instance profile", role, OURS, Roles=[{**account.listed["role"][-1]}])
     account.add("role", f"{USER_ID}-s3-sink-role", OURS)
+    for kind in ("VPC link of REST APIs", "load balancer", "target group"):
+        account.add(kind, f"{USER_ID}-rest-proxy", OURS)
     account.add("VPC endpoint", f"{USER_ID}-s3", OURS)
     client, brokers = f"{USER_ID}-kafka-client", f"{USER_ID}-msk"
     account.add("security group", client, OURS)

@@ -10,6 +10,8 @@ PARAMETER = f"/pinterest/{USER}/api-key"
 TAGS = {"project": "pinterest-pipeline", "user_id": USER}
 BACKEND = "http://ec2-1-2-3-4.compute-1.amazonaws.com:8082"
 VARIABLES = {"backend": "ec2-1-2-3-4.compute-1.amazonaws.com:8082"}
+BALANCER = "http://0e36c8cd403d-rest-proxy-0123.elb.us-east-1.amazonaws.com:8082"
+PRIVATE = {"backend": "0e36c8cd403d-rest-proxy-0123.elb.us-east-1.amazonaws.com:8082", "vpc_link": "l1"}
 
 
 def described(methods) -> dict:
@@ -23,7 +25,11 @@ def described(methods) -> dict:
             "methodIntegration": {
                 "type": "HTTP_PROXY",
                 "httpMethod": "ANY",
-                "uri": methods["ANY"]["integration"]["uri"],
+                **{
+                    name: methods["ANY"]["integration"][name]
+                    for name in ("uri", "connectionType", "connectionId")
+                    if name in methods["ANY"]["integration"]
+                },
                 "requestParameters": {
                     "integration.request.path.proxy": "method.request.path.proxy",
                     "integration.request.header.x-api-key": "'withheld'",

@@ -1,5 +1,6 @@
 """What Airflow's own role may do is what the code calls, no more and no less: ``policies/airflow.json``, where it makes
-the account ``policies/provision.json`` besides, and for ``pinterest_teardown`` ``policies/teardown.json``.
+the account ``policies/provision.json`` besides, for a VPC link ``policies/vpc_link.json``, and for
+``pinterest_teardown`` ``policies/teardown.json``.
 
 A call is found by its name: an attribute, or a text for a paginator, that is an operation of one of the services.
 An operation whose name is put together while it runs is not found, so the code spells them out.
@@ -25,14 +26,15 @@ from tests.builders import settings
 
 ROOT = Path(__file__).parents[2]
 CODE = ("dags", "plugins", "include")
-SERVICES = ("apigateway", "ec2", "iam", "kafka", "kafkaconnect", "kinesis", "s3", "sns", "ssm")
+SERVICES = ("apigateway", "ec2", "elbv2", "iam", "kafka", "kafkaconnect", "kinesis", "s3", "sns", "ssm")
 
 OF_PROVIDER_METHODS = {"get_parameter_value": "ssm:GetParameter"}
 OF_ONE_SERVICE = {
     "list_tags_for_resource": "kafkaconnect:ListTagsForResource",
     "tag_resource": "kafkaconnect:TagResource",
+    "describe_tags": "elasticloadbalancing:DescribeTags",
 }
-"""Operations that several services have, and that only the modules ``msk_connect`` call."""
+"""Operations that several services have, and that only the modules ``msk_connect`` or ``load_balancer`` call."""
 
 TABLE = ROOT / "include/aws/inventory.py"
 """Spells operations that several services have; here, they are taken from its ``KINDS``."""
@@ -99,11 +101,12 @@ def called(actions: dict[str, str]) -> set[str]:
     found |= {"s3:DeleteObjectVersion"} if "s3:DeleteObject" in found else set()  # of all versions
     for path in (ROOT / "plugins/pinterest/waiters").glob("*.json"):
         waiters = json.loads(path.read_text())["waiters"].values()
-        found |= {f"{path.stem}:{waiter['operation']}" for waiter in waiters}
+        own = actions_of(botocore.session.get_session().get_service_model(path.stem))
+        found |= {own[xform_name(waiter["operation"])] for waiter in waiters}
     return found.union(*(iam.ASKED_ALONG.get(action, set()) for action in found))
 
 
-POLICIES = ("airflow", "provision", "teardown")
+POLICIES = ("airflow", "provision", "teardown", "vpc_link")
 
 
 def test_airflows_policies_allow_what_the_code_calls(actions):
@@ -134,7 +137,7 @@ def test_no_two_services_have_an_operation_of_the_same_name_that_is_called(actio
     assert set(shared) == set(OF_ONE_SERVICE)
     paths = [path for folder in CODE for path in (ROOT / folder).rglob("*.py") if path != TABLE]
     calling = {path.name for path in paths if OF_ONE_SERVICE.keys() & set(names(path.read_text()))}
-    assert calling == {"msk_connect.py"}
+    assert calling == {"msk_connect.py", "load_balancer.py"}
 
 
 @pytest.mark.parametrize(

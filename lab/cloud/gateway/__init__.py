@@ -4,7 +4,9 @@ ministack is the control plane: APIs are created, changed and deployed there, wi
 serves what is deployed.
 
 Covered: resources with ``{name}`` and ``{name+}``; ANY; HTTP_PROXY with mapped path parameters and headers, the raw
-path, query and headers preserved in both directions; MOCK; Kinesis (``aws_integrations``); stage variables in a URI;
+path, query and headers preserved in both directions, over the network or by a VPC link to a load balancer's target
+(``vpc_links``); MOCK; Kinesis (``aws_integrations``); stage variables in a URI and as the id of a VPC link; callers who
+sign with IAM credentials (``signatures``; what IAM allows them is not looked at);
 request validators with models; gateway responses by type, with constant headers and what a type takes from DEFAULT_4XX
 and DEFAULT_5XX; API keys of usage plans; throttling
 (token buckets) by usage plan and by stage; the limits of 29 s and 10 MB; API Gateway's own answers: 400, 403 ``Missing

@@ -16,6 +16,7 @@ from lab.cloud.gateway.aws_integrations import KinesisIntegration, Roles
 from lab.cloud.gateway.control_plane import ControlPlane, Method, Stage
 from lab.cloud.gateway.integrations import INTEGRATIONS, Call, GatewayError, Integration, misconfigured
 from lab.cloud.gateway.responses import GatewayResponses
+from lab.cloud.gateway.signatures import admit_signed
 from lab.cloud.serving import serve
 from lab.state import State
 
@@ -67,9 +68,10 @@ class Stages:
 
 
 class Gateway:
-    def __init__(self, stages: Stages, backends: ClientSession, kinesis: KinesisIntegration) -> None:
+    def __init__(self, stages: Stages, backends: ClientSession, kinesis: KinesisIntegration, secret: str) -> None:
         self.stages = stages
         self.backends = backends
+        self.secret = secret
         self.integrations: dict[str, Integration] = {**INTEGRATIONS, "AWS": kinesis}
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -97,13 +99,15 @@ class Gateway:
             token = ("Missing Authentication Token", "MissingAuthenticationTokenException")
             raise GatewayError(403, *token, "MISSING_AUTHENTICATION_TOKEN")
         method, path_parameters = found
+        if method.signed:
+            admit_signed(request, await read_body(request), self.secret)
         admit(request, stage, method)
         integration = method.integration
         act = self.integrations.get(integration.get("type", ""))
         if act is None:
             raise misconfigured(f"integration type {integration.get('type')!r} of {path} is not covered")
         body = await read_body(request)
-        call = Call(request, body, query, path_parameters, stage.variables, integration, self.backends)
+        call = Call(request, body, query, path_parameters, stage.variables, integration, self.backends, stage.links)
         method.validation.admit(call)
         return await act(call)
 
@@ -131,9 +135,13 @@ async def read_body(request: web.Request) -> bytes:
 async def start(state: State) -> list[Any]:
     backends = ClientSession(connector=TCPConnector(limit=256), cookie_jar=DummyCookieJar(), auto_decompress=False)
     gateway = Gateway(
-        Stages(ControlPlane(aws(state, "apigateway")), state.path("ministack", "apigateway.revision")),
+        Stages(
+            ControlPlane(aws(state, "apigateway"), aws(state, "elbv2")),
+            state.path("ministack", "apigateway.revision"),
+        ),
         backends,
         KinesisIntegration(f"http://127.0.0.1:{state.port('aws')}/", Roles(aws(state, "iam"))),
+        state.secret("aws_secret_access_key"),
     )
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", PREFIX + "{call:.*}", gateway.handle)

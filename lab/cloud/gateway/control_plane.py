@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.cloud.gateway.responses import GatewayResponses
 from lab.cloud.gateway.validation import Validation, compiled
+from lab.cloud.gateway.vpc_links import read_links
 
 CAUGHT_PATH = re.compile(r"\{([\w.-]+)(\+?)\}")
 
@@ -40,6 +41,16 @@ class Method:
     integration: dict[str, Any]
     key_required: bool
     validation: Validation
+    signed: bool = False
+
+    @classmethod
+    def of(cls, described: dict[str, Any], validation: Validation) -> Method:
+        return cls(
+            described.get("methodIntegration") or {},
+            described.get("apiKeyRequired", False),
+            validation,
+            described.get("authorizationType") == "AWS_IAM",
+        )
 
 
 @dataclass(frozen=True)
@@ -63,8 +74,7 @@ class Route:
             end = caught.end()
         pattern += re.escape(path[end:])
         methods = {
-            name: Method(method.get("methodIntegration") or {}, method.get("apiKeyRequired", False), validation(method))
-            for name, method in resource.get("resourceMethods", {}).items()
+            name: Method.of(method, validation(method)) for name, method in resource.get("resourceMethods", {}).items()
         }
         return cls(path, re.compile(pattern + "/?"), tuple(names), methods)
 
@@ -83,6 +93,11 @@ class Deployment:
     routes: tuple[Route, ...]
     responses: GatewayResponses
 
+    @property
+    def uses_links(self) -> bool:
+        methods = (method for route in self.routes for method in route.methods.values())
+        return any(method.integration.get("connectionType") == "VPC_LINK" for method in methods)
+
     def find(self, method: str, path: str) -> tuple[Method, dict[str, str]] | None:
         """The method that serves a raw path, and the values of its path parameters."""
         for route in self.routes:
@@ -98,20 +113,22 @@ class Stage:
     """A stage: its deployment, its variables, who may call it and how often.
 
     ``keys``: the value of each enabled key in a usage plan for this stage, with its bucket (None if the plan sets no
-    throttle). ``bucket``: the stage's own throttle, shared by all callers.
+    throttle). ``bucket``: the stage's own throttle, shared by all callers. ``links``: where VPC links lead.
     """
 
     deployment: Deployment
     variables: dict[str, str]
     keys: dict[str, TokenBucket | None]
     bucket: TokenBucket | None
+    links: dict[str, dict[int, int]]
 
 
 class ControlPlane:
     """Reads stages. A bucket keeps its level across readings as long as its limits stay the same."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, load_balancers: Any) -> None:
         self.client = client
+        self.load_balancers = load_balancers
         self.buckets: dict[tuple[Any, ...], TokenBucket] = {}
 
     def read_stage(self, api_id: str, name: str, known: Stage | None) -> Stage | None:
@@ -130,6 +147,7 @@ class ControlPlane:
             stage.get("variables", {}),
             self.read_keys(api_id, name),
             self.bucket((api_id, name), limits.get("throttlingRateLimit"), limits.get("throttlingBurstLimit")),
+            read_links(self.client, self.load_balancers) if deployment.uses_links else {},
         )
 
     def read_deployment(self, api_id: str, deployment_id: str) -> Deployment:

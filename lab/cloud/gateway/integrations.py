@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +14,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from multidict import CIMultiDict
 from yarl import URL
 
+HOST = "127.0.0.1"
 LONGEST_CALL = 29_000  # milliseconds
 ADDED_BY_CLIENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 HOP_BY_HOP = frozenset(
@@ -61,8 +62,16 @@ def timed_out() -> GatewayError:
     return GatewayError(504, "Endpoint request timed out", "InternalServerErrorException", "INTEGRATION_TIMEOUT")
 
 
+def unreachable(call: Call, uri: str, why: object) -> GatewayError:
+    log.warning("%s %s: %s", call.request.method, uri.partition("?")[0], why)
+    message = "Network error communicating with endpoint"
+    return GatewayError(504, message, "IntegrationFailure", "INTEGRATION_FAILURE")
+
+
 @dataclass(frozen=True)
 class Call:
+    """``links`` says where VPC links lead: the target's port by the load balancer's, by the id of the link."""
+
     request: web.Request
     body: bytes
     query: str
@@ -70,6 +79,7 @@ class Call:
     variables: dict[str, str]
     integration: dict[str, Any]
     backends: ClientSession
+    links: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     @cached_property
     def document(self) -> Any:
@@ -102,11 +112,33 @@ def refuse_constant(name: str) -> None:
 type Integration = Callable[[Call], Awaitable[web.Response]]
 
 
+def with_variables(text: str, variables: Mapping[str, str]) -> str:
+    """A text with the stage's variables in their places."""
+    for name, value in variables.items():
+        text = text.replace(f"${{stageVariables.{name}}}", value)
+    return text
+
+
+def destination(call: Call, url: URL) -> URL:
+    """Where a call goes: to the URL itself, or through a VPC link to a target. Raises GatewayError if none leads there.
+
+    A target is an instance, and every instance is this machine.
+    """
+    if call.integration.get("connectionType") != "VPC_LINK":
+        return url
+    link_id = with_variables(call.integration.get("connectionId") or "", call.variables)
+    ports = call.links.get(link_id)
+    if ports is None:
+        raise misconfigured(f"there is no VPC link {link_id!r} that is AVAILABLE")
+    port = ports.get(url.port or 0)
+    if port is None:
+        raise unreachable(call, str(url), "no listener of the load balancer leads to a target")
+    return url.with_host(HOST).with_port(port)
+
+
 async def http_proxy(call: Call) -> web.Response:
     """Pass the call on unchanged (raw path and query, headers, body), and its answer back."""
-    uri = call.integration["uri"]
-    for name, value in call.variables.items():
-        uri = uri.replace(f"${{stageVariables.{name}}}", value)
+    uri = with_variables(call.integration["uri"], call.variables)
     headers = CIMultiDict((k, v) for k, v in call.request.headers.items() if k.lower() not in HOP_BY_HOP)
     for target, source in (call.integration.get("requestParameters") or {}).items():
         place, _, name = target.removeprefix("integration.request.").partition(".")
@@ -122,10 +154,14 @@ async def http_proxy(call: Call) -> web.Response:
     if call.query:
         uri += "?" + call.query
     method = call.integration.get("httpMethod") or "ANY"
+    meant = URL(uri, encoded=True)
+    url = destination(call, meant)
+    if url != meant:
+        headers["Host"] = meant.raw_authority
     try:
         async with call.backends.request(
             call.request.method if method == "ANY" else method,
-            URL(uri, encoded=True),
+            url,
             data=call.body or None,
             headers=headers,
             skip_auto_headers=ADDED_BY_CLIENT,
@@ -137,9 +173,7 @@ async def http_proxy(call: Call) -> web.Response:
     except TimeoutError:
         raise timed_out() from None
     except (ClientError, OSError) as error:
-        log.warning("%s %s: %s", call.request.method, uri.partition("?")[0], error)
-        message = "Network error communicating with endpoint"
-        raise GatewayError(504, message, "IntegrationFailure", "INTEGRATION_FAILURE") from None
+        raise unreachable(call, uri, error) from None
 
 
 def longest_wait(integration: dict[str, Any]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -13,17 +14,26 @@ from airflow.sdk.log import mask_secret
 from include.aws.ownership import as_pairs
 from include.faults import LastingError
 
+VPC_LINK_STATUS = ["status", "statusMessage"]
+
 
 class RestApiError(LastingError, RuntimeError):
     """The REST API is missing, ambiguous or not deployed. The message says what to do."""
 
 
 class ApiGatewayHook(AwsBaseHook):
-    """Thin wrapper around ``boto3.client("apigateway")``, and the API's key in Parameter Store."""
+    """Thin wrapper around ``boto3.client("apigateway")``, and the API's key in Parameter Store.
+
+    It has waiters of ours (``waiters/apigateway.json``).
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["client_type"] = "apigateway"
         super().__init__(*args, **kwargs)
+
+    @property
+    def waiter_path(self) -> Path:
+        return Path(__file__).parents[1] / "waiters" / "apigateway.json"
 
     def find_rest_api(self, name: str, *, tags: Mapping[str, str] | None = None) -> dict[str, Any] | None:
         """The API with exactly this name, or None. Of several, the one with these tags.
@@ -39,6 +49,11 @@ class ApiGatewayHook(AwsBaseHook):
                 f"{len(named)} REST APIs are named {name!r} ({ids}): delete or rename all but the one to use"
             )
         return found[0] if found else None
+
+    def find_vpc_links(self, name: str) -> list[dict[str, Any]]:
+        """All VPC links with exactly this name, which need not be unique; an AVAILABLE one is the first."""
+        named = [link for link in self._all("get_vpc_links") if link.get("name") == name]
+        return sorted(named, key=lambda link: (link.get("status") != "AVAILABLE", link["id"]))
 
     def resources(self, api_id: str) -> dict[str, dict[str, Any]]:
         """All resources by path, with their methods and the methods' integrations."""

@@ -17,10 +17,17 @@ from include.aws.inventory import KINDS, Found, Kind, TagCall
 from include.aws.ownership import Tags, as_tags
 from include.aws.removal import DENIED, GONE, PREPARATIONS, REMOVALS, Call, Removal, until_gone
 from include.teardown import TeardownError
+from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.hooks.kinesis import KinesisStreamHook
+from pinterest.hooks.load_balancer import LoadBalancerHook
 from pinterest.hooks.msk_connect import MskConnectHook
 
-WAITING: dict[str, type[AwsBaseHook]] = {"kafkaconnect": MskConnectHook, "kinesis": KinesisStreamHook}
+WAITING: dict[str, type[AwsBaseHook]] = {
+    "apigateway": ApiGatewayHook,
+    "elbv2": LoadBalancerHook,
+    "kafkaconnect": MskConnectHook,
+    "kinesis": KinesisStreamHook,
+}
 """Hooks whose waiters know when a resource is gone, by service."""
 
 PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 12})

@@ -17,6 +17,7 @@ from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.hooks.ec2 import Ec2AccountHook
 from pinterest.hooks.iam import IamHook
 from pinterest.hooks.kinesis import KinesisStreamHook
+from pinterest.hooks.load_balancer import LoadBalancerHook
 from pinterest.hooks.msk import MskHook, MskSettingsError
 from pinterest.hooks.msk_connect import MskConnectHook
 from pinterest.settings import settings
@@ -42,6 +43,7 @@ class AccountPlanOperator(BaseOperator):
             *self._bucket(current),
             *self._roles(current),
             *self._client_machine(current),
+            *self._vpc_link(current),
             *self._kafka(current),
             *self._api(current),
         ]
@@ -98,6 +100,22 @@ class AccountPlanOperator(BaseOperator):
         stopped = Action.STARTED if provision else Action.MISSED
         found = f"{machine['InstanceId']} ({state})"
         yield Resource("instance", kind, Action.USED if runs else stopped, found, ours, priced)
+
+    def _vpc_link(self, current: Settings) -> Iterator[Resource]:
+        if current.exposure != "vpc_link":
+            return
+        balancing, name = self._hook(LoadBalancerHook, current), current.vpc_link
+        group, balancer = balancing.find_target_group(name), balancing.find_load_balancer(name)
+        links = self._hook(ApiGatewayHook, current).find_vpc_links(name)
+        for kind, found, arn in (
+            ("target group", group, "TargetGroupArn"),
+            ("load balancer", balancer, "LoadBalancerArn"),
+        ):
+            done = action(found=found is not None, may_make=True)
+            ours = is_ours(balancing.tags(found[arn]), current.user_id) if found else None
+            priced = {"elb:network": 1.0} if kind == "load balancer" else {}
+            yield Resource(kind, name, done, str(found[arn]).rpartition("/")[2] if found else None, ours, priced)
+        yield self._one(current, "VPC link", name, links[0] if links else None, "id", may_make=True)
 
     def _kafka(self, current: Settings) -> Iterator[Resource]:
         name = current.kafka.cluster_name

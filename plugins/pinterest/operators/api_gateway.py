@@ -10,7 +10,15 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import Context
 
-from include.aws.api_gateway import MADE_BY, Methods, Resources, fingerprint, is_in_place, stage_variables
+from include.aws.api_gateway import (
+    MADE_BY,
+    Methods,
+    Resources,
+    fingerprint,
+    is_in_place,
+    leads_to_proxy,
+    stage_variables,
+)
 from include.aws.ownership import given
 from pinterest.hooks.api_gateway import ApiGatewayHook
 
@@ -68,32 +76,52 @@ class RestApiCreateOperator(AwsBaseOperator[ApiGatewayHook]):
 class RestApiPutResourcesOperator(AwsBaseOperator[ApiGatewayHook]):
     """Create the API's resources and their methods. Returns the methods it created or replaced, as ``VERB path``.
 
-    A method that differs in anything that ``paths`` specifies is replaced. Resources and methods not in ``paths`` are
-    left alone. Callers see no change before the next deployment.
+    A method that differs in anything that ``paths`` specifies is replaced. Methods that an earlier run made for the
+    REST proxy are deleted if their path is not in ``proxy_paths`` any more. Other resources and methods are left alone;
+    the log names those that lead somewhere over HTTP. Callers see no change before the next deployment.
 
     :param api_id: the API (templated)
+    :param proxy_paths: the same as ``paths`` for the resources that lead to the REST proxy, known only when the task
+        runs (templated)
     :param paths: methods by path, then by verb, as :func:`~include.aws.api_gateway.proxy_methods` describes them; a
         name that ends in ``.vtl`` stands for that mapping template (templated)
     """
 
     aws_hook_class = ApiGatewayHook
-    template_fields: Sequence[str] = aws_template_fields("api_id", "paths")
+    template_fields: Sequence[str] = aws_template_fields("api_id", "paths", "proxy_paths")
     template_ext: Sequence[str] = (".vtl",)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"paths": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"paths": "json", "proxy_paths": "json"}
 
-    def __init__(self, *, api_id: str, paths: Resources, **kwargs: Any) -> None:
+    def __init__(self, *, api_id: str, paths: Resources, proxy_paths: Resources | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.api_id = api_id
         self.paths = paths
+        self.proxy_paths = proxy_paths or {}
 
     def execute(self, context: Context) -> list[str]:
         there = self.hook.resources(self.api_id)
+        wanted = {**self.paths, **self.proxy_paths}
         changed = []
-        for path, methods in self.paths.items():
+        for path, methods in wanted.items():
             resource = self._resource(path, there)
             changed += [f"{verb} {path}" for verb in self._put_methods(resource, methods)]
         self.log.info("Methods: %s", f"{', '.join(changed)} put" if changed else "unchanged")
+        for path in sorted(there.keys() - wanted.keys()):
+            self._look_at_other(there[path])
         return changed
+
+    def _look_at_other(self, resource: Mapping[str, Any]) -> None:
+        """Delete a way to the REST proxy that the settings do not name any more; name those of others."""
+        methods, path = resource.get("resourceMethods", {}), resource["path"]
+        if self.proxy_paths and any(leads_to_proxy(method) for method in methods.values()):
+            for verb in sorted(methods, key=lambda verb: leads_to_proxy(methods[verb])):  # by the last one it is known
+                self.hook.conn.delete_method(restApiId=self.api_id, resourceId=resource["id"], httpMethod=verb)
+            self.log.info("%s led to the REST proxy, and is not in rest_api.proxy_paths: deleted", path)
+            return
+        for verb, method in methods.items():
+            uri = (method.get("methodIntegration") or {}).get("uri", "")
+            if uri.startswith("http"):
+                self.log.warning("%s %s was made by others, leads to %s, and is left", verb, path, uri)
 
     def _resource(self, path: str, there: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """The resource of a path. It and its parents are created if they do not exist."""
@@ -131,25 +159,34 @@ class RestApiDeployOperator(AwsBaseOperator[ApiGatewayHook]):
     :param stage_name: the stage; created if it does not exist (templated)
     :param content: everything that the API is made of (templated, with mapping templates)
     :param backend_url: where API Gateway reaches the backend; a variable of the stage (templated)
+    :param vpc_link: id of the VPC link by which it is reached, another variable; empty for none (templated)
     """
 
     aws_hook_class = ApiGatewayHook
-    template_fields: Sequence[str] = aws_template_fields("api_id", "stage_name", "content", "backend_url")
+    template_fields: Sequence[str] = aws_template_fields("api_id", "stage_name", "content", "backend_url", "vpc_link")
     template_ext: Sequence[str] = (".vtl",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"content": "json"}
 
     def __init__(
-        self, *, api_id: str, stage_name: str, content: Mapping[str, Any], backend_url: str, **kwargs: Any
+        self,
+        *,
+        api_id: str,
+        stage_name: str,
+        content: Mapping[str, Any],
+        backend_url: str,
+        vpc_link: str = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.api_id = api_id
         self.stage_name = stage_name
         self.content = content
         self.backend_url = backend_url
+        self.vpc_link = vpc_link
 
     def execute(self, context: Context) -> str:
         description = f"{MADE_BY}content {fingerprint(self.content)}"
-        variables = stage_variables(self.backend_url)
+        variables = stage_variables(self.backend_url, self.vpc_link)
         stage = self.hook.find_stage(self.api_id, self.stage_name)
         deployed = None
         if stage is not None:

@@ -186,6 +186,8 @@ def test_the_triggerer_imports_every_trigger(components):
         "pinterest.triggers.ec2.InstanceOkTrigger",
         "pinterest.triggers.kinesis.KinesisStreamActiveTrigger",
         "pinterest.triggers.msk_connect.MskConnectConnectorRunningTrigger",
+        "pinterest.triggers.vpc_link.LoadBalancerActiveTrigger",
+        "pinterest.triggers.vpc_link.VpcLinkAvailableTrigger",
     ]
 
 

@@ -76,6 +76,14 @@ def test_user_id_that_is_not_12_hex_digits(user_id):
         pytest.param({"network": {"ssh_from": ["128.0.0.0/1"]}}, "network.ssh_from.0: .*at most a /8", id="half of it"),
         pytest.param({"network": {"ssh_from": ["::/0"]}}, "network.ssh_from.0: .*at most a /32", id="anyone by IPv6"),
         pytest.param({"network": {"ssh_from": ["10.1.2.3/8"]}}, "network.ssh_from.0: .*host bits set", id="no block"),
+        pytest.param(
+            {"rest_proxy": {"exposure": "vpc_link", "url": "http://x"}}, "rest_proxy: .*needs no url", id="two ways"
+        ),
+        pytest.param({"rest_api": {"proxy_paths": []}}, "rest_api.proxy_paths: .*at least 1", id="no path"),
+        pytest.param(
+            {"rest_api": {"proxy_paths": ["topics"]}}, "rest_api.proxy_paths.0: .*got 'topics'", id="no slash"
+        ),
+        pytest.param({"rest_api": {"proxy_paths": ["/{proxy+}/x"]}}, "rest_api.proxy_paths.0: ", id="greedy inside"),
         pytest.param({"network": {"vpc_id": "default"}}, "network.vpc_id: .*got 'default'", id="no VPC"),
         pytest.param(
             {"downloads": SMALLEST["downloads"] | {"java": {"url": "ftp://x", "sha256": "12"}}},
@@ -105,6 +113,25 @@ def test_who_may_enter_the_client_machine():
 )
 def test_a_sink_whose_role_is_made_has_one_of_its_own(sections, role):
     assert parsed(**sections).sink_role == role
+
+
+@pytest.mark.parametrize(
+    ("sections", "exposure"),
+    [
+        ({}, "internet"),
+        ({"account": {"provision": True}}, "vpc_link"),
+        ({"account": {"provision": True}, "rest_proxy": {"url": "http://proxy"}}, "internet"),
+        ({"account": {"provision": True}, "rest_proxy": {"exposure": "internet"}}, "internet"),
+        ({"rest_proxy": {"exposure": "vpc_link"}}, "vpc_link"),
+    ],
+)
+def test_a_proxy_whose_machine_is_made_is_not_on_the_internet(sections, exposure):
+    assert parsed(**sections).exposure == exposure
+
+
+def test_of_the_proxy_callers_reach_what_the_pipeline_needs():
+    assert parsed().rest_api.proxy_paths == ("/topics", "/topics/{proxy+}", "/consumers/{proxy+}")
+    assert parsed(rest_api={"proxy_paths": ["/{proxy+}"]}).rest_api.proxy_paths == ("/{proxy+}",)
 
 
 def test_what_a_run_makes_is_kept_for_as_long_as_the_settings_say():

@@ -54,7 +54,6 @@ def test_each_line_is_a_variable(state):
 
 def test_the_variable_is_what_the_pipeline_expects(seen, state):
     settings = parse_settings(seen["AIRFLOW_VAR_PINTEREST_PIPELINE"])
-    rest_proxy = f"http://127.0.0.1:{state.port('rest_proxy')}"
 
     assert settings.user_id == "0e36c8cd403d"
     assert settings.downloads.kafka.url == f"http://127.0.0.1:{state.port('mirror')}/kafka_2.13-4.3.1.tgz"
@@ -62,7 +61,8 @@ def test_the_variable_is_what_the_pipeline_expects(seen, state):
     assert (settings.kafka_client.host, settings.kafka_client.port) == ("127.0.0.1", state.port("ssh"))
     assert (settings.kafka.authentication, settings.kafka.replication_factor) == ("none", 1)
     assert settings.s3_sink.properties["store.url"] == f"http://127.0.0.1:{state.port('aws')}"
-    assert (settings.rest_proxy.listen_host, settings.rest_proxy.url) == ("127.0.0.1", rest_proxy)
+    assert (settings.rest_proxy.listen_host, settings.rest_proxy.port) == ("127.0.0.1", state.port("rest_proxy"))
+    assert (settings.exposure, settings.rest_proxy.url) == ("vpc_link", None)
     assert settings.rest_api.invoke_url_format.format(api_id="a", region="r", stage="s") == (
         f"http://127.0.0.1:{state.port('gateway')}/_aws/execute-api/a/s"
     )

@@ -15,6 +15,7 @@ from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.hooks.ec2 import Ec2AccountHook
 from pinterest.hooks.iam import IamHook
 from pinterest.hooks.kinesis import KinesisStreamHook
+from pinterest.hooks.load_balancer import LoadBalancerHook
 from pinterest.hooks.msk import MskHook
 from pinterest.hooks.msk_connect import MskConnectHook
 from pinterest.operators.kinesis import KinesisStreamLink
@@ -76,4 +77,10 @@ def connect(monkeypatch):
 @pytest.fixture
 def ec2(monkeypatch):
     with stubbed(monkeypatch, Ec2AccountHook, "ec2") as stub:
+        yield stub
+
+
+@pytest.fixture
+def balancing(monkeypatch):
+    with stubbed(monkeypatch, LoadBalancerHook, "elbv2") as stub:
         yield stub

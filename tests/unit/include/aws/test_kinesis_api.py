@@ -39,6 +39,11 @@ class TestResources:
         assert integration["credentials"] == ROLE_ARN
         assert integration["passthroughBehavior"] == "NEVER"
 
+    def test_a_key_is_not_enough_to_create_or_delete_a_data_stream(self):
+        signed = {(verb, path) for path, verb, method in METHODS if method["method"]["authorizationType"] == "AWS_IAM"}
+
+        assert signed == {("POST", "/streams/{stream-name}"), ("DELETE", "/streams/{stream-name}")}
+
     @pytest.mark.parametrize(("path", "verb", "method"), METHODS)
     def test_api_gateway_knows_every_argument(self, path, verb, method):
         client = boto3.client("apigateway", region_name="us-east-1")

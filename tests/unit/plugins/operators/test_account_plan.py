@@ -15,6 +15,7 @@ from tests.builders import BUCKET, USER_ID, settings
 TAGS = {"project": "pinterest-pipeline", "user_id": USER_ID}
 PAIRS = [{"Key": key, "Value": value} for key, value in TAGS.items()]
 NETWORK = ["security group"] * 3 + ["S3 endpoint", "bucket"]
+VPC_LINK = ["target group", "load balancer", "VPC link"]
 MADE_BY_PROVISION = [*NETWORK, "role", "role", "instance profile", "key pair", "instance"]
 
 
@@ -77,11 +78,23 @@ THERE = {
     "find_connector": {"connectorState": "RUNNING"},
     "find_stream": {"StreamStatus": "ACTIVE"},
     "find_rest_api": {"id": "api", "tags": TAGS},
+    "find_target_group": {"TargetGroupArn": "arn:tg/1"},
+    "find_load_balancer": {"LoadBalancerArn": "arn:lb/1"},
+    "find_vpc_links": [{"id": "l1", "tags": TAGS}],
+    "tags": TAGS,
 }  # fmt: skip
 
 
 def plan(monkeypatch, account, /, **sections) -> list[dict[str, Any]]:
-    for hook in ("ApiGatewayHook", "Ec2AccountHook", "IamHook", "KinesisStreamHook", "MskHook", "MskConnectHook"):
+    for hook in (
+        "ApiGatewayHook",
+        "Ec2AccountHook",
+        "IamHook",
+        "KinesisStreamHook",
+        "LoadBalancerHook",
+        "MskHook",
+        "MskConnectHook",
+    ):
         monkeypatch.setattr(account_plan, hook, account)
     monkeypatch.setattr(account_plan, "S3Hook", account)
     monkeypatch.setattr(account_plan, "settings", lambda: settings(**sections))
@@ -98,11 +111,11 @@ def test_of_an_empty_account_everything_is_made_but_the_network_and_the_cluster(
     assert kinds(found, "used") == ["VPC"]
     assert kinds(found, "missed") == ["MSK cluster"]
     assert kinds(found, "made") == [
-        *NETWORK, *["role"] * 2, "instance profile", "role", "key pair", "instance", "connector",
-        *["data stream"] * 3, "REST API",
+        *NETWORK, *["role"] * 2, "instance profile", "role", "key pair", "instance", *VPC_LINK,
+        "connector", *["data stream"] * 3, "REST API",
     ]  # fmt: skip
     assert {row["found"] for row in found if row["kind"] != "VPC"} == {None}
-    assert "of which would be added: 0.258 per hour" in capsys.readouterr().out
+    assert "of which would be added: 0.281 per hour" in capsys.readouterr().out
 
 
 def test_without_provision_what_is_not_there_is_missed(monkeypatch):
@@ -138,7 +151,13 @@ def test_nothing_is_made_or_changed(monkeypatch, things):
     account = Account(**things)
     plan(monkeypatch, account, account={"provision": True})
 
-    assert {name.partition("_")[0] for name in account.asked} == {"find"}
+    assert {name.partition("_")[0] for name in account.asked} <= {"find", "tags"}
+
+
+def test_on_the_internet_no_load_balancer_is_paid_for(monkeypatch):
+    found = plan(monkeypatch, Account(), account={"provision": True}, rest_proxy={"exposure": "internet"})
+
+    assert not {*VPC_LINK} & {row["kind"] for row in found}
 
 
 def test_shards_are_paid_for_where_they_are_bought(monkeypatch):

@@ -32,6 +32,14 @@ from tests.unit.rest_api_parts import (
 )
 
 
+def of_path(methods):
+    """As AWS describes the methods of a path without parameters."""
+    found = described(methods)
+    found["ANY"] |= {"requestParameters": {}}
+    found["ANY"]["methodIntegration"] |= {"requestParameters": methods["ANY"]["integration"]["requestParameters"]}
+    return found
+
+
 @pytest.fixture(autouse=True)
 def link(monkeypatch):
     monkeypatch.setattr(module.RestApiLink, "persist", lambda **_: None)
@@ -75,8 +83,11 @@ class TestResources:
     def put(self, methods):
         return self.put_all({PROXY_PATH: methods})
 
-    def put_all(self, paths):
-        return RestApiPutResourcesOperator(task_id="resources", api_id="a1b2c3", paths=paths).execute({})
+    def put_all(self, paths, proxy_paths=None):
+        operator = RestApiPutResourcesOperator(
+            task_id="resources", api_id="a1b2c3", paths=paths, proxy_paths=proxy_paths
+        )
+        return operator.execute({})
 
     def looked_up(self, gateway, answer):
         gateway.add_response("get_resources", answer, {"restApiId": "a1b2c3", "embed": ["methods"]})
@@ -123,6 +134,27 @@ class TestResources:
         gateway.add_response("put_integration", {}, None)
 
         assert self.put(methods) == ["ANY /{proxy+}"]
+
+    def test_a_way_to_the_proxy_that_is_not_wanted_any_more_is_deleted(self, gateway):
+        """By ``ANY`` it is known, so that goes last: a run that was killed between the two ends like any other."""
+        wanted = proxy_methods("http", "/topics")
+        there = {"id": "t1", "path": "/topics", "resourceMethods": of_path(wanted)}
+        self.looked_up(gateway, resources({"resourceMethods": described(proxy_methods("http"))}, there))
+        for verb in ("OPTIONS", "ANY"):
+            gateway.add_response("delete_method", {}, {**self.WHERE, "httpMethod": verb})
+
+        assert self.put_all({}, {"/topics": wanted}) == []
+
+    def test_what_others_lead_somewhere_is_left_and_named(self, gateway, capsys):
+        theirs = described(proxy_methods("http"))
+        theirs["ANY"]["methodIntegration"]["uri"] = "http://ec2-1-2-3-4.amazonaws.com:8082/{proxy}"
+        wanted = proxy_methods("http", "/topics")
+        there = {"id": "t1", "path": "/topics", "resourceMethods": of_path(wanted)}
+        self.looked_up(gateway, resources({"resourceMethods": theirs}, there))
+
+        assert self.put_all({}, {"/topics": wanted}) == []
+        said = capsys.readouterr().out
+        assert "ANY /{proxy+} was made by others, leads to http://ec2-1-2-3-4.amazonaws.com:8082/{proxy}" in said
 
     def test_parents_are_made_first_and_made_once(self, gateway):
         self.looked_up(gateway, {"items": [{"id": "root", "path": "/"}, {"id": "r1", "path": "/a"}]})

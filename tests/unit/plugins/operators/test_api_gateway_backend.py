@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from include.aws.api_gateway import proxy_methods
+from include.aws.api_gateway import PROXY_PATH, proxy_methods, proxy_resources
 from pinterest.hooks.api_gateway import RestApiError
 from pinterest.operators.api_gateway_backend import RestApiBackendOperator
-from tests.unit.rest_api_parts import API, BACKEND, USER, VARIABLES, described, resources
+from tests.builders import settings
+from tests.unit.rest_api_parts import API, BACKEND, BALANCER, PRIVATE, USER, VARIABLES, described, resources
 
 STAGE = {"restApiId": "a1b2c3", "stageName": "prod"}
 URI = "http://${stageVariables.backend}/{proxy}"
@@ -32,9 +33,20 @@ def found(gateway):
     return found
 
 
-def run(url: str = BACKEND) -> str:
-    operator = RestApiBackendOperator(task_id="api", api_name=USER, stage_name="prod", backend_url=url)
+def run(url: str = BACKEND, paths=(PROXY_PATH,), exposure: str = "internet", vpc_link: str = "") -> str:
+    operator = RestApiBackendOperator(
+        task_id="api",
+        api_name=USER,
+        stage_name="prod",
+        backend_url=url,
+        vpc_link=vpc_link,
+        proxy_paths=proxy_resources(paths, "http", exposure),
+    )
     return operator.execute({})
+
+
+def run_privately(**more) -> str:
+    return run(BALANCER, exposure="vpc_link", vpc_link="l1", **more)
 
 
 def variable_is_set(gateway) -> None:
@@ -122,3 +134,82 @@ def test_an_api_that_does_not_exist_is_named_and_not_tried_again(gateway):
 
     with pytest.raises(RestApiError, match="No REST API '0e36c8cd403d' in us-east-1: run the DAG"):
         run()
+
+
+class TestVpcLink:
+    def found(self, gateway, exposure="vpc_link", variables=PRIVATE, paths=(PROXY_PATH,)):
+        items = []
+        for number, path in enumerate(paths):
+            methods = described(proxy_methods("http", path, exposure))
+            items.append({"id": f"r{number}", "path": path, "resourceMethods": methods})
+        gateway.add_response("get_rest_apis", {"items": [API]}, {})
+        gateway.add_response("get_stage", {"stageName": "prod", "deploymentId": "d1", "variables": variables})
+        gateway.add_response("get_resources", {"items": items})
+        gateway.add_response("get_deployment", {"id": "d1", "description": OURS})
+
+    def put(self, gateway, number, path, exposure="vpc_link"):
+        where = {"restApiId": "a1b2c3", "resourceId": f"r{number}", "httpMethod": "ANY"}
+        gateway.add_response(
+            "put_integration", {}, {**where, **proxy_methods("http", path, exposure)["ANY"]["integration"]}
+        )
+
+    def deployed(self, gateway, url=BALANCER, variables=PRIVATE):
+        description = f"pinterest-pipeline, backend {url}"
+        gateway.add_response(
+            "create_deployment", {"id": "d2"}, {**STAGE, "description": description, "variables": variables}
+        )
+
+    def changed(self, gateway, **variables):
+        patches = [{"op": "replace", "path": f"/variables/{name}", "value": value} for name, value in variables.items()]
+        gateway.add_response("update_stage", {}, {**STAGE, "patchOperations": patches})
+
+    def test_an_api_that_takes_the_link_is_left_alone(self, gateway):
+        paths = settings().rest_api.proxy_paths
+        self.found(gateway, paths=paths)
+
+        assert run_privately(paths=paths) == "unchanged"
+
+    def test_a_link_that_was_made_anew_needs_one_call(self, gateway):
+        self.found(gateway, variables={**PRIVATE, "vpc_link": "l0"})
+        self.changed(gateway, vpc_link="l1")
+
+        assert run_privately() == "changed: vpc_link: l0 → l1"
+
+    def test_an_api_that_still_takes_the_internet_is_put_right_and_deployed(self, gateway):
+        self.found(gateway, exposure="internet", variables=VARIABLES)
+        self.put(gateway, 0, PROXY_PATH)
+        self.deployed(gateway)
+        self.changed(gateway, **PRIVATE)
+
+        result = run_privately()
+
+        assert f"{URI} → {URI} by ${{stageVariables.vpc_link}}, deployed" in result
+        assert "vpc_link: none → l1" in result
+
+    def test_an_api_that_still_takes_the_link_is_put_right_and_deployed(self, gateway):
+        self.found(gateway, variables=PRIVATE)
+        self.put(gateway, 0, PROXY_PATH, "internet")
+        self.deployed(gateway, BACKEND, VARIABLES)
+        self.changed(gateway, **VARIABLES)
+
+        assert "deployed" in run()
+
+    def test_of_an_earlier_version_that_leads_everywhere_the_one_method_is_put_right(self, gateway, capsys):
+        self.found(gateway, exposure="internet", variables=VARIABLES)
+        self.put(gateway, 0, PROXY_PATH)
+        self.deployed(gateway)
+        self.changed(gateway, **PRIVATE)
+
+        assert "deployed" in run_privately(paths=settings().rest_api.proxy_paths)
+        assert "leads everywhere in the REST proxy: run the DAG pinterest_pipeline" in capsys.readouterr().out
+
+    def test_a_path_that_is_missing_is_named(self, gateway):
+        methods = described(proxy_methods("http", "/topics/{proxy+}"))
+        gateway.add_response("get_rest_apis", {"items": [API]}, {})
+        gateway.add_response("get_stage", {"stageName": "prod", "deploymentId": "d1"})
+        gateway.add_response(
+            "get_resources", {"items": [{"id": "r1", "path": "/topics/{proxy+}", "resourceMethods": methods}]}
+        )
+
+        with pytest.raises(RestApiError, match=r"has no method ANY /topics that calls the REST proxy: run the DAG"):
+            run(paths=settings().rest_api.proxy_paths)

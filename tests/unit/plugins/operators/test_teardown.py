@@ -110,6 +110,9 @@ def test_a_machine_and_a_network_of_ours_go_too(monkeypatch):
     removed = tear_down()
 
     assert left_of_ours(account) == []
+    kinds = ("VPC link of REST APIs", "load balancer", "target group")
+    assert [one for one in removed if one.startswith(kinds)] == [f"{kind} {USER_ID}-rest-proxy" for kind in kinds]
+    assert removed.index(f"REST API {USER_ID}") < removed.index(f"VPC link of REST APIs {USER_ID}-rest-proxy")
     assert removed[8:].index(f"instance {USER_ID}") < removed[8:].index(f"instance profile {USER_ID}-ec2-access-role")
     account.writes.clear()
     assert tear_down() == []
