@@ -1,8 +1,8 @@
 """The daily part: post, land, load, clean, analyze and count.
 
-**Does**: runs the batch half of `pinterest_pipeline` on what that DAG has set up. It makes sure that the REST proxy is
-running and that the REST API points to it, sends rows through the REST API to Kafka and on to S3, and loads them on
-Databricks into bronze, silver and the nine analyses.
+**Does**: runs the batch half of `pinterest_pipeline` on what that DAG has set up. It makes sure that the REST proxy,
+and with `kafka.mode: self_hosted` the broker, is running and that the REST API points to it, sends rows through the
+REST API to Kafka and on to S3, and loads them on Databricks into bronze, silver and the nine analyses.
 
 **Params**: `posts`, how many; `seed`, which sequence of them; `start`, where in it; `pace`; `batch_size`, how many
 records per request; `on_new_identity`, what to do if a topic or the lake is not the one that earlier runs have left.
@@ -28,6 +28,7 @@ from pinterest.dag_defaults import DAG_DEFAULTS, NO_BACKFILL, Tag
 from pinterest.operators.identity import TopicIdentityOperator
 from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch
+from pinterest_stages.kafka import start_broker
 from pinterest_stages.reconcile import reconcile
 from pinterest_stages.rest_api import rest_api_backend
 from pinterest_stages.rest_proxy import start_rest_proxy
@@ -45,8 +46,9 @@ from pinterest_stages.rest_proxy import start_rest_proxy
 )
 def pinterest_batch() -> None:
     identity = TopicIdentityOperator(task_id="identity", on_new_identity="{{ params.on_new_identity }}")
-    backend = rest_api_backend()
-    chain(start_rest_proxy("rest_proxy"), backend)
+    broker, proxy, backend = start_broker("broker"), start_rest_proxy("rest_proxy"), rest_api_backend()
+    chain(broker, [identity, proxy])
+    chain(proxy, backend)
     chain([identity, backend], batch(), reconcile("batch"))
 
 

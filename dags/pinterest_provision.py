@@ -3,8 +3,8 @@
 **Does**: with `dry_run`, which is the default, lists what is there, what would be made, and an estimate of what it
 costs: the table is in the log of the task `plan`, which also returns it. Nothing is made or changed. Without `dry_run`,
 the same list, and then everything that `pinterest_pipeline` does before it posts: network, bucket, roles, key pair,
-client machine, topics, S3 sink, REST proxy, REST API, data streams, and the check of the lake. What is there is used as
-it is.
+client machine, MSK cluster, topics, S3 sink, REST proxy, REST API, data streams, and the check of the lake. What is
+there is used as it is.
 
 **Params**: `dry_run`; and, as in `pinterest_pipeline`, `on_new_identity` and `replace_connector`, which say what to do
 if a topic, the lake or the connector is not the one that earlier runs have left.
@@ -14,7 +14,7 @@ killed or lost AWS' answer finds what it had made; what cannot be handed over is
 
 **Fails when**: AWS refuses a call (the error names the operation and the role: see the policies `airflow` and
 `provision`), a name belongs to another account, a quota is used up, or something is missing and `account.provision` is
-off. The MSK cluster has to be there.
+off.
 
 **Undo**: run `pinterest_teardown`. It goes by the tags `project=pinterest-pipeline` and `user_id`, which everything has
 that is made.

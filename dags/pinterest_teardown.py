@@ -2,11 +2,11 @@
 
 **Does**: removes what has the tags `project=pinterest-pipeline` and `user_id=<user_id>`, in dependency order: the jobs
 on Databricks and their runs, the REST API with its usage plan, key, parameter and role, the connector with its plugin
-and worker configuration, and the data streams (**the records that they still keep go with them**). On the client
-machine, it stops the REST proxy and removes the files that the pipeline put there; in the workspace, the uploaded code;
-in the bucket, the lifecycle rules. What others made is left and listed. Then it lists, in every service, all that has
-the tags or the user id in its name, and fails if anything of ours is left that should not be. Pause the other DAGs
-first.
+and worker configuration, the data streams (**the records that they still keep go with them**), and an MSK cluster that
+the pipeline created (**all topics go with it**), machine and network. On the client machine, it stops the REST proxy
+and removes the files that the pipeline put there; in the workspace, the uploaded code; in the bucket, the lifecycle
+rules. What others made is left and listed. Then it lists, in every service, all that has the tags or the user id in its
+name, and fails if anything of ours is left that should not be. Pause the other DAGs first.
 
 **Params**: `dry_run` (the default) lists all this and changes nothing. `keep` names what stays. `delete_data_of`
 repeats the bucket's name to delete data, too: topics, objects in the bucket with all versions, the lake's tables.

@@ -24,6 +24,9 @@ checkpoints, the checkpoints themselves, and the records under ``topics/`` and `
 """
 
 LANDING = "landing/"
+SINK_LOGS = "sink_logs/"
+"""Where MSK Connect puts what the S3 sink's workers log, if it is told to."""
+
 CORRECTIONS = "corrections/"
 """Where people put the records that a replay takes in place of refused ones."""
 
@@ -97,6 +100,11 @@ def sink_restart(user_id: str) -> str:
     return f"landing/{user_id}.sink-restart.json"
 
 
+def sink_logs(user_id: str) -> str:
+    """How the keys of the worker logs of the S3 sink begin; MSK Connect adds a slash and what it likes."""
+    return f"{SINK_LOGS}{user_id}"
+
+
 def set_aside(label: str, key: str) -> str:
     """Where an object goes that another topic of the same name, or another connector, has left."""
     return f"{SET_ASIDE}{label}/{key}"
@@ -146,6 +154,7 @@ def prefixes(user_id: str, topics: Iterable[str], checkpoint_folder: str) -> lis
         *RUN_DOCUMENTS,
         f"landing/{user_id}.",
         f"lake_stream/{user_id}.",
+        f"{sink_logs(user_id)}/",
         plugin_archive(user_id, "").removesuffix(".zip"),
         *([checkpoint_folder] if checkpoint_folder else []),
     ]

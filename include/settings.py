@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from include import bucket_layout
 from include.aws import ownership
+from include.aws.msk_connect import log_delivery
 from include.faults import LastingError
 
 VARIABLE = "pinterest_pipeline"
@@ -44,6 +45,16 @@ def _caller(value: str) -> str:
 Caller = Annotated[str, AfterValidator(_caller)]
 
 
+def _brokers(value: int) -> int:
+    """MSK has as many brokers in each of two or three zones."""
+    if value % 2 and value % 3:
+        raise ValueError(f"{value} brokers do not spread evenly over two or three zones")
+    return value
+
+
+Brokers = Annotated[int, Field(ge=2, le=15), AfterValidator(_brokers)]
+
+
 class SettingsError(LastingError, ValueError):
     """The Variable is missing or invalid. The message names every bad key, its value and what is expected."""
 
@@ -70,8 +81,9 @@ class Downloads(Section):
 
 
 class Account(Section):
-    """Whether ``pinterest_pipeline`` and ``pinterest_provision`` make what stands before Kafka, where it is missing:
-    security groups, the way to S3, key pair, roles, client machine and bucket. Otherwise all of it must be there.
+    """Whether ``pinterest_pipeline`` and ``pinterest_provision`` make what the pipeline stands on, where it is missing:
+    security groups, the way to S3, key pair, roles, client machine, MSK cluster and bucket. Otherwise all of it must be
+    there.
 
     What is made may be deleted ``lifetime_hours`` after its run began; null is never.
     """
@@ -107,16 +119,50 @@ class KafkaClient(Section):
 
 
 class Kafka(Section):
-    """The MSK cluster, by name. ``authentication`` decides how every Kafka client logs in.
+    """Where Kafka is: on MSK, or as one broker on the client machine (``mode: self_hosted``).
 
+    The MSK cluster goes by its name. ``authentication`` decides how every Kafka client logs in. A broker of our own
+    listens at ``host``, by default the machine's private address, and ``port``, knows no IAM and keeps one copy.
     ``role_arn`` is the role that clients assume for IAM authentication; by default they use the instance's own role.
+    ``version``, ``brokers``, ``instance_type``, ``storage_gib`` (of each broker) and ``subnets`` are those of a cluster
+    that is created.
     """
 
-    cluster_name: str = "pinterest-msk-cluster"
+    mode: Literal["msk", "self_hosted"] = "msk"
+    cluster_name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")] = (
+        "pinterest-msk-cluster"
+    )
     authentication: Literal["iam", "none"] = "iam"
     role_arn: str | None = None
     partitions: Annotated[int, Field(ge=1, le=100)] = 3
     replication_factor: Annotated[int, Field(ge=1, le=5)] = 2
+    version: Annotated[str, StringConstraints(pattern=r"^\d+\.[\dx]+(\.[\dx]+)?(\.kraft)?$")] = "3.9.x"
+    brokers: Brokers = 2
+    instance_type: Annotated[str, StringConstraints(pattern=r"^kafka\.[a-z0-9-]+\.[a-z0-9]+$")] = "kafka.t3.small"
+    storage_gib: Annotated[int, Field(ge=1, le=16384)] = 20
+    subnets: tuple[str, ...] = ()
+    host: str | None = None
+    port: Annotated[int, Field(ge=1, le=65534)] = 9092
+
+    @property
+    def controller_port(self) -> int:
+        """Where a broker of our own finds its controller, which is itself, on the machine."""
+        return self.port + 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_broker(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("mode") == "self_hosted":
+            return {"authentication": "none", "replication_factor": 1, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.mode == "self_hosted" and self.authentication != "none":
+            raise ValueError("a self-hosted broker knows no IAM: leave authentication out, or set it to none")
+        if self.mode == "self_hosted" and self.replication_factor > 1:
+            raise ValueError("one self-hosted broker keeps one copy: leave replication_factor out, or set it to 1")
+        return self
 
 
 class S3Sink(Section):
@@ -125,6 +171,8 @@ class S3Sink(Section):
     ``role`` is the name of the role that it acts in; by default one of its own where the pipeline makes the roles, and
     else the client machine's, as in the seeds.
     ``properties`` are added to the connector's configuration unchanged, for what only one environment needs.
+    ``logs`` is where MSK Connect delivers what its workers write: a log group, the bucket, or nowhere. A connector has
+    ``mcus`` (1 vCPU and 4 GiB of memory each) in each of its ``workers``.
     """
 
     connector_class: str = "io.confluent.connect.s3.S3SinkConnector"
@@ -136,6 +184,9 @@ class S3Sink(Section):
     security_groups: tuple[str, ...] = ()
     role: RoleName | None = None
     properties: dict[str, str] = {}
+    logs: Literal["log_group", "bucket", "none"] = "log_group"
+    workers: Annotated[int, Field(ge=1, le=10)] = 1
+    mcus: Literal[1, 2, 4, 8] = 1
 
 
 class RestProxy(Section):
@@ -328,8 +379,15 @@ class Settings(Section):
         return f"{self.user_id}-rest-api"
 
     @property
+    def makes_cluster(self) -> bool:
+        """Whether an MSK cluster that is missing is created."""
+        return self.account.provision and self.kafka.mode == "msk"
+
+    @property
     def broker_port(self) -> int:
         """Where the brokers listen for clients of ``kafka.authentication``."""
+        if self.kafka.mode == "self_hosted":
+            return self.kafka.port
         return 9098 if self.kafka.authentication == "iam" else 9092
 
     def host_key_parameter(self, instance_id: str) -> str:
@@ -356,6 +414,17 @@ class Settings(Section):
     @property
     def connector(self) -> str:
         return f"{self.user_id}-connector"
+
+    @property
+    def sink_log_group(self) -> str:
+        """The log group of the S3 sink's workers. Of those with this beginning, AWS keeps one resource policy."""
+        return f"/aws/vendedlogs/pinterest/{self.connector}"
+
+    @property
+    def sink_logs(self) -> dict[str, object]:
+        """Where the S3 sink's workers log to, as ``CreateConnector`` takes it."""
+        prefix = bucket_layout.sink_logs(self.user_id)
+        return log_delivery(self.s3_sink.logs, log_group=self.sink_log_group, bucket=self.bucket, prefix=prefix)
 
     @property
     def rest_api_name(self) -> str:

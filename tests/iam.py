@@ -46,6 +46,17 @@ ASKED_ALONG = {
     "iam:CreateRole": {"iam:TagRole"},
     "s3:CreateBucket": {"s3:TagResource"},
     "ssm:PutParameter": {"ssm:AddTagsToResource"},
+    "kafka:CreateClusterV2": {
+        "kafka:TagResource",
+        "iam:AttachRolePolicy",
+        "iam:CreateServiceLinkedRole",
+        "iam:PutRolePolicy",
+        "kms:CreateGrant",
+        "kms:DescribeKey",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    },
     "kinesis:CreateStream": {"kinesis:AddTagsToStream"},
     "kafkaconnect:CreateCustomPlugin": {"kafkaconnect:TagResource"},
     "kafkaconnect:CreateWorkerConfiguration": {"kafkaconnect:TagResource"},
@@ -57,7 +68,15 @@ ASKED_ALONG = {
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
         "ec2:DescribeVpcs",
+        "logs:CreateLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
     },
+    "kafkaconnect:DeleteConnector": {"logs:DeleteLogDelivery"},
+    "logs:CreateLogGroup": {"logs:TagResource"},
 }
 """What else a service wants its caller to be allowed, for the requests as they are made here."""
 

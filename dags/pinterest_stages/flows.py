@@ -9,6 +9,7 @@ from airflow.sdk import TaskGroup, chain, task_group
 from pinterest.operators.identity import DataStreamIdentityOperator
 from pinterest_stages.bucket import bucket
 from pinterest_stages.data_streams import data_streams
+from pinterest_stages.kafka import kafka
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.lake_batch import lake_batch
 from pinterest_stages.lake_check import lake_check
@@ -33,7 +34,9 @@ def provision() -> None:
     machine = cast("TaskGroup", client).get_child_by_label("instance")
     private_way = vpc_link(f"ti.xcom_pull(task_ids='{machine.node_id}')", net.proxy_caller_group)
     chain([net.stage, store], client)
-    chain(client, created.stage, [s3_sink(created.brokers), rest_proxy(created.brokers)], api)
+    brokers = kafka(net.vpc_id, net.broker_group)
+    chain(net.stage, brokers.cluster, created.stage)
+    chain(client, brokers.broker, created.stage, [s3_sink(created.brokers), rest_proxy(created.brokers)], api)
     chain(machine, private_way, api)  # AWS takes minutes for it, and the machine is set up meanwhile
     data_streams()
     api >> check.checked  # nobody waits for its cluster before the rest is done

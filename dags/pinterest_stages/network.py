@@ -18,13 +18,14 @@ PROVISION = "{{ settings().account.provision }}"
 
 
 class Network(NamedTuple):
-    """The stage, and template expressions for later stages: the VPC's id, and the security groups of the client machine
-    and of what calls its REST proxy."""
+    """The stage, and template expressions for later stages: the VPC's id, and the security groups of the client machine,
+    of what calls its REST proxy, and of the brokers."""
 
     stage: TaskGroup
     vpc_id: str
     client_group: str
     proxy_caller_group: str
+    broker_group: str
 
 
 def network() -> Network:
@@ -48,6 +49,7 @@ def network() -> Network:
             ssh_from="{{ settings().network.ssh_from | tojson }}",
             proxy_port="{{ settings().rest_proxy.port }}",
             broker_port="{{ settings().broker_port }}",
+            own_broker="{{ settings().kafka.mode == 'self_hosted' }}",
             tags=TAGS,
             execution_timeout=timedelta(minutes=10),
         )
@@ -60,4 +62,5 @@ def network() -> Network:
         )
         vpc >> [groups, endpoint]
     made = f"(ti.xcom_pull(task_ids='{groups.task_id}') or {{}})"
-    return Network(stage, vpc_id, f"{made}.get('client', '')", f"{made}.get('proxy_callers', '')")
+    ids = (f"{made}.get('{name}', '')" for name in ("client", "proxy_callers", "brokers"))
+    return Network(stage, vpc_id, *ids)

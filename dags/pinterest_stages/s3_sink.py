@@ -1,8 +1,8 @@
 """Kafka topics to S3: every record on the three topics becomes a line of an object in the bucket.
 
 Seed steps: download the S3 connector on the client, copy it to the bucket, create the custom plugin, the worker
-configuration and the connector with ``topics.regex``, and wait until it runs. Here, the bucket is also told how long to
-keep what runs write beside the records.
+configuration and the connector with ``topics.regex``, and wait until it runs. Here, its workers log to a log group, and
+the bucket is told how long to keep what runs write beside the records.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from airflow.sdk import chain, task_group
 from include.aws.msk_connect import custom_plugin_request, sink_connector_request
 from pinterest.operators.iam import IamCreateRoleOperator
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
+from pinterest.operators.log_group import LogGroupOperator
 from pinterest.operators.msk_connect import (
     MskConnectCreateConnectorOperator,
     MskConnectCreateCustomPluginOperator,
@@ -80,6 +81,13 @@ def s3_sink(brokers: str) -> None:
         tags=TAGS,
         execution_timeout=timedelta(minutes=5),
     )
+    logs = LogGroupOperator(
+        task_id="logs",
+        wanted="{{ settings().s3_sink.logs == 'log_group' }}",
+        log_group="{{ settings().sink_log_group }}",
+        tags=TAGS,
+        execution_timeout=timedelta(minutes=5),
+    )
     connector = MskConnectCreateConnectorOperator(
         task_id="connector",
         connector_name="{{ settings().connector }}",
@@ -96,6 +104,9 @@ def s3_sink(brokers: str) -> None:
             encryption=ENCRYPTION,
             kafka_connect_version="{{ settings().s3_sink.kafka_connect_version }}",
             role="{{ settings().sink_role }}",
+            logs="{{ settings().sink_logs | tojson }}",
+            workers="{{ settings().s3_sink.workers }}",
+            mcus="{{ settings().s3_sink.mcus }}",
             tags=TAGS,
         ),
         execution_timeout=timedelta(minutes=60),
@@ -112,4 +123,4 @@ def s3_sink(brokers: str) -> None:
     )
 
     archive >> plugin
-    chain([plugin, workers, role], replaced, connector, running)
+    chain([plugin, workers, role, logs], replaced, connector, running)

@@ -11,7 +11,12 @@ from datetime import timedelta
 from airflow.sdk import TriggerRule, chain, task, task_group
 
 from include.aws.inventory import KEY_PAIR_PARAMETERS
-from pinterest.operators.teardown import InventoryOperator, RemoveDataStreamsOperator, RemoveOperator
+from pinterest.operators.teardown import (
+    InventoryOperator,
+    RemoveBrokersOperator,
+    RemoveDataStreamsOperator,
+    RemoveOperator,
+)
 from pinterest.operators.teardown_lake import (
     RemoveBucketOperator,
     RemoveCodeOperator,
@@ -49,13 +54,21 @@ def teardown() -> None:
     tables = RemoveTablesOperator(task_id="tables")
     topics = RemoveTopicsOperator(task_id="topics", script="teardown/delete_topics.sh")
     files = OnMachineOperator(task_id="files", stage="kafka_client", script="teardown/remove_client_files.sh")
-    kafka_client = RemoveOperator(
+    kafka_client = RemoveBrokersOperator(
         task_id="kafka_client",
         stage="kafka_client",
         only={
             "role": ["{{ settings().role }}"],
             "parameter": [KEY_PAIR_PARAMETERS, "/pinterest/{{ settings().user_id }}/host-key/"],
         },
+    )
+    # A cluster that is being created cannot be deleted yet.
+    kafka = RemoveBrokersOperator(
+        task_id="kafka",
+        stage="kafka",
+        retries=8,
+        retry_delay=timedelta(minutes=5),
+        execution_timeout=timedelta(hours=1),
     )
     # Network interfaces of workers and instances outlive them for some minutes, and hold on to their security group.
     network = RemoveOperator(task_id="network", stage="network", retries=10, retry_delay=timedelta(minutes=1))
@@ -66,12 +79,13 @@ def teardown() -> None:
 
     # Nobody posts any more, then nobody writes any more, then what was written may go. The memory of it goes last.
     chain(rest_api, s3_sink, topics, files, kafka_client, [network, objects])
+    chain(files, kafka, [network, objects])
     chain([jobs, rest_api], data_streams, objects)
     chain(jobs, [tables, code], objects)
     chain(objects, lifecycle, bucket)
 
     removals = [rest_api, jobs, s3_sink, data_streams, tables, topics, files, kafka_client, network, code]
-    removals += [objects, lifecycle, bucket]
+    removals += [kafka, objects, lifecycle, bucket]
     left = InventoryOperator(task_id="left", trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=15))
     chain(removals, left)
     chain([*removals, left], complete())

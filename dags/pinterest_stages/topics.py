@@ -13,8 +13,8 @@ from typing import NamedTuple
 from airflow.sdk import TaskGroup, chain
 
 from pinterest.operators.identity import TopicIdentityOperator
+from pinterest.operators.kafka_brokers import KafkaBrokersOperator
 from pinterest.operators.kafka_client import KafkaClientScriptOperator
-from pinterest.operators.msk import MskGetBrokersOperator
 from pinterest_stages.tags import OWNER_TAGS
 
 
@@ -27,12 +27,9 @@ class Topics(NamedTuple):
 
 def topics() -> Topics:
     with TaskGroup("topics") as stage:
-        found = MskGetBrokersOperator(
-            task_id="brokers",
-            cluster_name="{{ settings().kafka.cluster_name }}",
-            authentication="{{ settings().kafka.authentication }}",
-        )
+        found = KafkaBrokersOperator(task_id="brokers")
         brokers = f"ti.xcom_pull(task_ids='{found.task_id}')"
+        copies = f"'' if {brokers}['serverless'] else settings().kafka.replication_factor"
         created = KafkaClientScriptOperator(
             task_id="topics",
             script="topics/create_topics.sh",
@@ -41,7 +38,8 @@ def topics() -> Topics:
                 "TOPICS": "{{ settings().topics.values() | join(' ') }}",
                 "DEAD_LETTER_TOPIC": "{{ settings().dead_letter_topic }}",
                 "PARTITIONS": "{{ settings().kafka.partitions }}",
-                "REPLICATION_FACTOR": "{{ settings().kafka.replication_factor }}",
+                "REPLICATION_FACTOR": f"{{{{ {copies} }}}}",
+                "LARGEST_DEAD_LETTER": f"{{{{ 8388608 if {brokers}['serverless'] else 10485760 }}}}",
             },
         )
         identity = TopicIdentityOperator(

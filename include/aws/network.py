@@ -26,14 +26,17 @@ class Rule(NamedTuple):
 
 
 def wanted_rules(
-    groups: Mapping[str, str], *, ssh_from: Sequence[str], proxy_port: int, broker_port: int
+    groups: Mapping[str, str], *, ssh_from: Sequence[str], proxy_port: int, broker_port: int, own_broker: bool = False
 ) -> dict[str, list[Rule]]:
     """The ways into each group, by its part in :data:`DESCRIPTIONS`. Nothing else needs to get in.
 
     :param groups: the groups' ids, by the same parts
+    :param own_broker: whether the client machine is the broker, which the S3 sink's workers reach
     """
+    to_broker = [Rule(broker_port, groups["brokers"])] if own_broker else []
+    to_client = [*(Rule(SSH_PORT, source) for source in ssh_from), Rule(proxy_port, groups["proxy_callers"])]
     return {
-        "client": [*(Rule(SSH_PORT, source) for source in ssh_from), Rule(proxy_port, groups["proxy_callers"])],
+        "client": [*to_client, *to_broker],
         "brokers": [Rule(broker_port, groups["client"]), Rule(broker_port, groups["brokers"])],
         "proxy_callers": [],
     }

@@ -95,6 +95,10 @@ def worker_configuration(found: Found) -> Removal:
         yield Call("delete_worker_configuration", {"workerConfigurationArn": found.identifier})
 
 
+def log_group(found: Found) -> Removal:
+    yield Call("delete_log_group", {"logGroupName": found.name})
+
+
 def data_stream(found: Found) -> Removal:
     """Consumers of the data stream go with it."""
     if found.item.get("StreamStatus") != "DELETING":
@@ -113,6 +117,12 @@ def load_balancer(found: Found) -> Removal:
 
 def target_group(found: Found) -> Removal:
     yield Call("delete_target_group", {"TargetGroupArn": found.identifier})
+
+
+def msk_cluster(found: Found) -> Removal:
+    """All topics go with it. MSK deletes none that is still being created."""
+    if found.item.get("State") != "DELETING":
+        yield Call("delete_cluster", {"ClusterArn": found.identifier})
 
 
 def instance(found: Found) -> Removal:
@@ -160,10 +170,12 @@ REMOVALS: dict[str, Callable[[Found], Removal]] = {
     "connector": connector,
     "custom plugin": custom_plugin,
     "worker configuration": worker_configuration,
+    "log group": log_group,
     "data stream": data_stream,
     "VPC link of REST APIs": vpc_link,
     "load balancer": load_balancer,
     "target group": target_group,
+    "MSK cluster": msk_cluster,
     "instance": instance,
     "instance profile": instance_profile,
     "key pair": key_pair,
@@ -193,6 +205,8 @@ def until_gone(found: Found) -> Waiter | None:
         case "load balancer":
             status = "LoadBalancers[0].State.Code"
             return Waiter("load_balancer_deleted", {"LoadBalancerArns": [found.identifier]}, status)
+        case "MSK cluster":
+            return Waiter("cluster_deleted", {"ClusterArn": found.identifier}, "ClusterInfo.State")
         case "instance":
             status = "Reservations[].Instances[].State.Name | [0]"
             return Waiter("instance_terminated", {"InstanceIds": [found.identifier]}, status)
@@ -206,9 +220,10 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("usage plan", "API key", "parameter", "REST API", "role"),
         *("VPC link of REST APIs", "load balancer", "target group"),
     ),
-    "s3_sink": ("connector", "custom plugin", "worker configuration", "role"),
+    "s3_sink": ("connector", "custom plugin", "worker configuration", "log group", "role"),
     "data_streams": ("data stream",),
     "kafka_client": ("instance", "instance profile", "role", "key pair", "parameter"),
+    "kafka": ("MSK cluster",),
     "network": ("VPC endpoint", "security group"),
     "bucket": ("bucket",),
 }

@@ -1,5 +1,5 @@
-"""The bucket's lifecycle rules: documents of runs expire, as do earlier versions of what later runs overwrite, and the
-parts of uploads that broke off are deleted.
+"""The bucket's lifecycle rules: documents of runs and logs expire, as do earlier versions of what later runs overwrite,
+and the parts of uploads that broke off are deleted.
 
 S3 takes the rules of a bucket only as a whole, so those of others are passed on as they are.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.bucket_layout import RUN_DOCUMENTS, TOPICS
+from include.bucket_layout import RUN_DOCUMENTS, SINK_LOGS, TOPICS
 
 OURS = "pinterest-pipeline "
 """How the id of each of our rules begins."""
@@ -39,7 +39,7 @@ def with_ours(found: Sequence[Rule], days: int | None) -> list[Rule]:
     }
     broken_off = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UPLOAD_DAYS}}
     actions = {
-        **dict.fromkeys(RUN_DOCUMENTS, expired),
+        **dict.fromkeys((*RUN_DOCUMENTS, SINK_LOGS), expired),
         **dict.fromkeys(OVERWRITTEN, earlier),
         TOPICS: {**broken_off, **earlier},
     }

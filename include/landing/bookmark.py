@@ -34,10 +34,12 @@ class Bookmark(Document):
     """How far each partition is loaded, and which cluster, topics and lake that is true of.
 
     ``topic_ids`` has every id that Kafka gave to a topic of this name, the present one last. The bookmark of an earlier
-    version knows no identities; it gets those that its next run finds.
+    version knows no identities; it gets those that its next run finds. ``cluster_removed``: a teardown has removed the
+    cluster, so that another one with other topics is expected.
     """
 
     cluster: str | None = None
+    cluster_removed: bool = False
     topic_ids: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     lake: LakeIdentity | None = None
     topics: Places = Field(default_factory=dict)
@@ -63,8 +65,16 @@ class Bookmark(Document):
         known = {topic: ids[-1] for topic, ids in self.topic_ids.items() if ids}
         differences = compare("topic", known, topic_ids)
         if differences and self.cluster not in (None, cluster):
-            return [Difference("the MSK cluster", str(self.cluster), cluster)]
+            return [Difference("the Kafka cluster", str(self.cluster), cluster)]
         return differences
+
+    def without_cluster(self) -> Bookmark:
+        """The bookmark after a teardown has removed the cluster with all topics."""
+        return self.model_copy(update={"cluster_removed": True})
+
+    def expects(self, cluster: str) -> bool:
+        """Whether this cluster may have other topics, because the one before is gone as it should be."""
+        return self.cluster_removed and self.cluster != cluster
 
     def lake_differences(self, found: LakeIdentity) -> list[Difference]:
         return lake_differences(self.lake, found)
@@ -79,7 +89,8 @@ class Bookmark(Document):
         known = {topic: self.topic_ids.get(topic, ()) for topic in topic_ids}
         ids = {t: known[t] if known[t][-1:] == (found,) else (*known[t], found) for t, found in topic_ids.items()}
         places = {topic: places for topic, places in self.topics.items() if topic not in forgotten}
-        return self.model_copy(update={"cluster": cluster, "topic_ids": {**self.topic_ids, **ids}, "topics": places})
+        found = {"cluster": cluster, "cluster_removed": False, "topic_ids": {**self.topic_ids, **ids}}
+        return self.model_copy(update={**found, "topics": places})
 
     def in_lake(self, lake: LakeIdentity) -> Bookmark:
         """The bookmark of the lake that was found. If it is another one, all places are forgotten."""

@@ -14,11 +14,11 @@ Kinesis and more), with these additions:
   caller gets its answer. From its size the gateway stand-in knows when to reread the control plane.
 - REST APIs have VPC links (see ``lab.aws.vpc_links``), which lead to Network Load Balancers, whose targets' health is
   looked at (see ``lab.aws.load_balancers``).
-- VPC links of HTTP APIs can be listed (there are none), and MSK's clusters by ``ListClustersV2``, too: see
-  ``lab.aws.listings``.
+- VPC links of HTTP APIs can be listed (there are none): see ``lab.aws.listings``.
+- MSK has version 2 of its API, and clusters that take a moment to come and to go (see ``lab.aws.msk``).
 - ``state/calls/aws.jsonl`` says what the lab's programs asked for, in IAM's words: see ``lab.calls``.
 
-Known differences from AWS: resources are ready at once, nothing is throttled, and any access key is accepted.
+Known differences from AWS: other resources are ready at once, nothing is throttled, and any access key is accepted.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from lab.aws import authorization, listings, presigned, vpc_links
 from lab.aws.ec2 import Ec2
 from lab.aws.kinesis import Journal, Kinesis
 from lab.aws.load_balancers import LoadBalancers
+from lab.aws.msk import Msk
 from lab.aws.vpc_links import VpcLinks
 from lab.calls import Call, CallLog
 from lab.state import ACCOUNT, REGION, State, write_private
@@ -163,7 +164,6 @@ def guarded(application: Application, changes: Changes, kinesis: Kinesis, links:
             return await answer(scope, send, 200, nothing)
         if path.startswith(vpc_links.PATH):
             return await answer(scope, send, *served(links, changes, scope, await read_body(receive)))
-        scope = listings.as_known(scope)
         if scope["method"] in READ_METHODS or target.rpartition(b".")[2].startswith(READ_OPERATIONS):
             return await application(scope, receive, send)
 
@@ -268,6 +268,7 @@ async def run(state: State) -> None:
     from ministack.services import apigateway_v1 as api_gateway_module
     from ministack.services import ec2 as ec2_module
     from ministack.services import kinesis as kinesis_module
+    from ministack.services import msk as msk_module
     from ministack.services import s3 as s3_module
 
     def services() -> dict[str, Callable[[], Any]]:
@@ -279,6 +280,7 @@ async def run(state: State) -> None:
     kinesis.install()
     presigned.install(s3_module, state)
     Ec2(ec2_module, state).install()
+    Msk(msk_module, state).install()
     changes = Changes(keeper, state.path("ministack", REVISION))
     grow(changes.revision)
     vpc_links.install(api_gateway_module)

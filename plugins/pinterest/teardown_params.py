@@ -21,8 +21,9 @@ TEARDOWN_PARAMS: dict[str, Param] = {
         examples=list(KEEPABLE),
         title="Keep",
         description=(
-            "What stays: rest_api (with its key and its role), s3_sink, data_streams, kafka_client (the machine, or "
-            "the REST proxy and our files on it), network, bucket, databricks (jobs and code)."
+            "What stays: rest_api (with its key and its role), s3_sink, data_streams, kafka (the MSK cluster with all "
+            "topics), kafka_client (the machine, or the REST proxy and our files on it), network, bucket, databricks "
+            "(jobs and code)."
         ),
     ),
     "delete_data_of": Param(

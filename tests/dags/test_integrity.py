@@ -31,6 +31,7 @@ RUNBOOK_HEADINGS = ["Does", "Params", "Reruns", "Fails when", "Undo"]
 STAGES = (
     "network",
     "bucket",
+    "kafka",
     "kafka_client",
     "vpc_link",
     "topics",
@@ -124,6 +125,7 @@ def test_the_form_of_every_dag_says_what_may_be_entered(dag_bag, dag_id):
 @pytest.mark.parametrize(
     ("dag_id", "task_id", "name"),
     [
+        ("pinterest_pipeline", "provision.kafka.cluster", "MSK cluster"),
         ("pinterest_pipeline", "provision.s3_sink.connector", "MSK Connect connector"),
         ("pinterest_pipeline", "provision.rest_api.api", "REST API"),
         ("pinterest_pipeline", "provision.vpc_link.link", "VPC link"),
@@ -222,7 +224,8 @@ def test_a_teardown_removes_users_before_what_they_use_and_lists_at_the_end(dag_
     assert "s3_sink" in before["topics"]
     assert "topics" in before["files"]
     assert "files" in before["kafka_client"]
-    assert {"kafka_client", "s3_sink"} <= before["network"]
+    assert {"topics", "s3_sink"} <= before["kafka"]
+    assert {"kafka_client", "kafka", "s3_sink"} <= before["network"]
     assert {"tables", "topics", "data_streams"} <= before["objects"]
     assert before["left"] == set(before) - {"left", "complete"}
     assert before["complete"] == set(before) - {"complete"}

@@ -181,7 +181,52 @@ def test_the_state_on_disk_is_json_after_many_changes(aws):
         assert not text or json.loads(text)
 
 
-class TestListings:
+NODES = {"InstanceType": "kafka.t3.small", "ClientSubnets": ["subnet-1", "subnet-2"], "SecurityGroups": ["sg-1"]}
+
+
+def create_cluster(kafka, name, brokers=2):
+    own = {"KafkaVersion": "3.9.x", "NumberOfBrokerNodes": brokers, "BrokerNodeGroupInfo": NODES}
+    return kafka.create_cluster_v2(ClusterName=name, Tags={"user_id": "u"}, Provisioned=own)
+
+
+class TestMsk:
+    def test_a_cluster_takes_a_moment_to_come_and_to_go(self, aws):
+        kafka = client(aws, "kafka")
+        answer = create_cluster(kafka, "comes")
+        arn, state = answer["ClusterArn"], lambda: kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["State"]
+
+        assert (answer["State"], answer["ClusterType"], state()) == ("CREATING", "PROVISIONED", "CREATING")
+        with pytest.raises(ClientError, match="CREATING state"):
+            kafka.get_bootstrap_brokers(ClusterArn=arn)
+        with pytest.raises(ClientError, match="can't delete cluster in CREATING state"):
+            kafka.delete_cluster(ClusterArn=arn)
+        wait_until(lambda: state() == "ACTIVE", "the cluster is ACTIVE")
+        brokers = kafka.get_bootstrap_brokers(ClusterArn=arn)
+        assert brokers["BootstrapBrokerString"] == f"127.0.0.1:{aws.port('kafka')}"
+        assert kafka.delete_cluster(ClusterArn=arn)["State"] == "DELETING"
+        with pytest.raises(ClientError, match="NotFoundException"):
+            state()
+
+    def test_a_cluster_is_listed_as_it_was_asked_for(self, aws):
+        kafka = client(aws, "kafka")
+        create_cluster(kafka, "listed-v2")
+
+        [found] = kafka.list_clusters_v2(ClusterNameFilter="listed-v")["ClusterInfoList"]
+        assert (found["ClusterName"], found["Tags"]) == ("listed-v2", {"user_id": "u"})
+        assert found["Provisioned"]["BrokerNodeGroupInfo"] == NODES
+        assert found["Provisioned"]["NumberOfBrokerNodes"] == 2
+
+    def test_what_msk_refuses_is_refused(self, aws):
+        kafka = client(aws, "kafka")
+        create_cluster(kafka, "twice")
+
+        with pytest.raises(ClientError, match="ConflictException"):
+            create_cluster(kafka, "twice")
+        with pytest.raises(ClientError, match="multiple of Availability Zones"):
+            create_cluster(kafka, "uneven", brokers=3)
+        with pytest.raises(ClientError, match="NotFoundException"):
+            kafka.describe_cluster_v2(ClusterArn="arn:aws:kafka:us-east-1:000000000000:cluster/none/1")
+
     def test_clusters_are_the_same_in_both_versions_of_the_api(self, aws):
         kafka = client(aws, "kafka")
         network = {"InstanceType": "kafka.t3.small", "ClientSubnets": ["subnet-1"]}
@@ -237,7 +282,38 @@ CALLS = [
         f"{ACCOUNT.format('ec2')}:subnet/any",
     ),
     ("kafka", "list_clusters", {}, "kafka:ListClusters", "*"),
+    (
+        "kafka",
+        "describe_cluster_v2",
+        {"ClusterArn": f"{ACCOUNT.format('kafka')}:cluster/asked/1"},
+        "kafka:DescribeClusterV2",
+        f"{ACCOUNT.format('kafka')}:cluster/asked/1",
+    ),
+    (
+        "kafka",
+        "create_cluster_v2",
+        {"ClusterName": "asked-v2", "Serverless": {"VpcConfigs": [{"SubnetIds": ["subnet-1"]}]}},
+        "kafka:CreateClusterV2",
+        "*",
+    ),
+    (
+        "kafka",
+        "delete_cluster",
+        {"ClusterArn": f"{ACCOUNT.format('kafka')}:cluster/asked/1"},
+        "kafka:DeleteCluster",
+        f"{ACCOUNT.format('kafka')}:cluster/asked/1",
+    ),
     ("kafka", "list_clusters_v2", {}, "kafka:ListClustersV2", "*"),
+    ("logs", "describe_log_groups", {"logGroupNamePrefix": "/asked"}, "logs:DescribeLogGroups", "*"),
+    *(
+        ("logs", operation, {"logGroupName": "/asked", **more}, action, f"{ACCOUNT.format('logs')}:log-group:/asked")
+        for operation, more, action in (
+            ("create_log_group", {}, "logs:CreateLogGroup"),
+            ("put_retention_policy", {"retentionInDays": 14}, "logs:PutRetentionPolicy"),
+            ("describe_log_streams", {}, "logs:DescribeLogStreams"),
+            ("delete_log_group", {}, "logs:DeleteLogGroup"),
+        )
+    ),
     ("apigateway", "get_vpc_links", {}, "apigateway:GET", "arn:aws:apigateway:us-east-1::/vpclinks"),
     (
         "apigateway",

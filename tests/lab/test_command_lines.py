@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.account import CLUSTER
 from lab.state import ACCOUNT, CHECKOUT, REGION, State
 
 NOTES = "notes-0e36c8cd403d"
@@ -64,11 +63,11 @@ def test_aws_reaches_the_services(lab, arguments, expected):
 
 
 def test_aws_sees_the_account_that_the_pipeline_uses(lab):
-    arn = printed(
-        *("aws", "kafka", "list-clusters", "--query", "ClusterInfoList[].ClusterArn", "--output", "text"), state=lab
-    )
+    arn = printed(*("aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"), state=lab)
+    zones = printed(*("aws", "ec2", "describe-subnets", "--query", "Subnets[].AvailabilityZone"), state=lab)
 
-    assert arn.startswith(f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/{CLUSTER}/")
+    assert f":{ACCOUNT}:" in arn
+    assert {zone[:-1] for zone in json.loads(zones)} == {REGION}
 
 
 def test_a_refusal_of_aws_is_the_program_s_exit_status(lab):

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import uuid
 import zipfile
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 from botocore.waiter import WaiterModel, create_waiter_with_client
 
+from include.aws.msk_connect import log_delivery
+from lab.airflow_environment import aws_connection
 from lab.state import State
 from lab.supervision import Supervisor
+from pinterest.hooks.sink_logs import SinkLogsHook
 from tests.lab.kafka_parts import SECONDS, Connect, new_bucket, new_topic, numbered, produce, s3, supervised
-from tests.lab.lab_parts import Part, start_cloud, wait_until
+from tests.lab.lab_parts import Part, client, start_cloud, wait_until
 
 CONNECTOR_CLASS = "pinterest.lab.S3SinkConnector"
 WAITERS = {
@@ -257,11 +262,32 @@ def test_a_configuration_that_the_worker_refuses_makes_a_failed_connector(msk, p
 
 
 def test_a_task_that_fails_makes_a_failed_connector_with_its_trace(msk, plugin, state, configuration):
-    arn = msk.create_connector(plugin, configuration(new_topic(state), s3__bucket__name="no-such-bucket"))
+    group = "/aws/vendedlogs/test"
+    client(state, "logs").create_log_group(logGroupName=group)
+    delivery = log_delivery("log_group", log_group=group, bucket="", prefix="")
+    arn = msk.create_connector(
+        plugin, configuration(new_topic(state), s3__bucket__name="no-such-bucket"), logDelivery=delivery
+    )
     with pytest.raises(WaiterError) as failed:
         msk.wait("connector_running", connectorArn=arn)
     assert "no-such-bucket cannot be used" in failed.value.last_response["stateDescription"]["message"]
+    assert "no-such-bucket cannot be used" in worker_log(state, msk.describe(arn))
     msk.delete(arn)
+
+
+def test_the_reason_of_a_refusal_is_delivered_to_the_bucket(msk, plugin, state, bucket, configuration):
+    delivery = log_delivery("bucket", log_group="", bucket=bucket, prefix="sink_logs/u")
+    arn = msk.create_connector(plugin, configuration("any", flush__size="0"), logDelivery=delivery)
+    with pytest.raises(WaiterError):
+        msk.wait("connector_running", connectorArn=arn)
+    assert "flush.size" in worker_log(state, msk.describe(arn))
+    msk.delete(arn)
+
+
+def worker_log(state: State, connector: dict[str, Any]) -> str:
+    """Its end, as the pipeline reads it."""
+    with mock.patch.dict("os.environ", AIRFLOW_CONN_AWS_DEFAULT=json.dumps(aws_connection(state))):
+        return SinkLogsHook(region_name="us-east-1").end(connector)
 
 
 def test_an_update_needs_the_current_version_and_is_rolled_back_if_refused(msk, plugin, state, configuration):
@@ -272,9 +298,14 @@ def test_an_update_needs_the_current_version_and_is_rolled_back_if_refused(msk, 
     wanted = configuration(topic, flush__size="7", tasks__max="2")
 
     def update(version: str, new: dict[str, str]) -> str:
-        return msk.client.update_connector(connectorArn=arn, currentVersion=version, connectorConfiguration=new)[
-            "connectorState"
-        ]
+        answer = msk.client.update_connector(connectorArn=arn, currentVersion=version, connectorConfiguration=new)
+        operations.append(answer["connectorOperationArn"])
+        return answer["connectorState"]
+
+    def operation() -> dict[str, Any]:
+        return msk.client.describe_connector_operation(connectorOperationArn=operations[-1])
+
+    operations: list[str] = []
 
     with pytest.raises(ClientError) as refused:
         update("K000", wanted)
@@ -282,6 +313,7 @@ def test_an_update_needs_the_current_version_and_is_rolled_back_if_refused(msk, 
     assert update(before["currentVersion"], wanted) == "UPDATING"
     msk.wait("connector_running", connectorArn=arn)
     after = msk.describe(arn)
+    assert operation()["connectorOperationState"] == "UPDATE_COMPLETE"
     assert after["connectorConfiguration"] == wanted
     assert after["currentVersion"] != before["currentVersion"]
     assert Connect(state).configuration(after["connectorName"])["flush.size"] == "7"
@@ -289,6 +321,16 @@ def test_an_update_needs_the_current_version_and_is_rolled_back_if_refused(msk, 
     update(after["currentVersion"], configuration(topic, flush__size="none"))
     msk.wait("connector_running", connectorArn=arn)
     assert msk.describe(arn)["connectorConfiguration"] == wanted
+    rolled_back = operation()
+    assert rolled_back["connectorOperationState"] == "ROLLBACK_COMPLETE"
+    assert "flush.size" in rolled_back["errorInfo"]["message"]
+    listed = msk.client.list_connector_operations(connectorArn=arn)["connectorOperations"]
+    assert [one["connectorOperationArn"] for one in listed] == operations[::-1]
+    with pytest.raises(ClientError, match="Specify only one parameter"):
+        msk.client.update_connector(
+            connectorArn=arn, currentVersion=msk.describe(arn)["currentVersion"], connectorConfiguration=wanted,
+            capacity={"provisionedCapacity": {"mcuCount": 1, "workerCount": 1}},
+        )  # fmt: skip
     msk.delete(arn)
 
 

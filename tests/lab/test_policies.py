@@ -23,6 +23,8 @@ NOT_IN_EVERY_RUN = {
             *("kafkaconnect:CreateWorkerConfiguration", "kinesis:CreateStream", "kinesis:StartStreamEncryption"),
             *("ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "ec2:ImportKeyPair", "ec2:RunInstances"),
             *("ec2:DescribeInstanceTypeOfferings", "ec2:DescribeSubnets", "ec2:GetConsoleOutput"),
+            *("kafka:CreateClusterV2", "kafka:DescribeClusterV2"),
+            *("logs:CreateLogGroup", "logs:PutRetentionPolicy"),
             *("iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "s3:CreateBucket"),
             "ssm:GetParameter",  # of the newest image
             *("elasticloadbalancing:CreateListener", "elasticloadbalancing:CreateLoadBalancer"),
@@ -36,6 +38,7 @@ NOT_IN_EVERY_RUN = {
             *("s3:GetBucketTagging", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock"),
             *("s3:PutBucketVersioning", "s3:PutEncryptionConfiguration"),
             *("apigateway:DELETE", "apigateway:PATCH", "iam:UpdateAssumeRolePolicy", "kafkaconnect:UpdateConnector"),
+            "kafkaconnect:DescribeConnectorOperation",
             *("kinesis:DecreaseStreamRetentionPeriod", "kinesis:IncreaseStreamRetentionPeriod"),
             *("elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DescribeTags"),
             *("elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyLoadBalancerAttributes"),
@@ -45,7 +48,9 @@ NOT_IN_EVERY_RUN = {
         "what could not be made, or has to write its topics again, is removed": {
             *("kafkaconnect:DeleteConnector", "kafkaconnect:DeleteCustomPlugin"),
             *("ec2:DeleteKeyPair", "ec2:TerminateInstances", "elasticloadbalancing:DeleteLoadBalancer"),
+            "kafka:DeleteCluster",
         },
+        "a worker log is read when a connector fails": {"logs:DescribeLogStreams", "logs:GetLogEvents"},
         "maintenance runs once a week": {"s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"},
         "API Gateway is handed its role once": {"iam:GetRole"},
     },

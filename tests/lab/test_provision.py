@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from unittest import mock
 
 import botocore.client
+import jinja2
 import pytest
 from airflow.providers.amazon.aws.links.ec2 import EC2InstanceLink
 
@@ -15,20 +21,24 @@ from include.aws.ownership import as_tags, is_ours
 from include.aws.policies import policy
 from include.settings import Settings
 from lab.airflow_environment import aws_connection
-from lab.state import ACCOUNT, REGION, USER_ID, State
+from lab.state import ACCOUNT, CHECKOUT, REGION, USER_ID, State
+from pinterest.dag_defaults import TEMPLATES
 from pinterest.hooks.kafka_client import KafkaClientHook
-from pinterest.operators import account_plan, key_pair
+from pinterest.hooks.kafka_tools import KafkaToolsHook
+from pinterest.operators import account_plan, kafka_brokers, key_pair
 from pinterest.operators.account_plan import AccountPlanOperator
 from pinterest.operators.ec2 import ClientMachineOperator
 from pinterest.operators.host_key import HostKeyOperator
 from pinterest.operators.iam import IamCreateInstanceProfileOperator, IamCreateRoleOperator
+from pinterest.operators.kafka_brokers import StartBrokerOperator
 from pinterest.operators.key_pair import KeyPairOperator
 from pinterest.operators.load_balancer import ListenerOperator, LoadBalancerOperator, TargetGroupOperator
+from pinterest.operators.msk_cluster import MskClusterLink, MskClusterOperator
 from pinterest.operators.network import FindVpcOperator, S3EndpointOperator, SecurityGroupsOperator
 from pinterest.operators.s3_bucket import S3BucketOperator
 from pinterest.operators.vpc_link import VpcLinkConsoleLink, VpcLinkOperator
 from tests.builders import variable
-from tests.lab.lab_parts import client, running, start_aws, start_cloud
+from tests.lab.lab_parts import client, is_alive, running, start_aws, start_cloud, wait_until
 
 READS = ("Describe", "Get", "List", "Head")
 MADE = {
@@ -53,6 +63,7 @@ MADE = {
     "ModifyLoadBalancerAttributes": 1,
     "CreateListener": 1,
     "CreateVpcLink": 1,
+    "CreateClusterV2": 1,
 }
 TAGS = {"project": "pinterest-pipeline", "user_id": USER_ID, "dag_id": "d", "run_id": "r", "expires_at": ""}
 
@@ -80,6 +91,7 @@ def account(aws, settings) -> Iterator[Account]:
         mock.patch.dict("os.environ", AIRFLOW_CONN_AWS_DEFAULT=json.dumps(aws_connection(aws))),
         mock.patch.object(EC2InstanceLink, "persist"),
         mock.patch.object(VpcLinkConsoleLink, "persist"),
+        mock.patch.object(MskClusterLink, "persist"),
         mock.patch.object(key_pair, "settings", return_value=settings),
         mock.patch.object(account_plan, "settings", return_value=settings),
     ):
@@ -135,6 +147,20 @@ class Account:
         ).execute({})
         S3EndpointOperator(task_id="endpoint", vpc_id=vpc_id, **more).execute({})
         S3BucketOperator(task_id="bucket", bucket=of.bucket, account_id=ACCOUNT, **more).execute({})
+        cluster = MskClusterOperator(
+            task_id="cluster",
+            cluster_name=of.kafka.cluster_name,
+            kafka_version=of.kafka.version,
+            instance_type=of.kafka.instance_type,
+            brokers=str(of.kafka.brokers),
+            storage_gib=str(of.kafka.storage_gib),
+            authentication=of.kafka.authentication,
+            vpc_id=vpc_id,
+            subnets="[]",
+            security_group=groups["brokers"],
+            waiter_delay=1,
+            **more,
+        ).execute({})
         pair_id = KeyPairOperator(task_id="pair", key_name=of.key_pair, **more).execute({})
         for name, document in ((of.role, "kafka_client"), (of.sink_role, "s3_sink")):
             IamCreateRoleOperator(
@@ -157,7 +183,7 @@ class Account:
         ).execute({})
         parameter = of.host_key_parameter(instance_id)
         HostKeyOperator(task_id="host_key", instance_id=instance_id, known="", parameter=parameter, **more).execute({})
-        made = {"vpc": vpc_id, "groups": groups, "pair": pair_id, "instance": instance_id}
+        made = {"vpc": vpc_id, "groups": groups, "pair": pair_id, "instance": instance_id, "cluster": cluster}
         return made | self._way_to_the_proxy(instance_id, groups["proxy_callers"])
 
     def _way_to_the_proxy(self, instance_id: str, security_group: str) -> dict[str, str]:
@@ -185,9 +211,8 @@ def test_the_plan_says_what_is_made(planned):
     made = [row["kind"] for row in planned if row["action"] == "made"]
 
     kinds = {"security group", "S3 endpoint", "bucket", "role", "instance profile", "key pair", "instance"}
-    kinds |= {"target group", "load balancer"}
-    assert kinds <= set(made)
-    assert [row["kind"] for row in planned if row["action"] == "missed"] == ["MSK cluster"]
+    assert kinds | {"target group", "load balancer", "MSK cluster"} <= set(made)
+    assert [row["kind"] for row in planned if row["action"] == "missed"] == []
 
 
 def test_each_thing_is_made_once(provisioned):
@@ -213,6 +238,7 @@ def test_everything_is_ours(account, provisioned):
         iam.get_role(RoleName=name)["Role"],
         iam.get_role(RoleName=account.settings.sink_role)["Role"],
         iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"],
+        client(account.state, "kafka").list_clusters_v2()["ClusterInfoList"][0],
         {"Tags": client(account.state, "s3").get_bucket_tagging(Bucket=account.settings.bucket)["TagSet"]},
     ]
 
@@ -265,3 +291,87 @@ def test_a_machine_that_was_terminated_is_launched_anew(account, provisioned):
     ]
     assert account.results["instance"] != before
     assert KafkaClientHook(account.settings).run("echo in").stdout == "in\n"
+
+
+class OwnBroker:
+    """A broker on the machine, with the lab's Kafka. ``run`` gives a script's last line."""
+
+    def __init__(self, account: Account, port: int) -> None:
+        own = {"mode": "self_hosted", "host": "127.0.0.1", "port": port}
+        given = account.settings.model_dump(by_alias=True, mode="json") | {"kafka": own}
+        self.settings = Settings.model_validate(given)
+        self.home = account.state.path("client_machine", "home")
+        self.folder = self.home / "kafka-broker"
+        install = account.state.install
+        (self.home / "kafka").mkdir()
+        shutil.copytree(CHECKOUT / "lab/mirror_archives/kafka/bin", self.home / "kafka/bin")
+        shutil.copytree(CHECKOUT / "lab/mirror_archives/kafka/config", self.home / "kafka/config")
+        (self.home / "kafka/libs").symlink_to(install / "jars/kafka")
+        (self.home / "java").symlink_to(install / "java")
+        (self.home / "kafka/bin/client.properties").write_text("security.protocol=PLAINTEXT\n")
+
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "broker.pid").read_text())
+
+    def start(self) -> str:
+        none = {"SYSTEMD": "/no-systemd", "UNITS": "/no-units", "START_SECONDS": "60"}
+        with mock.patch.object(kafka_brokers, "settings", return_value=self.settings):
+            return StartBrokerOperator(
+                task_id="broker", script=rendered("kafka/start_broker.sh"), environment=none
+            ).execute({})
+
+    def run(self, script: str, **environment: str) -> str:
+        completed = KafkaToolsHook(self.settings).run(rendered(script), environment, quiet=True)
+        assert completed.exit_code == 0, completed.stderr
+        return completed.last_line
+
+
+def rendered(script: str) -> str:
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    return jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined).get_template(script).render()
+
+
+@pytest.fixture(scope="module")
+def own_broker(account, provisioned) -> Iterator[OwnBroker]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    broker = OwnBroker(account, port)
+    yield broker
+    if (broker.folder / "broker.pid").exists():
+        with suppress(ProcessLookupError):
+            os.killpg(broker.pid, signal.SIGKILL)
+
+
+TOPIC = f"{USER_ID}.pin"
+TOPICS = {
+    "TOPICS": TOPIC,
+    "DEAD_LETTER_TOPIC": f"{USER_ID}-dead-letters",
+    "PARTITIONS": "1",
+    "REPLICATION_FACTOR": "1",
+    "LARGEST_DEAD_LETTER": "10485760",
+}
+
+
+def test_a_broker_on_the_machine_outlives_the_session_and_keeps_what_it_holds(own_broker):
+    assert own_broker.start().startswith("changed: the broker answers at 127.0.0.1:")
+    pid = own_broker.pid
+    assert own_broker.start() == "unchanged"
+    assert own_broker.run("topics/create_topics.sh", **TOPICS).startswith("changed: created ")
+    before = own_broker.run("topics/topic_ids.sh", TOPICS=TOPIC)
+    assert own_broker.run("s3_sink/restart_group.sh", GROUP="connect-x", TOPICS=TOPIC, WAIT_SECONDS="30") == (
+        "changed: group connect-x"
+    )
+    os.killpg(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid), "the broker is dead")
+
+    assert own_broker.start().startswith("changed: the broker answers at 127.0.0.1:")
+    assert own_broker.run("topics/topic_ids.sh", TOPICS=TOPIC) == before
+    assert KafkaToolsHook(own_broker.settings).brokers["subnets"]
+    pid = own_broker.pid
+    removed = own_broker.run(
+        "teardown/remove_client_files.sh", REMOVE="yes", KEEP_TOOLS="yes", SYSTEMD="/no-systemd", UNITS="/no-units"
+    )
+    assert removed.startswith("kept: ")
+    assert not is_alive(pid)
+    assert (own_broker.folder / "data/meta.properties").exists()

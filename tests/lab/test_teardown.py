@@ -53,6 +53,8 @@ def of_ours(pipeline: Pipeline) -> list[str]:
     found += streams.list_streams()["StreamNames"]
     found += [role["RoleName"] for role in iam.list_roles()["Roles"] if "kinesis" in role["RoleName"]]
     found += [one["Name"] for one in ssm.describe_parameters()["Parameters"] if "keypair" not in one["Name"]]
+    found += [one["ClusterName"] for one in client(lab, "kafka").list_clusters_v2()["ClusterInfoList"]]
+    found += [one["logGroupName"] for one in client(lab, "logs").describe_log_groups()["logGroups"]]
     for name in ("connectors", "custom_plugins", "worker_configurations"):
         kept = lab.path("cloud", "msk_connect", f"{name}.json")
         found += [name] if kept.exists() and kept.read_text().strip() != "{}" else []
@@ -79,6 +81,7 @@ def test_a_dry_run_lists_and_changes_nothing(torn):
     for kind in ("REST API", "usage plan", "API key", "connector", "custom plugin", "worker configuration", "role"):
         assert f"would be removed: {kind} " in torn.listed.log
     assert f"would be removed: data stream streaming-{USER_ID}-pin" in torn.listed.log
+    assert "would be removed: MSK cluster pinterest-msk-cluster, and with it all topics" in torn.listed.log
     assert "and with it the records that it still keeps" in torn.listed.log
     assert "would be removed: the REST proxy" in torn.listed.log
 
@@ -93,7 +96,7 @@ def test_a_second_teardown_changes_nothing(torn):
     assert torn.again.exit_code == 0, torn.again.log[-4000:]
     assert torn.revisions[0] == torn.revisions[1]
     assert "removed: connector" not in torn.again.log
-    assert torn.again.log.count("unchanged: nothing of ours is there") == 5
+    assert torn.again.log.count("unchanged: nothing of ours is there") == 6
 
 
 def test_the_pipeline_makes_everything_again(torn):

@@ -302,6 +302,17 @@ class Account:
         key, state = "workerConfigurationArn", "workerConfigurationState"
         return self.describe("worker configuration", key, workerConfigurationArn, state, "NotFoundException")
 
+    # MSK
+
+    def kafka_DeleteCluster(self, ClusterArn: str) -> dict[str, Any]:
+        states = {one["ClusterArn"]: one["State"] for one in self.listed.get("MSK cluster", [])}
+        if states.get(ClusterArn) == "CREATING":
+            raise Refused("BadRequestException", "You can't delete cluster in CREATING state.")
+        return self.begin_to_delete("MSK cluster", "ClusterArn", ClusterArn, "State", "NotFoundException")
+
+    def kafka_DescribeClusterV2(self, ClusterArn: str) -> dict[str, Any]:
+        return {"ClusterInfo": self.describe("MSK cluster", "ClusterArn", ClusterArn, "State", "NotFoundException")}
+
     # Kinesis
 
     def kinesis_ListTagsForStream(self, StreamName: str) -> dict[str, Any]:
@@ -322,6 +333,9 @@ class Account:
 
     def elbv2_DescribeTags(self, ResourceArns: list[str]) -> dict[str, Any]:
         return {"TagDescriptions": [{"ResourceArn": one, "Tags": pairs(self.tags[one])} for one in ResourceArns]}
+
+    def logs_DeleteLogGroup(self, logGroupName: str) -> dict[str, Any]:
+        return self.remove("log group", "logGroupName", logGroupName, "ResourceNotFoundException")
 
     def logs_ListTagsForResource(self, resourceArn: str) -> dict[str, Any]:
         return {"tags": self.tags[resourceArn]}
@@ -423,7 +437,10 @@ MADE: dict[str, Callable[..., tuple[dict[str, Any], str]]] = {
     "load balancer": _by_arn("elasticloadbalancing", "loadbalancer", "LoadBalancerArn", "LoadBalancerName"),
     "target group": _by_arn("elasticloadbalancing", "targetgroup", "TargetGroupArn", "TargetGroupName"),
     "data stream": lambda name, _: ({"StreamName": name, "StreamARN": arn("kinesis", name), **ACTIVE}, name),
-    "MSK cluster": lambda name, tags: ({"ClusterArn": arn("kafka", name), "ClusterName": name, "Tags": tags}, name),
+    "MSK cluster": lambda name, tags: (
+        {"ClusterArn": arn("kafka", name), "ClusterName": name, "Tags": tags, "State": "ACTIVE"},
+        name,
+    ),
     "instance": _tagged_name("InstanceId", State={"Name": "running"}),
     "volume": _tagged_name("VolumeId"),
     "Elastic IP": _tagged_name("AllocationId"),
@@ -506,12 +523,13 @@ def provisioned(tags: dict[str, str] | None = None) -> Account:
 
 
 def with_machine(account: Account) -> Account:
-    """The account with a client machine and a network that are ours."""
+    """The account with a client machine, a cluster and a network that are ours."""
     role = f"{USER_ID}-ec2-access-role"
     account.listed["role"] = [one for one in account.listed["role"] if one["RoleName"] != role]
-    for kind in ("instance", "key pair"):
+    for kind in ("instance", "key pair", "MSK cluster"):
         account.listed[kind].clear()
     account.add("instance", USER_ID, OURS)
+    account.add("MSK cluster", "pinterest-msk-cluster", OURS)
     account.add("key pair", f"{USER_ID}-key-pair", OURS)
     account.add("parameter", f"/ec2/keypair/id-of-{USER_ID}-key-pair", OURS)
     account.add("parameter", f"/pinterest/{USER_ID}/host-key/i-1", OURS)
@@ -520,6 +538,7 @@ def with_machine(account: Account) -> Account:
     account.add("role", f"{USER_ID}-s3-sink-role", OURS)
     for kind in ("VPC link of REST APIs", "load balancer", "target group"):
         account.add(kind, f"{USER_ID}-rest-proxy", OURS)
+    account.add("log group", f"/aws/vendedlogs/pinterest/{USER_ID}-connector", OURS)
     account.add("VPC endpoint", f"{USER_ID}-s3", OURS)
     client, brokers = f"{USER_ID}-kafka-client", f"{USER_ID}-msk"
     account.add("security group", client, OURS)

@@ -26,15 +26,16 @@ from tests.builders import settings
 
 ROOT = Path(__file__).parents[2]
 CODE = ("dags", "plugins", "include")
-SERVICES = ("apigateway", "ec2", "elbv2", "iam", "kafka", "kafkaconnect", "kinesis", "s3", "sns", "ssm")
+SERVICES = ("apigateway", "ec2", "elbv2", "iam", "kafka", "kafkaconnect", "kinesis", "logs", "s3", "sns", "ssm")
 
 OF_PROVIDER_METHODS = {"get_parameter_value": "ssm:GetParameter"}
 OF_ONE_SERVICE = {
     "list_tags_for_resource": "kafkaconnect:ListTagsForResource",
     "tag_resource": "kafkaconnect:TagResource",
     "describe_tags": "elasticloadbalancing:DescribeTags",
+    "put_integration": "apigateway:PUT",
 }
-"""Operations that several services have, and that only the modules ``msk_connect`` or ``load_balancer`` call."""
+"""Operations that several services have, and that only the modules of one of them call."""
 
 TABLE = ROOT / "include/aws/inventory.py"
 """Spells operations that several services have; here, they are taken from its ``KINDS``."""
@@ -137,7 +138,7 @@ def test_no_two_services_have_an_operation_of_the_same_name_that_is_called(actio
     assert set(shared) == set(OF_ONE_SERVICE)
     paths = [path for folder in CODE for path in (ROOT / folder).rglob("*.py") if path != TABLE]
     calling = {path.name for path in paths if OF_ONE_SERVICE.keys() & set(names(path.read_text()))}
-    assert calling == {"msk_connect.py", "load_balancer.py"}
+    assert calling == {"msk_connect.py", "load_balancer.py", "api_gateway.py", "api_gateway_backend.py"}
 
 
 @pytest.mark.parametrize(

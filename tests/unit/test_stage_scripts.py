@@ -10,7 +10,9 @@ import pytest
 from airflow.sdk import DAG
 
 from pinterest.dag_defaults import TEMPLATES
+from pinterest.operators.kafka_brokers import StartBrokerOperator
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
+from pinterest_stages.kafka import kafka
 from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.rest_proxy import rest_proxy
 from pinterest_stages.s3_sink import s3_sink
@@ -18,10 +20,12 @@ from pinterest_stages.topics import topics
 from tests.builders import settings
 
 OF_THE_MACHINE = {"HOME", "PATH", "JAVA_HOME", "CLASSPATH", "KAFKA_HEAP_OPTS"}
+OF_THE_BROKER = {"HOST", "PORT", "CONTROLLER_PORT"}
 OF_THE_UPLOAD = {"URL", "SHA256", "HEADERS", "UPLOAD_URL"}
 
 with DAG("stages", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
     kafka_client("vpc_id", "group")
+    kafka("vpc_id", "group")
     brokers = topics().brokers
     rest_proxy(brokers)
     s3_sink(brokers)
@@ -39,6 +43,8 @@ def test_a_script_gets_the_variables_that_it_takes(task):
     given = set(task.environment)
     if isinstance(task, KafkaClientUploadOperator):
         given |= OF_THE_UPLOAD
+    if isinstance(task, StartBrokerOperator):
+        given |= OF_THE_BROKER
     assert taken == given
 
 
@@ -48,5 +54,5 @@ def test_steps_stand_in_the_order_of_the_runbook():
     assert {"kafka_client.instance", "kafka_client.key_pair", "kafka_client.java"} <= before["kafka_client.kafka"]
     assert "kafka_client.iam_auth" in before["kafka_client.classpath"] & before["kafka_client.client_properties"]
     assert before["rest_proxy.start"] == {"rest_proxy.archive", "rest_proxy.properties"}
-    makes_the_sink = ("archive", "plugin", "workers", "role", "replaced", "connector")
+    makes_the_sink = ("archive", "plugin", "workers", "role", "logs", "replaced", "connector")
     assert before["s3_sink.running"] == {f"s3_sink.{task}" for task in makes_the_sink}

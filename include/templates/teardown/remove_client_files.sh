@@ -1,7 +1,9 @@
-# Stops the REST proxy, and removes what this pipeline put on the machine. Files of others in its folders are kept.
-# Lists only, unless REMOVE is yes. With KEEP_TOOLS=yes, Java and Kafka's tools stay: topics are deleted with them later.
+# Stops the REST proxy and the broker, and removes what this pipeline put on the machine. Files of others in its folders
+# are kept. Lists only, unless REMOVE is yes. With KEEP_TOOLS=yes, Java and Kafka's tools stay: topics are deleted with
+# them later; and so does what the broker holds. Takes SYSTEMD and UNITS, too.
 set -euo pipefail
 {% include 'kafka_client/archives.sh' %}
+{% include 'kafka/broker.sh' %}
 
 mark='# Kafka client of pinterest-pipeline'
 proxy=$HOME/kafka-rest
@@ -18,7 +20,7 @@ gone() {
   fi
 }
 
-running() {
+proxy_runs() {
   pid=$(cat "$proxy/kafka-rest.pid" 2>/dev/null) && [ -n "$pid" ] &&
     ps -p "$pid" -o args= 2>/dev/null | grep -qF kafka-rest.properties
 }
@@ -26,7 +28,7 @@ running() {
 stop_proxy() {
   kill -TERM -- "-$pid" 2>/dev/null || kill -TERM "$pid" 2>/dev/null || true
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    running || return 0
+    proxy_runs || return 0
     sleep 0.5
   done
   kill -KILL -- "-$pid" 2>/dev/null || true
@@ -68,7 +70,15 @@ without_our_line() {
   if [ -s "$new" ]; then mv "$new" "$1"; else rm -f "$new" "$1"; fi
 }
 
-if running; then gone "the REST proxy (pid $pid)" stop_proxy; fi
+remove_unit() {
+  sudo -n systemctl disable --now --quiet "$unit"
+  sudo -n rm -f "$UNITS/$unit"
+  sudo -n systemctl daemon-reload
+}
+
+if proxy_runs; then gone "the REST proxy (pid $pid)" stop_proxy; fi
+if [ -f "$UNITS/$unit" ] && has_systemd; then gone "the service $unit" remove_unit; fi
+if running; then gone "the broker (pid $pid)" stop_broker; fi
 remove_archive "$proxy/current"
 remove_file "$proxy" kafka-rest.properties
 for name in kafka-rest.log kafka-rest.log.1 kafka-rest.pid kafka-rest.started; do
@@ -80,9 +90,11 @@ if [ -d "$proxy" ] && [ "$REMOVE" = yes ]; then
 fi
 
 if [ "$KEEP_TOOLS" = yes ]; then
+  if [ -d "$home/data" ]; then echo "kept: $home/data holds topics, which only delete_data_of deletes"; fi
   if is_there "$HOME/kafka"; then echo "kept: $HOME/kafka: topics that stay are deleted with its tools"; fi
   exit 0
 fi
+if [ -f "$home/server.properties" ]; then gone "$home, with all topics of the broker" rm -rf "$home"; fi
 for file in "$HOME/.bash_profile" "$HOME/.bash_login" "$HOME/.profile"; do
   if [ -f "$file" ] && grep -qF "$mark" "$file"; then gone "our line in $file" without_our_line "$(readlink -f "$file")"; fi
 done

@@ -1,4 +1,5 @@
-# Takes BOOTSTRAP_SERVERS, TOPICS (separated by spaces), DEAD_LETTER_TOPIC, PARTITIONS and REPLICATION_FACTOR.
+# Takes BOOTSTRAP_SERVERS, TOPICS (separated by spaces), DEAD_LETTER_TOPIC, PARTITIONS, REPLICATION_FACTOR (empty to
+# leave it to the cluster) and LARGEST_DEAD_LETTER.
 # An existing topic is left alone, whatever its number of partitions.
 # A dead letter holds the record plus headers with a stack trace, so its topic accepts more than Kafka's usual 1 MiB.
 set -euo pipefail
@@ -18,14 +19,14 @@ for topic in $TOPICS $DEAD_LETTER_TOPIC; do
   config=
   if [ "$topic" = "$DEAD_LETTER_TOPIC" ]; then
     wanted=1
-    config=max.message.bytes=10485760
+    config=max.message.bytes=$LARGEST_DEAD_LETTER
   fi
   if [ -n "$count" ]; then
     echo "$topic: adopted, partitions: $count"
     continue
   fi
   kafka topics --create --if-not-exists --topic "$topic" --partitions "$wanted" \
-    --replication-factor "$REPLICATION_FACTOR" ${config:+--config "$config"} >&2
+    ${REPLICATION_FACTOR:+--replication-factor "$REPLICATION_FACTOR"} ${config:+--config "$config"} >&2
   echo "$topic: created, partitions: $wanted"
   created="$created $topic"
 done

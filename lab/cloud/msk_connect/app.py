@@ -13,6 +13,8 @@ from lab.calls import Call, CallLog, access_key_of
 from lab.cloud.msk_connect import worker as connect_worker
 from lab.cloud.msk_connect.configurations import WorkerConfigurations
 from lab.cloud.msk_connect.connectors import Connectors
+from lab.cloud.msk_connect.logs import WorkerLogs
+from lab.cloud.msk_connect.operations import Operations
 from lab.cloud.msk_connect.plugins import CustomPlugins
 from lab.cloud.msk_connect.resources import AwsError, Background, Resources, arn_of, not_found, read_object
 from lab.cloud.msk_connect.worker import Worker
@@ -25,6 +27,8 @@ KINDS = {
     "connectors": "Connector",
 }
 TAG_OPERATIONS = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
+LIST_OPERATIONS = re.compile(r"/v1/connectors/.+/operations$")
+DESCRIBE_OPERATION = "/v1/connectorOperations/"
 OPERATION_PATH = re.compile(rf"/v1/(?P<kind>{'|'.join(KINDS)}|tags)(?P<one>/.+)?$")
 
 
@@ -42,7 +46,18 @@ def application(state: State, restart_worker: Callable[[State], None]) -> web.Ap
     }
     background = Background()
     worker = Worker(state)
-    connectors = Connectors(kept["connectors"], kept["plugins"], kept["configurations"], worker, background)
+    operations = Operations(
+        Resources(folder / "connector_operations.json", "connector-operation", "connectorOperationArn")
+    )
+    connectors = Connectors(
+        kept["connectors"],
+        kept["plugins"],
+        kept["configurations"],
+        operations,
+        worker,
+        WorkerLogs(state),
+        background,
+    )
     plugins = CustomPlugins(
         state, kept["plugins"], worker, background, restart_worker, user_of=connectors.user_of_plugin
     )
@@ -57,15 +72,17 @@ def application(state: State, restart_worker: Callable[[State], None]) -> web.Ap
 
     app = web.Application(middlewares=[keep_calls(CallLog(state, "msk_connect")), errors_as_aws])
     app.cleanup_ctx.append(lifetime)
-    for path, operations in (
+    app.router.add_get("/v1/connectors/{arn:.+}/operations", operations.list)
+    app.router.add_get(f"{DESCRIBE_OPERATION}{{arn:.+}}", operations.describe)
+    for path, resources in (
         ("/v1/custom-plugins", plugins),
         ("/v1/worker-configurations", configurations),
         ("/v1/connectors", connectors),
     ):
-        app.router.add_post(path, operations.create)
-        app.router.add_get(path, operations.list)
-        app.router.add_get(f"{path}/{{arn:.+}}", operations.describe)
-        app.router.add_delete(f"{path}/{{arn:.+}}", operations.delete)
+        app.router.add_post(path, resources.create)
+        app.router.add_get(path, resources.list)
+        app.router.add_get(f"{path}/{{arn:.+}}", resources.describe)
+        app.router.add_delete(f"{path}/{{arn:.+}}", resources.delete)
     app.router.add_put("/v1/connectors/{arn:.+}", connectors.update)
     add_tag_operations(app, list(kept.values()))
     return app
@@ -116,6 +133,10 @@ def keep_calls(log: CallLog) -> Any:
 
 def action_of(request: web.Request) -> str | None:
     """``DescribeConnector`` for a GET of a connector, and so on; None for a path that is no operation."""
+    if request.path.startswith(DESCRIBE_OPERATION):
+        return "DescribeConnectorOperation"
+    if LIST_OPERATIONS.match(request.path):
+        return "ListConnectorOperations"
     found = OPERATION_PATH.match(request.path)
     if found is None:
         return None

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from lab.cloud.msk_connect.logs import WorkerLogs
+from lab.cloud.msk_connect.operations import Operations
 from lab.cloud.msk_connect.resources import (
     Background,
     Resource,
@@ -42,7 +44,8 @@ log = logging.getLogger("lab.msk_connect")
 class Connectors:
     """A connector is stored as CREATING, UPDATING, DELETING, FAILED (the worker rejected it) or RUNNING.
 
-    For one stored as RUNNING, the worker's own report decides. ``wantedConfiguration`` belongs to an ongoing update.
+    For one stored as RUNNING, the worker's own report decides. ``wantedConfiguration`` and ``operation`` belong to an
+    ongoing update.
     """
 
     def __init__(
@@ -50,9 +53,13 @@ class Connectors:
         resources: Resources,
         plugins: Resources,
         configurations: Resources,
+        operations: Operations,
         worker: Worker,
+        logs: WorkerLogs,
         background: Background,
     ) -> None:
+        self.operations = operations
+        self.logs = logs
         self.resources = resources
         self.plugins = plugins
         self.configurations = configurations
@@ -110,28 +117,35 @@ class Connectors:
                     return
                 await self.worker.put_connector(connector["connectorName"], wanted)
         except RefusedError as error:
+            await self.logs.deliver(connector, str(error))
             self.refuse(connector, str(error))
             return
         while connector["connectorState"] in UNDER_WAY:
-            if await self.has_settled(connector["connectorName"], wanted):
-                connector.pop("wantedConfiguration", None)
-                self.resources.update(
-                    connector["connectorArn"], connectorState="RUNNING", connectorConfiguration=wanted
-                )
-            else:
+            state, reason = await self.settled(connector["connectorName"], wanted)
+            if state is None:
                 await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if state == "FAILED":
+                await self.logs.deliver(connector, reason)
+            connector.pop("wantedConfiguration", None)
+            self.operations.end(connector.pop("operation", ""))
+            self.resources.update(connector["connectorArn"], connectorState="RUNNING", connectorConfiguration=wanted)
 
-    async def has_settled(self, name: str, wanted: dict[str, str]) -> bool:
+    async def settled(self, name: str, wanted: dict[str, str]) -> tuple[str | None, str]:
+        """RUNNING with this configuration, FAILED with a reason, or None as long as it is neither."""
         try:
-            state, _ = live_state((await self.worker.statuses()).get(name, UNKNOWN_YET))
-            return state == "FAILED" or (state == "RUNNING" and await self.worker.applied(name, wanted))
+            state, reason = live_state((await self.worker.statuses()).get(name, UNKNOWN_YET))
+            if state == "RUNNING" and not await self.worker.applied(name, wanted):
+                return None, ""
         except NotReadyError:
-            return False
+            return None, ""
+        return state, reason
 
     def refuse(self, connector: Resource, message: str) -> None:
         """A new connector becomes FAILED; an updated one keeps its previous configuration."""
         log.warning("connector %s: %s", connector["connectorName"], message)
         if connector.pop("wantedConfiguration", None) is not None:
+            self.operations.end(connector.pop("operation", ""), message)
             self.resources.update(connector["connectorArn"], connectorState="RUNNING")
             return
         description = {
@@ -166,15 +180,21 @@ class Connectors:
         state = view(connector, await self.statuses())["connectorState"]
         if state != "RUNNING":
             raise bad_request(f"The connector is {state}; only a RUNNING connector can be updated.")
+        changed = [name for name in ("connectorConfiguration", "capacity") if name in given]
+        if len(changed) != 1:
+            raise bad_request("Specify only one parameter: either capacity or connectorConfiguration.")
+        operation = self.operations.begin(connector["connectorArn"], changed[0])
         self.resources.update(
             connector["connectorArn"],
             connectorState="UPDATING",
+            operation=operation,
             currentVersion=new_version(),
             capacity=given.get("capacity", connector["capacity"]),
             wantedConfiguration=given.get("connectorConfiguration", connector["connectorConfiguration"]),
         )
         self.background.start(self.apply(connector))
-        return web.json_response({"connectorArn": connector["connectorArn"], "connectorState": "UPDATING"})
+        answer = {"connectorArn": connector["connectorArn"], "connectorState": "UPDATING"}
+        return web.json_response(answer | {"connectorOperationArn": operation})
 
     async def delete(self, request: web.Request) -> web.Response:
         connector = self.resources.get(arn_of(request))
@@ -201,7 +221,8 @@ def check_version(connector: Resource, version: str) -> None:
 
 def view(connector: Resource, statuses: dict[str, Any] | None) -> Resource:
     """The connector as the API returns it. ``statuses`` are the worker's, None while it is away."""
-    found = {name: value for name, value in shown(connector).items() if name != "wantedConfiguration"}
+    internal = ("wantedConfiguration", "operation")
+    found = {name: value for name, value in shown(connector).items() if name not in internal}
     if connector["connectorState"] != "RUNNING":
         return found
     if statuses is None:

@@ -20,11 +20,13 @@ from include.teardown import TeardownError
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.hooks.kinesis import KinesisStreamHook
 from pinterest.hooks.load_balancer import LoadBalancerHook
+from pinterest.hooks.msk import MskHook
 from pinterest.hooks.msk_connect import MskConnectHook
 
 WAITING: dict[str, type[AwsBaseHook]] = {
     "apigateway": ApiGatewayHook,
     "elbv2": LoadBalancerHook,
+    "kafka": MskHook,
     "kafkaconnect": MskConnectHook,
     "kinesis": KinesisStreamHook,
 }

@@ -1,25 +1,24 @@
-"""Kafka's command-line tools, run on the client machine against the brokers that MSK names."""
+"""Kafka's command-line tools, run on the client machine against the brokers that the settings name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
 
+from pinterest.hooks.kafka_brokers import find_brokers
 from pinterest.hooks.kafka_client import Completed, KafkaClientHook
-from pinterest.hooks.msk import Brokers, MskHook
+from pinterest.hooks.msk import Brokers
 
 
 class KafkaToolsHook(KafkaClientHook):
     """Runs scripts of Kafka tools on the client machine.
 
-    A script finds the brokers' addresses in ``BOOTSTRAP_SERVERS``. MSK is asked for them before the first script.
+    A script finds the brokers' addresses in ``BOOTSTRAP_SERVERS``. They are looked up before the first script.
     """
 
     @cached_property
     def brokers(self) -> Brokers:
-        kafka = self.settings.kafka
-        msk = MskHook(aws_conn_id=self.aws_conn_id, region_name=self.settings.region)
-        return msk.brokers(kafka.cluster_name, kafka.authentication)
+        return find_brokers(self.settings, self.aws_conn_id)
 
     def run(
         self,

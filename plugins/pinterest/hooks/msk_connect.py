@@ -12,6 +12,7 @@ from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
 from airflow.providers.common.compat.sdk import AirflowException
 
 CONNECTOR_STATUS = ["connectorState", "stateDescription.code", "stateDescription.message"]
+OPERATION_STATUS = ["connectorOperationState", "errorInfo.code", "errorInfo.message"]
 
 
 class MskConnectHook(AwsBaseHook):
@@ -94,6 +95,18 @@ def state_of(described: Mapping[str, Any]) -> str:
     reason = described.get("stateDescription", {})
     state = described.get("connectorState") or described.get("customPluginState") or "unknown"
     return " ".join(str(word) for word in (state, reason.get("code"), reason.get("message")) if word)
+
+
+def outcome_of(operation: Mapping[str, Any]) -> str:
+    """How the update of a connector ended, why, and at which steps, in the service's own words."""
+    reason = operation.get("errorInfo", {})
+    said = (operation["connectorOperationState"], reason.get("code"), reason.get("message"))
+    steps = [
+        f"{step['stepType']} {step['stepState']}"
+        for step in operation.get("operationSteps", [])
+        if step["stepState"] != "COMPLETED"
+    ]
+    return " ".join(str(word) for word in said if word) + (f" ({', '.join(steps)})" if steps else "")
 
 
 def _typed(shape: Any, value: Any) -> Any:

@@ -9,6 +9,7 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from botocore.exceptions import ClientError
 
+from include.aws import msk
 from include.aws.instance import DISK_GIB
 from include.aws.ownership import is_ours
 from include.aws.plan import Action, Resource, action, rows, table
@@ -18,7 +19,7 @@ from pinterest.hooks.ec2 import Ec2AccountHook
 from pinterest.hooks.iam import IamHook
 from pinterest.hooks.kinesis import KinesisStreamHook
 from pinterest.hooks.load_balancer import LoadBalancerHook
-from pinterest.hooks.msk import MskHook, MskSettingsError
+from pinterest.hooks.msk import MskHook
 from pinterest.hooks.msk_connect import MskConnectHook
 from pinterest.settings import settings
 
@@ -29,7 +30,8 @@ class AccountPlanOperator(BaseOperator):
     """List what is there, what a run would make, and what it costs. Nothing is made or changed.
 
     Returns the rows of the table in the log, see :func:`~include.aws.plan.rows`. Security groups, endpoint, bucket,
-    roles, key pair and client machine are made only with ``account.provision``; what a run would miss is listed, too.
+    roles, key pair, client machine and MSK cluster are made only with ``account.provision``; what a run would miss is
+    listed, too.
     """
 
     def __init__(self, *, aws_conn_id: str | None = "aws_default", **kwargs: Any) -> None:
@@ -118,20 +120,23 @@ class AccountPlanOperator(BaseOperator):
         yield self._one(current, "VPC link", name, links[0] if links else None, "id", may_make=True)
 
     def _kafka(self, current: Settings) -> Iterator[Resource]:
-        name = current.kafka.cluster_name
-        try:
-            cluster = self._hook(MskHook, current).find_cluster(name)
-        except MskSettingsError:
-            yield Resource("MSK cluster", name, Action.MISSED, priced={"msk:kafka.t3.small": 2.0})
-        else:
-            brokers, tags = cluster.get("BrokerNodeGroupInfo", {}), cluster.get("Tags")
-            priced = {f"msk:{brokers.get('InstanceType', '')}": float(cluster.get("NumberOfBrokerNodes", 1))}
-            ours = is_ours(tags, current.user_id)
-            yield Resource("MSK cluster", name, Action.USED, cluster["State"], ours, priced)
+        if current.kafka.mode == "msk":
+            yield self._cluster(current)
         connector = self._hook(MskConnectHook, current).find_connector(current.connector)
         state = str(connector["connectorState"]) if connector else None
         done = action(found=connector is not None, may_make=True)
-        yield Resource("connector", current.connector, done, state, priced={"msk_connect:mcu": 1.0})
+        capacity = float(current.s3_sink.workers * current.s3_sink.mcus)
+        yield Resource("connector", current.connector, done, state, priced={"msk_connect:mcu": capacity})
+
+    def _cluster(self, current: Settings) -> Resource:
+        kafka = current.kafka
+        cluster = self._hook(MskHook, current).find_cluster(kafka.cluster_name)
+        if cluster is None:
+            costs = msk.priced(kafka.instance_type, kafka.brokers, kafka.storage_gib)
+            done = action(found=False, may_make=current.makes_cluster)
+            return Resource("MSK cluster", kafka.cluster_name, done, priced=costs)
+        costs, ours = msk.priced_as_found(cluster), is_ours(cluster.get("Tags"), current.user_id)
+        return Resource("MSK cluster", kafka.cluster_name, Action.USED, cluster["State"], ours, costs)
 
     def _api(self, current: Settings) -> Iterator[Resource]:
         kinesis = self._hook(KinesisStreamHook, current)

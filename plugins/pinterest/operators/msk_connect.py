@@ -13,10 +13,12 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Context, conf
 
+from include.aws.msk_connect import log_destinations
 from include.aws.ownership import given
 from include.aws.properties import parse_properties
-from pinterest.hooks.msk_connect import MskConnectHook, state_of
-from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger
+from pinterest.hooks.msk_connect import OPERATION_STATUS, MskConnectHook, outcome_of, state_of
+from pinterest.hooks.sink_logs import SinkLogsHook
+from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger, MskConnectOperationTrigger
 
 PLUGIN_STATUS = ["customPluginState", "stateDescription.code", "stateDescription.message"]
 LAYOUT = (
@@ -150,10 +152,12 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
     A connector of that name that others have made is adopted if its objects look like ours: it is updated and tagged.
     Otherwise the task fails and names what differs; nothing is replaced.
 
-    A rerun, or a retry after a lost response, creates no second one. What MSK Connect can change (the configuration) is
-    updated. A connector that failed, or differs in what cannot be changed (plugin, worker configuration, network, role,
-    version), is deleted and recreated: its consumer group is named after it, so it continues where it was. RUNNING
-    means that the workers are up, not that the tasks read.
+    A rerun, or a retry after a lost response, creates no second one. What MSK Connect can change (configuration and
+    capacity) is updated, and the update is followed to its end: MSK Connect rolls one that fails back, and then says
+    why. A connector that failed, or differs in what cannot be changed (plugin, worker configuration, network, role,
+    version, and where one of ours logs to), is deleted and recreated: its consumer group is named after it, so it
+    continues where it was. RUNNING means that the workers are up, not that the tasks read. If it fails, the error has
+    the end of the worker log.
 
     :param connector_name: name of the connector, unique in the account and region (templated)
     :param configuration: the connector's properties, or the name of a ``.properties`` template (templated)
@@ -195,8 +199,10 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         self.deferrable = deferrable
         self.waiter_delay = waiter_delay
         self.waiter_max_attempts = waiter_max_attempts
+        self._operation: str | None = None
 
     def execute(self, context: Context) -> str:
+        self._operation = None
         request = self._request()
         connector_arn = self._adopt(request) or self._create(request)
         MskConnectConnectorLink.persist(
@@ -206,29 +212,85 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
             aws_partition=self.hook.conn_partition,
             connector_arn=connector_arn,
         )
-        if self.deferrable:
-            self.defer(
-                trigger=MskConnectConnectorRunningTrigger(
-                    connector_arn=connector_arn,
-                    waiter_delay=self.waiter_delay,
-                    waiter_max_attempts=self.waiter_max_attempts,
-                    aws_conn_id=self.aws_conn_id,
-                    region_name=self.region_name,
-                    verify=self.verify,
-                    botocore_config=self.botocore_config,
-                ),
-                method_name="execute_complete",
-            )
-        self._wait_until_running(connector_arn)
-        return self._verified(connector_arn)
+        if self._operation is not None:
+            self._wait_until_updated(connector_arn, self._operation)
+        return self._running(connector_arn)
+
+    def execute_updated(self, context: Context, event: dict[str, Any] | None = None) -> str:
+        """The update of a connector has ended: wait until it runs again."""
+        if event is None:
+            raise AirflowException(f"Connector {self.connector_name}: the trigger ended without an event")
+        connector_arn, operation = str(event["update"]["connector_arn"]), str(event["update"]["operation_arn"])
+        if event["status"] != "success":
+            raise AirflowException(self._why_not_updated(connector_arn, operation, str(event["message"])))
+        return self._running(connector_arn)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
         if event is None:
             raise AirflowException(f"Connector {self.connector_name}: the trigger ended without an event")
         connector_arn = str(event["connector_arn"])
         if event["status"] != "success":
-            raise AirflowException(f"{event['message']}: {state_of(self._describe(connector_arn))}")
+            raise AirflowException(f"{event['message']}: {self._explained(connector_arn)}")
         return self._verified(connector_arn)
+
+    def _running(self, connector_arn: str) -> str:
+        """The ARN once the connector is RUNNING with the wanted configuration."""
+        if self.deferrable:
+            self.defer(
+                trigger=MskConnectConnectorRunningTrigger(connector_arn=connector_arn, **self._waiting),
+                method_name="execute_complete",
+            )
+        self._wait_until_running(connector_arn)
+        return self._verified(connector_arn)
+
+    @property
+    def _waiting(self) -> dict[str, Any]:
+        """What every trigger takes."""
+        return {
+            "waiter_delay": self.waiter_delay,
+            "waiter_max_attempts": self.waiter_max_attempts,
+            "aws_conn_id": self.aws_conn_id,
+            "region_name": self.region_name,
+            "verify": self.verify,
+            "botocore_config": self.botocore_config,
+        }
+
+    def _wait_until_updated(self, connector_arn: str, operation: str) -> None:
+        if self.deferrable:
+            self.defer(
+                trigger=MskConnectOperationTrigger(
+                    connector_arn=connector_arn, operation_arn=operation, **self._waiting
+                ),
+                method_name="execute_updated",
+            )
+        self._follow(connector_arn, operation)
+
+    def _follow(self, connector_arn: str, operation: str) -> None:
+        """Wait for the end of an update in this process."""
+        try:
+            wait(
+                waiter=self.hook.get_waiter("operation_complete"),
+                waiter_delay=self.waiter_delay,
+                waiter_max_attempts=self.waiter_max_attempts,
+                args={"connectorOperationArn": operation},
+                failure_message=f"Connector {self.connector_name}: the update failed",
+                status_message=f"Update of connector {self.connector_name}",
+                status_args=OPERATION_STATUS,
+            )
+        except AirflowException as error:
+            raise AirflowException(self._why_not_updated(connector_arn, operation, str(error))) from error
+
+    def _why_not_updated(self, connector_arn: str, operation: str, message: str) -> str:
+        found = self.hook.conn.describe_connector_operation(connectorOperationArn=operation)
+        return f"{message}: {outcome_of(found)}. The connector is {self._explained(connector_arn)}"
+
+    def _explained(self, connector_arn: str) -> str:
+        """The connector's state in the service's own words, and the end of its worker log."""
+        found = self._describe(connector_arn)
+        return f"{state_of(found)}\n{self._log_end(found)}"
+
+    def _log_end(self, connector: Mapping[str, Any]) -> str:
+        return SinkLogsHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).end(connector)
 
     def _request(self) -> dict[str, Any]:
         request = self.hook.typed(
@@ -262,11 +324,14 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         fixed = _fixed_differences(current, request)
         if self.owner_tags and not self.hook.has_tags(connector_arn, self.owner_tags):
             self._take_over(current, request, fixed)
+        elif log_destinations(current) != log_destinations(request):
+            fixed.append("logDelivery")
         if current["connectorState"] != "FAILED" and not fixed:
             return self._update(current, request)
         if current["connectorState"] in IN_PROGRESS:
             self._wait_until_running(connector_arn)
-        self.log.info("Replacing connector %s: %s", self.connector_name, ", ".join(fixed) or state_of(current))
+        reason = ", ".join(fixed) or f"{state_of(current)}\n{self._log_end(current)}"
+        self.log.warning("Replacing connector %s: %s", self.connector_name, reason)
         self._delete(current)
         return None
 
@@ -286,22 +351,27 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
 
     def _update(self, current: dict[str, Any], request: dict[str, Any]) -> str:
         connector_arn = str(current["connectorArn"])
-        wanted = request["connectorConfiguration"]
-        if current["connectorConfiguration"] == wanted:
-            self.log.info("Connector %s exists (%s): adopted", self.connector_name, current["connectorState"])
-            return connector_arn
-        if current["connectorState"] in IN_PROGRESS:
+        if current["connectorState"] in IN_PROGRESS and _changes(current, request):
             self._wait_until_running(connector_arn)
             current = self._describe(connector_arn)
-        changed = sorted(
-            key
-            for key in {*wanted, *current["connectorConfiguration"]}
-            if wanted.get(key) != current["connectorConfiguration"].get(key)
-        )
+        changes = _changes(current, request)
+        if not changes:
+            self.log.info("Connector %s exists (%s): adopted", self.connector_name, current["connectorState"])
+            return connector_arn
+        wanted, found = request["connectorConfiguration"], current["connectorConfiguration"]
+        changed = sorted(key for key in {*wanted, *found} if wanted.get(key) != found.get(key))
+        changed += ["capacity"] if "capacity" in changes else []
         self.log.info("Updating connector %s: %s", self.connector_name, ", ".join(changed))
-        self.hook.conn.update_connector(
-            connectorArn=connector_arn, currentVersion=current["currentVersion"], connectorConfiguration=wanted
-        )
+        for number, (name, value) in enumerate(changes.items()):  # MSK Connect takes one at a time
+            if number:
+                if self._operation is not None:
+                    self._follow(connector_arn, self._operation)
+                self._wait_until_running(connector_arn)
+                current = self._describe(connector_arn)
+            answer = self.hook.conn.update_connector(
+                connectorArn=connector_arn, currentVersion=current["currentVersion"], **{name: value}
+            )
+            self._operation = answer.get("connectorOperationArn")
         return connector_arn
 
     def _verified(self, connector_arn: str) -> str:
@@ -320,16 +390,29 @@ class MskConnectCreateConnectorOperator(AwsBaseOperator[MskConnectHook]):
         )
 
     def _wait_until_running(self, connector_arn: str) -> None:
-        self.hook.wait_for_connector(
-            "connector_running",
-            connector_arn,
-            self.connector_name,
-            waiter_delay=self.waiter_delay,
-            waiter_max_attempts=self.waiter_max_attempts,
-        )
+        try:
+            self.hook.wait_for_connector(
+                "connector_running",
+                connector_arn,
+                self.connector_name,
+                waiter_delay=self.waiter_delay,
+                waiter_max_attempts=self.waiter_max_attempts,
+            )
+        except AirflowException as error:
+            raise AirflowException(f"{error}\n{self._log_end(self._describe(connector_arn))}") from error
 
     def _describe(self, connector_arn: str) -> dict[str, Any]:
         return dict(self.hook.conn.describe_connector(connectorArn=connector_arn))
+
+
+def _changes(current: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``UpdateConnector`` would change, by its argument. Capacity that somebody made scale by itself stays so."""
+    changes = {}
+    if current["connectorConfiguration"] != request["connectorConfiguration"]:
+        changes["connectorConfiguration"] = request["connectorConfiguration"]
+    if "provisionedCapacity" in current.get("capacity", {}) and current["capacity"] != request["capacity"]:
+        changes["capacity"] = request["capacity"]
+    return changes
 
 
 def _fixed_differences(current: dict[str, Any], request: dict[str, Any]) -> list[str]:

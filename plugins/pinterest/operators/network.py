@@ -76,11 +76,13 @@ class SecurityGroupsOperator(NetworkOperator):
     :param ssh_from: who may reach the client machine's port 22: blocks of addresses and groups, as JSON (templated)
     :param proxy_port: the REST proxy's port (templated)
     :param broker_port: the brokers' port (templated)
+    :param own_broker: ``True`` if the client machine is the broker (templated)
     :param tags: tags of what is made; ``user_id`` says whose (templated)
     """
 
     template_fields: Sequence[str] = (
-        *NetworkOperator.template_fields, "vpc_id", "names", "ssh_from", "proxy_port", "broker_port", "tags"
+        *NetworkOperator.template_fields,
+        "vpc_id", "names", "ssh_from", "proxy_port", "broker_port", "own_broker", "tags",
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {"names": "json", "ssh_from": "json", "tags": "json"}
 
@@ -93,9 +95,11 @@ class SecurityGroupsOperator(NetworkOperator):
         proxy_port: str,
         broker_port: str,
         tags: Mapping[str, str],
+        own_broker: str = "False",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.own_broker = own_broker
         self.vpc_id = vpc_id
         self.names = names
         self.ssh_from = ssh_from
@@ -112,6 +116,7 @@ class SecurityGroupsOperator(NetworkOperator):
             ssh_from=json.loads(self.ssh_from),
             proxy_port=int(self.proxy_port),
             broker_port=int(self.broker_port),
+            own_broker=str(self.own_broker) == "True",
         )
         for part, wanted in rules.items():
             self._correct(groups[part], wanted)

@@ -18,9 +18,11 @@ from botocore.exceptions import ClientError
 from include import bucket_layout
 from include.aws.inventory import KINDS, Found, table
 from include.aws.removal import STAGES
+from include.landing.document import dump
 from include.settings import ENTITIES, Entity, Settings
 from include.teardown import Order, TeardownError, named
 from pinterest.hooks.inventory import InventoryHook
+from pinterest.hooks.kafka_brokers import broker_identity
 from pinterest.operators.identity import write_checkpoints
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
@@ -135,6 +137,23 @@ class RemoveDataStreamsOperator(RemoveOperator):
             write_checkpoints(documents, current, told)
             self.log.info(
                 "s3://%s/%s: new data streams are expected", current.bucket, bucket_layout.checkpoints(current.user_id)
+            )
+
+
+class RemoveBrokersOperator(RemoveOperator):
+    """Remove what holds the topics: the MSK cluster, or the machine with the broker. The bookmark remembers it: the
+    topics of the next one are no surprise."""
+
+    def before(self, due: list[Found], current: Settings, context: Context) -> None:
+        gone = {one.identifier for one in due} | {broker_identity(one.identifier, current.kafka.port) for one in due}
+        documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
+        with bucket_may_be_gone():
+            bookmark = documents.bookmark(current.user_id)
+            if bookmark.cluster not in gone or bookmark.cluster_removed:
+                return
+            documents.write(bucket_layout.bookmark(current.user_id), dump(bookmark.without_cluster()))
+            self.log.info(
+                "s3://%s/%s: another cluster is expected", current.bucket, bucket_layout.bookmark(current.user_id)
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -12,7 +13,7 @@ from include.teardown import Order, named
 from pinterest.hooks.inventory import InventoryHook
 from pinterest.hooks.kafka_client import Completed, KafkaClientHook
 from pinterest.hooks.kafka_tools import KafkaToolsHook
-from pinterest.hooks.msk import MskSettingsError
+from pinterest.hooks.msk import MskError
 from pinterest.operators.teardown import TeardownOperator
 
 REMOVED = "removed: "
@@ -65,7 +66,8 @@ class OnMachineOperator(TeardownOperator):
     def on_machine(self, current: Settings, order: Order) -> Completed | None:
         """What the script printed; None if there is nothing to ask it for."""
         self._running = KafkaClientHook(current, self.aws_conn_id)
-        return self._run({"REMOVE": _yes(not order.dry_run), "KEEP_TOOLS": _yes(not order.delete_data)})
+        given = {"REMOVE": _yes(not order.dry_run), "KEEP_TOOLS": _yes(not order.delete_data)}
+        return self._run({**given, "SYSTEMD": "/run/systemd/system", "UNITS": "/etc/systemd/system"})
 
     def _run(self, environment: dict[str, str]) -> Completed:
         assert self._running is not None
@@ -80,15 +82,24 @@ class OnMachineOperator(TeardownOperator):
 class RemoveTopicsOperator(OnMachineOperator):
     """Delete the topics, if data is to be deleted, and those that MSK Connect made for our connector.
 
-    Otherwise they are only listed. They are gone already if the MSK cluster is, or Kafka's tools, which a teardown that
-    keeps the topics keeps, too.
+    Otherwise they are only listed. They go with the MSK cluster, if that goes, and those of a broker on this machine
+    with its files. They are gone already if the cluster is, or Kafka's tools, which a teardown that keeps the topics
+    keeps, too.
     """
 
     def on_machine(self, current: Settings, order: Order) -> Completed | None:
+        if current.kafka.mode == "self_hosted":
+            self.log.info(
+                "unchanged: the topics are in the broker's files on this machine, which the task files looks after"
+            )
+            return None
+        if self._cluster_goes(current, order):
+            self.log.info("unchanged: all topics go with the MSK cluster %s", current.kafka.cluster_name)
+            return None
         self._running = tools = KafkaToolsHook(current, self.aws_conn_id)
         try:
             servers = tools.brokers["bootstrap_servers"]
-        except MskSettingsError as error:
+        except MskError as error:  # there is no cluster, or none that has topics yet
             self.log.info("unchanged: %s", error)
             return None
         return self._run(
@@ -100,6 +111,11 @@ class RemoveTopicsOperator(OnMachineOperator):
                 "WANTED": _yes(order.delete_data),
             }
         )
+
+    def _cluster_goes(self, current: Settings, order: Order) -> bool:
+        clusters = InventoryHook(current.user_id, current.region, self.aws_conn_id).found(["MSK cluster"])
+        ours = [one for one in clusters if one.name == current.kafka.cluster_name]
+        return not order.keeps("kafka") and any(order.is_due(one, datetime.now(UTC)) for one in ours)
 
 
 def _yes(value: bool) -> str:

@@ -23,6 +23,8 @@ if "--describe" in arguments:
             print(f"\\tTopic: {name}\\tPartition: 0\\tLeader: 1")
 if "--create" in arguments:
     topics.setdefault(option("--topic"), int(option("--partitions")))
+    copies = option("--replication-factor") if "--replication-factor" in arguments else "the cluster's"
+    open(os.path.expanduser("~/copies"), "w").write(copies)
     if "--config" in arguments:
         with open(os.path.expanduser("~/configs"), "a") as configs:
             print(option("--topic"), option("--config"), file=configs)
@@ -35,6 +37,7 @@ TOPICS_ENVIRONMENT = {
     "DEAD_LETTER_TOPIC": f"{USER_ID}-dead-letters",
     "PARTITIONS": "3",
     "REPLICATION_FACTOR": "1",
+    "LARGEST_DEAD_LETTER": "10485760",
 }
 
 
@@ -53,6 +56,15 @@ def test_topics_are_created_and_then_adopted(run, home, topics_tool):
     assert (home / "topics.json").read_text() == (
         '{"0e36c8cd403d.pin": 3, "0e36c8cd403d.geo": 3, "0e36c8cd403d.user": 3, "0e36c8cd403d-dead-letters": 1}'
     )
+
+
+@pytest.mark.parametrize(("factor", "copies"), [("3", "3"), ("", "the cluster's")])
+def test_a_cluster_may_decide_on_the_copies_itself(run, home, topics_tool, factor, copies):
+    given = TOPICS_ENVIRONMENT | {"REPLICATION_FACTOR": factor, "LARGEST_DEAD_LETTER": "8388608"}
+
+    assert run("topics/create_topics.sh", given)[0] == 0
+    assert (home / "copies").read_text() == copies
+    assert (home / "configs").read_text() == f"{USER_ID}-dead-letters max.message.bytes=8388608\n"
 
 
 def test_a_topic_with_other_partitions_is_adopted(run, home, topics_tool):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.local.client_scripts.client_machine import kafka_archive, tree
+from tests.local.client_scripts.test_start_broker import broker, start, systemd
+from tests.local.client_scripts.test_start_broker import pid_of as broker_pid
 from tests.local.client_scripts.test_start_rest_proxy import alive, free_port, pid_of, proxy, until
 
-__all__ = ["free_port", "proxy"]
+__all__ = ["broker", "free_port", "proxy", "systemd"]
 
 SCRIPT = "teardown/remove_client_files.sh"
-REMOVE = {"REMOVE": "yes", "KEEP_TOOLS": "no"}
+NO_SYSTEMD = {"SYSTEMD": "/no-systemd", "UNITS": "/no-units"}
+REMOVE = {"REMOVE": "yes", "KEEP_TOOLS": "no", **NO_SYSTEMD}
 OF_USERS = "export EDITOR=vi\n"
 
 
@@ -46,7 +49,7 @@ def test_nothing_of_ours_stays_and_all_of_the_users_does(run, home, installed):
 def test_it_only_lists_unless_it_is_told_to_remove(run, home, installed):
     before = tree(home)
 
-    lines = said(run, {"REMOVE": "no", "KEEP_TOOLS": "no"})
+    lines = said(run, REMOVE | {"REMOVE": "no"})
 
     assert [line.split(":")[0] for line in lines] == ["would be removed"] * 2
     assert tree(home) == before
@@ -100,3 +103,27 @@ def test_a_process_that_is_not_the_proxy_is_not_ended(run, home):
 
     assert said(run) == [f"removed: {home}/kafka-rest/kafka-rest.pid"]
     assert not (home / "kafka-rest").exists()
+
+
+@pytest.mark.parametrize(("keep", "topics"), [("yes", True), ("no", False)])
+def test_the_broker_stops_and_what_it_holds_goes_only_with_the_data(run, home, broker, keep, topics):
+    environment = broker | {"REMOVE": "yes", "KEEP_TOOLS": keep}
+    start(run, broker)
+    pid = broker_pid(home)
+
+    lines = said(run, environment)
+
+    assert f"removed: the broker (pid {pid})" in lines
+    assert not alive(pid)
+    assert (home / "kafka-broker/data").exists() is topics
+    assert (f"kept: {home}/kafka-broker/data holds topics, which only delete_data_of deletes" in lines) is topics
+
+
+def test_the_broker_s_service_is_no_more(run, home, tmp_path, systemd):
+    start(run, systemd)
+
+    lines = said(run, systemd | {"REMOVE": "yes", "KEEP_TOOLS": "yes"})
+
+    assert "removed: the service pinterest-kafka.service" in lines
+    assert list((tmp_path / "units").iterdir()) == []
+    assert (home / "systemd.log").read_text().split()[-2:] == ["disable", "daemon-reload"]

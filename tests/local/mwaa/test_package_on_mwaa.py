@@ -185,9 +185,11 @@ def test_the_triggerer_imports_every_trigger(components):
         "pinterest.triggers.ec2.HostKeysPrintedTrigger",
         "pinterest.triggers.ec2.InstanceOkTrigger",
         "pinterest.triggers.kinesis.KinesisStreamActiveTrigger",
+        "pinterest.triggers.msk.MskClusterTrigger",
         "pinterest.triggers.msk_connect.MskConnectConnectorRunningTrigger",
         "pinterest.triggers.vpc_link.LoadBalancerActiveTrigger",
         "pinterest.triggers.vpc_link.VpcLinkAvailableTrigger",
+        "pinterest.triggers.msk_connect.MskConnectOperationTrigger",
     ]
 
 

@@ -35,9 +35,17 @@ def test_every_key_of_ours_begins_with_one_of_the_prefixes():
         bucket_layout.ledger(*run, "api"),
         *(key("u") for key in (bucket_layout.bookmark, bucket_layout.checkpoints, bucket_layout.sink_restart)),
         bucket_layout.plugin_archive("u", "ab" * 32),
+        f"{bucket_layout.sink_logs('u')}/AWSLogs/x.log.gz",
         "checkpoints/streaming-u-pin/offsets/0",
     ]
 
     assert [key for key in keys if not key.startswith(tuple(prefixes))] == []
-    for theirs in ("topics/v.pin/x", "landing/v.json", "lake_stream/v.json", "kafka-connect-s3/v-1.zip", "x"):
+    for theirs in (
+        "topics/v.pin/x",
+        "landing/v.json",
+        "lake_stream/v.json",
+        "kafka-connect-s3/v-1.zip",
+        "sink_logs/uv/x",
+        "x",
+    ):
         assert not theirs.startswith(tuple(prefixes))

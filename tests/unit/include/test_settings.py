@@ -70,6 +70,19 @@ def test_user_id_that_is_not_12_hex_digits(user_id):
         pytest.param({"regoin": "x"}, "regoin: Extra inputs are not permitted, got 'x'", id="unknown key"),
         pytest.param({"kafka": {"partition": 3}}, "kafka.partition: Extra inputs", id="unknown key in a section"),
         pytest.param({"kafka": {"authentication": "ssl"}}, "kafka.authentication: .*'iam' or 'none'", id="choice"),
+        pytest.param({"kafka": {"brokers": 5}}, "kafka.brokers: .*do not spread evenly", id="uneven brokers"),
+        pytest.param({"kafka": {"brokers": 1}}, "kafka.brokers: .*greater than or equal to 2", id="one broker"),
+        pytest.param({"kafka": {"version": "newest"}}, "kafka.version: .*got 'newest'", id="version"),
+        pytest.param({"kafka": {"instance_type": "t3.small"}}, "kafka.instance_type: .*'t3.small'", id="no broker"),
+        pytest.param(
+            {"kafka": {"mode": "self_hosted", "authentication": "iam"}},
+            "kafka: .*knows no IAM: leave",
+            id="IAM of its own",
+        ),
+        pytest.param(
+            {"kafka": {"mode": "self_hosted", "replication_factor": 2}}, "kafka: .*keeps one copy: leave", id="copies"
+        ),
+        pytest.param({"kafka": {"mode": "zookeeper"}}, "kafka.mode: .*'msk' or 'self_hosted'", id="mode"),
         pytest.param({"kafka_client": {"host_key": "k", "port": 0}}, "kafka_client.port: .*got 0", id="port"),
         pytest.param({"rest_proxy": {"port": 70000}}, "rest_proxy.port: .*got 70000", id="port too high"),
         pytest.param({"network": {"ssh_from": ["0.0.0.0/0"]}}, "network.ssh_from.0: .*open to too many", id="anyone"),
@@ -149,6 +162,14 @@ def test_a_missing_key_does_not_show_the_section_it_is_missing_from():
         parse_settings(json.dumps(sink))
 
     assert "s3cret" not in str(error.value)
+
+
+def test_one_broker_of_our_own_has_what_it_can_have():
+    own = parsed(kafka={"mode": "self_hosted"}, account={"provision": True})
+
+    assert (own.kafka.authentication, own.kafka.replication_factor) == ("none", 1)
+    assert (own.broker_port, own.kafka.controller_port, own.makes_cluster) == (9092, 9093, False)
+    assert parsed(account={"provision": True}).makes_cluster
 
 
 def test_the_variable_is_read_when_asked_for(monkeypatch):

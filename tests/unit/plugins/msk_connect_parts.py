@@ -13,6 +13,8 @@ from tests.builders import USER_ID, settings
 ARN = f"arn:aws:kafkaconnect:us-east-1:000000000000:connector/{USER_ID}-connector/1-2"
 PLUGIN_ARN = f"arn:aws:kafkaconnect:us-east-1:000000000000:custom-plugin/{USER_ID}-plugin/1-2"
 WORKERS_ARN = f"arn:aws:kafkaconnect:us-east-1:000000000000:worker-configuration/{USER_ID}-worker/1-2"
+LOG_GROUP = f"/aws/vendedlogs/pinterest/{USER_ID}-connector"
+OPERATION_ARN = f"arn:aws:kafkaconnect:us-east-1:000000000000:connector-operation/{USER_ID}-connector/1-2/3"
 ROLE_ARN = f"arn:aws:iam::000000000000:role/{USER_ID}-ec2-access-role"
 
 
@@ -30,9 +32,19 @@ def rendered(value, **sections):
     return environment.from_string(value).render(context) if isinstance(value, str) else value
 
 
-def cluster(name="pinterest-msk-cluster", **more):
-    info = {"ClientSubnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "InstanceType": "kafka.m5.large"}
-    return {"ClusterName": name, "ClusterArn": f"arn:{name}", "State": "ACTIVE", "BrokerNodeGroupInfo": info, **more}
+def cluster(name="pinterest-msk-cluster", zookeeper="", **more):
+    """As ``ListClustersV2`` has it."""
+    nodes = {"ClientSubnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "InstanceType": "kafka.m5.large"}
+    own = {"BrokerNodeGroupInfo": nodes, "NumberOfBrokerNodes": 3, "ZookeeperConnectString": zookeeper}
+    shared = {"ClusterName": name, "ClusterArn": f"arn:{name}", "State": "ACTIVE", "ClusterType": "PROVISIONED"}
+    return {**shared, "Provisioned": own, **more}
+
+
+def serverless_cluster(name="pinterest-msk-cluster"):
+    places = [{"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}]
+    own = {"VpcConfigs": places, "ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}}}
+    shared = {"ClusterName": name, "ClusterArn": f"arn:{name}", "State": "ACTIVE", "ClusterType": "SERVERLESS"}
+    return {**shared, "Serverless": own}
 
 
 def request(configuration: dict[str, str]) -> dict:
@@ -50,6 +62,7 @@ def request(configuration: dict[str, str]) -> dict:
         "kafkaClusterClientAuthentication": {"authenticationType": "IAM"},
         "kafkaClusterEncryptionInTransit": {"encryptionType": "TLS"},
         "kafkaConnectVersion": "3.7.x",
+        "logDelivery": {"workerLogDelivery": {"cloudWatchLogs": {"enabled": True, "logGroup": LOG_GROUP}}},
         "plugins": [{"customPlugin": {"customPluginArn": PLUGIN_ARN, "revision": 1}}],
         "workerConfiguration": {"workerConfigurationArn": WORKERS_ARN, "revision": 1},
         "serviceExecutionRoleArn": ROLE_ARN,

@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from include.settings import Settings
-from pinterest.hooks import kafka_client, kafka_tools
+from pinterest.hooks import kafka_brokers, kafka_client, kafka_tools
 from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook, KafkaClientSetupError
 from pinterest.operators import kafka_client as operators
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
@@ -399,7 +399,7 @@ def test_kafka_tools_get_the_addresses_of_the_brokers(machine, aws, monkeypatch)
             asked.append((cluster_name, authentication))
             return {"bootstrap_servers": "b1:9092,b2:9092"}
 
-    monkeypatch.setattr(kafka_tools, "MskHook", Msk)
+    monkeypatch.setattr(kafka_brokers, "MskHook", Msk)
     aws.add_key(machine.client_key.export_private_key().decode())
     current = settings(host="127.0.0.1", port=machine.port, host_key=public_line(machine.host_key))
     hook = kafka_tools.KafkaToolsHook(current, "aws_test")

@@ -40,6 +40,12 @@ def test_every_way_in_is_named():
     }
 
 
+def test_a_broker_on_the_client_machine_is_reached_by_the_sink_s_workers_only():
+    wanted = wanted_rules(GROUPS, ssh_from=[], proxy_port=8082, broker_port=9092, own_broker=True)
+
+    assert wanted["client"] == [(8082, "sg-p"), (9092, "sg-b")]
+
+
 @pytest.mark.parametrize(
     ("found", "missing"),
     [

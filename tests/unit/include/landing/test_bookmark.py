@@ -78,8 +78,19 @@ def test_another_cluster_is_one_difference():
 
     [difference] = KNOWN.kafka_differences("arn:2", found)
 
-    assert str(difference) == "the MSK cluster was arn:1 and is arn:2 now"
+    assert str(difference) == "the Kafka cluster was arn:1 and is arn:2 now"
     assert KNOWN.of_topics("arn:2", found).topics == {}
+
+
+def test_another_cluster_is_expected_once_after_a_teardown_has_removed_it():
+    found = {"u.pin": "P2", "u.geo": "G2"}
+    told = KNOWN.without_cluster()
+
+    assert (KNOWN.expects("arn:2"), told.expects("arn:1"), told.expects("arn:2")) == (False, False, True)
+    assert parse_bookmark(dump(told)) == told
+    renewed = told.of_topics("arn:2", found)
+    assert (renewed.topics, renewed.expects("arn:3")) == ({}, False)
+    assert told.of_topics("arn:1", IDS) == KNOWN  # the teardown broke off before it
 
 
 def test_the_same_topics_on_a_cluster_that_was_registered_again_are_no_difference():

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pinterest.hooks.msk import MskSettingsError
 from pinterest.operators import account_plan
 from pinterest.operators.account_plan import AccountPlanOperator
 from tests.builders import BUCKET, USER_ID, settings
+from tests.unit.plugins.msk_connect_parts import cluster, serverless_cluster
 
 TAGS = {"project": "pinterest-pipeline", "user_id": USER_ID}
 PAIRS = [{"Key": key, "Value": value} for key, value in TAGS.items()]
@@ -47,11 +47,6 @@ class Account:
     def security_groups(self, vpc_id: str, names: list[str]) -> dict[str, Any]:
         return {name: self.things["group"] for name in names if "group" in self.things}
 
-    def find_cluster(self, name: str) -> dict[str, Any]:
-        if "cluster" not in self.things:
-            raise MskSettingsError("none")
-        return self.things["cluster"]
-
     def head_bucket(self, Bucket: str) -> None:
         if "bucket" not in self.things:
             raise ClientError({"Error": {"Code": "404"}}, "HeadBucket")
@@ -72,9 +67,7 @@ THERE = {
     "find_client_machine": {
         "InstanceId": "i-1", "InstanceType": "t2.micro", "State": {"Name": "running"}, "Tags": PAIRS,
     },
-    "cluster": {
-        "State": "ACTIVE", "BrokerNodeGroupInfo": {"InstanceType": "kafka.m5.large"}, "NumberOfBrokerNodes": 3,
-    },
+    "find_cluster": cluster(),
     "find_connector": {"connectorState": "RUNNING"},
     "find_stream": {"StreamStatus": "ACTIVE"},
     "find_rest_api": {"id": "api", "tags": TAGS},
@@ -105,17 +98,17 @@ def kinds(found, action):
     return [row["kind"] for row in found if row["action"] == action]
 
 
-def test_of_an_empty_account_everything_is_made_but_the_network_and_the_cluster(monkeypatch, capsys):
+def test_of_an_empty_account_everything_is_made_but_the_network(monkeypatch, capsys):
     found = plan(monkeypatch, Account(), account={"provision": True})
 
     assert kinds(found, "used") == ["VPC"]
-    assert kinds(found, "missed") == ["MSK cluster"]
+    assert kinds(found, "missed") == []
     assert kinds(found, "made") == [
-        *NETWORK, *["role"] * 2, "instance profile", "role", "key pair", "instance", *VPC_LINK,
+        *NETWORK, *["role"] * 2, "instance profile", "role", "key pair", "instance", *VPC_LINK, "MSK cluster",
         "connector", *["data stream"] * 3, "REST API",
     ]  # fmt: skip
     assert {row["found"] for row in found if row["kind"] != "VPC"} == {None}
-    assert "of which would be added: 0.281 per hour" in capsys.readouterr().out
+    assert "of which would be added: 0.378 per hour" in capsys.readouterr().out
 
 
 def test_without_provision_what_is_not_there_is_missed(monkeypatch):
@@ -134,8 +127,26 @@ def test_what_is_there_is_used(monkeypatch, provision):
     assert others == {"VPC", "S3 endpoint", "bucket", "MSK cluster"}
     [machine] = [row for row in found if row["kind"] == "instance"]
     assert (machine["name"], machine["found"], machine["ours"]) == ("t2.micro", "i-1 (running)", True)
-    [cluster] = [row for row in found if row["kind"] == "MSK cluster"]
-    assert cluster["per_hour"] == pytest.approx(0.63)
+    [brokers] = [row for row in found if row["kind"] == "MSK cluster"]
+    assert (brokers["found"], brokers["per_hour"]) == ("ACTIVE", pytest.approx(0.63))
+
+
+def test_a_cluster_costs_its_brokers_and_their_disks(monkeypatch):
+    kafka = {"brokers": 3, "instance_type": "kafka.m5.large", "storage_gib": 100}
+    [created] = [row for row in plan(monkeypatch, Account(), kafka=kafka) if row["kind"] == "MSK cluster"]
+    account = Account(find_cluster=serverless_cluster())
+    [found] = [row for row in plan(monkeypatch, account) if row["kind"] == "MSK cluster"]
+
+    assert created["per_hour"] == pytest.approx(3 * 0.21 + 300 * 0.000137)
+    assert found["per_hour"] == pytest.approx(0.75)
+
+
+def test_a_broker_of_our_own_costs_nothing_beside_its_machine(monkeypatch):
+    found = plan(monkeypatch, Account(), kafka={"mode": "self_hosted"}, s3_sink={"workers": 2, "mcus": 4})
+
+    assert kinds(found, "missed").count("MSK cluster") == 0
+    [connector] = [row for row in found if row["kind"] == "connector"]
+    assert connector["per_hour"] == pytest.approx(8 * 0.11)
 
 
 @pytest.mark.parametrize(("provision", "action"), [(True, "started"), (False, "missed")])

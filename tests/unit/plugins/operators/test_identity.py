@@ -44,10 +44,11 @@ class World:
         self.zone = UTC
         self.restarted = []
         self.connector_tags = OWN_TAGS
+        self.cluster = "arn:1"
 
     def kafka(self, *_):
         printed = "".join(f"topic {name} {identity}\n" for name, identity in self.topics.items())
-        return SimpleNamespace(brokers={"cluster_arn": "arn:1"}, run=lambda *_, **__: Completed(printed, "", 0))
+        return SimpleNamespace(brokers={"cluster_arn": self.cluster}, run=lambda *_, **__: Completed(printed, "", 0))
 
     def kinesis(self, **_):
         def find_stream(name):
@@ -162,6 +163,37 @@ def test_a_topic_that_was_made_again_starts_over_where_the_sink_is_made(world, b
     assert set(bookmark.topics) == set(TOPICS[1:3])
     assert bookmark.stored_as(PIN) == f"{PIN}#another"
     assert look_at_topics() == []
+
+
+def on_a_cluster_after_a_teardown(world, bucket, remembered):
+    bucket.objects[BOOKMARK] = dump(remembered.without_cluster()).encode()
+    world.cluster = "arn:2"
+    world.topics = dict.fromkeys(TOPICS, "another")
+
+
+def test_on_the_cluster_after_a_teardown_topics_start_over(world, bucket, remembered):
+    on_a_cluster_after_a_teardown(world, bucket, remembered)
+
+    assert sorted(look_at_topics(makes_sink=True)) == sorted(TOPICS)
+
+    assert world.restarted == [{topic: f"id-of-{topic}" for topic in TOPICS[:3]}]
+    bookmark = parse_bookmark(bucket.objects[BOOKMARK])
+    assert (bookmark.cluster, bookmark.cluster_removed, bookmark.topics) == ("arn:2", False, {})
+    assert look_at_topics() == []
+
+
+def test_where_no_sink_is_made_the_cluster_after_a_teardown_is_named(world, bucket, remembered):
+    on_a_cluster_after_a_teardown(world, bucket, remembered)
+
+    with pytest.raises(AirflowFailException, match="the Kafka cluster was arn:1 and is arn:2 now"):
+        look_at_topics()
+
+
+def test_a_cluster_that_nobody_removed_is_a_surprise(world, bucket, remembered):
+    world.cluster, world.topics = "arn:2", dict.fromkeys(TOPICS, "another")
+
+    with pytest.raises(AirflowFailException, match="the Kafka cluster was arn:1 and is arn:2 now"):
+        look_at_topics(makes_sink=True)
 
 
 def test_a_connector_of_others_is_not_deleted_for_it(world, bucket, remembered):

@@ -11,17 +11,19 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.sdk.exceptions import TaskDeferred
 
 from include.aws.msk_connect import custom_plugin_request, sink_connector_request
+from pinterest.hooks.sink_logs import SinkLogsHook
 from pinterest.operators.msk_connect import (
     MskConnectConnectorLink,
     MskConnectCreateConnectorOperator,
     MskConnectCreateCustomPluginOperator,
     MskConnectCreateWorkerConfigurationOperator,
 )
-from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger
+from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger, MskConnectOperationTrigger
 from pinterest_stages.s3_sink import AUTHENTICATION, ENCRYPTION
 from pinterest_stages.tags import TAGS
 from tests.unit.plugins.msk_connect_parts import (
     ARN,
+    OPERATION_ARN,
     PLUGIN_ARN,
     REASON,
     USER_ID,
@@ -44,8 +46,16 @@ def connector_template() -> dict:
         encryption=ENCRYPTION,
         kafka_connect_version="{{ settings().s3_sink.kafka_connect_version }}",
         role="{{ settings().role }}",
+        logs="{{ settings().sink_logs | tojson }}",
+        workers="{{ settings().s3_sink.workers }}",
+        mcus="{{ settings().s3_sink.mcus }}",
         tags=TAGS,
     )
+
+
+@pytest.fixture(autouse=True)
+def worker_log(monkeypatch):
+    monkeypatch.setattr(SinkLogsHook, "end", lambda _, connector: f"log of {connector['connectorName']}")
 
 
 SINK = {"subnets": ["subnet-1", "subnet-2"], "security_groups": ["sg-1"]}
@@ -202,6 +212,125 @@ def test_update_that_is_rolled_back(connect):
         connector().execute({})
 
 
+def add_operation(stub, *states, **more):
+    for state in states:
+        stub.add_response(
+            "describe_connector_operation",
+            {"connectorOperationState": state, "connectorOperationArn": OPERATION_ARN, **more},
+            {"connectorOperationArn": OPERATION_ARN},
+        )
+
+
+def add_update(stub, version="K1", **changed):
+    stub.add_response(
+        "update_connector",
+        {"connectorArn": ARN, "connectorState": "UPDATING", "connectorOperationArn": OPERATION_ARN},
+        {"connectorArn": ARN, "currentVersion": version, **(changed or {"connectorConfiguration": WANTED})},
+    )
+
+
+ROLLED_BACK = {
+    "errorInfo": {"code": "InvalidInput", "message": "tasks.max is no number"},
+    "operationSteps": [
+        {"stepType": "INITIALIZE_UPDATE", "stepState": "COMPLETED"},
+        {"stepType": "UPDATE_CONNECTOR_CONFIGURATION", "stepState": "FAILED"},
+    ],
+}
+OLD = WANTED | {"flush.size": "1"}
+
+
+def test_an_update_is_followed_through_its_operation(connect):
+    add_listing(connect, "RUNNING")
+    add_description(connect, configuration=OLD)
+    add_update(connect)
+    add_operation(connect, "PENDING", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")
+    add_description(connect)
+    add_description(connect)
+
+    assert connector().execute({}) == ARN
+
+
+@pytest.mark.parametrize("ended", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_FAILED"])
+def test_an_update_that_fails_says_why_and_at_which_step(connect, ended):
+    add_listing(connect, "RUNNING")
+    add_description(connect, configuration=OLD)
+    add_update(connect)
+    add_operation(connect, "UPDATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+    add_operation(connect, ended, ended, **ROLLED_BACK)
+    add_description(connect, configuration=OLD)
+
+    said = (
+        rf"{ended} InvalidInput tasks.max is no number \(UPDATE_CONNECTOR_CONFIGURATION FAILED\). The connector is RUNN"
+    )
+    with pytest.raises(AirflowException, match=said):
+        connector().execute({})
+
+
+def test_capacity_is_updated_after_the_configuration(connect):
+    less = {"provisionedCapacity": {"mcuCount": 1, "workerCount": 2}}
+    wanted = request(WANTED)["capacity"]
+    add_listing(connect, "RUNNING")
+    add_description(connect, configuration=OLD, capacity=less)
+    add_update(connect)
+    add_operation(connect, "UPDATE_COMPLETE")
+    add_description(connect, capacity=less)
+    add_description(connect, capacity=less, currentVersion="K2")
+    add_update(connect, "K2", capacity=wanted)
+    add_operation(connect, "UPDATE_COMPLETE")
+    add_description(connect)
+    add_description(connect)
+
+    assert connector().execute({}) == ARN
+
+
+def test_capacity_that_scales_by_itself_stays(connect):
+    add_listing(connect, "RUNNING")
+    scaling = {"autoScaling": {"maxWorkerCount": 2, "mcuCount": 1, "minWorkerCount": 1}}
+    for _ in range(3):
+        add_description(connect, capacity=scaling)
+
+    assert connector().execute({}) == ARN
+
+
+def test_a_deferred_update_is_followed_and_then_the_connector_awaited(connect):
+    add_listing(connect, "RUNNING")
+    add_description(connect, configuration=OLD)
+    add_update(connect)
+    with pytest.raises(TaskDeferred) as deferred:
+        connector(deferrable=True).execute({})
+    trigger = deferred.value.trigger
+    path, arguments = trigger.serialize()
+    assert MskConnectOperationTrigger(**arguments).serialize() == (path, arguments)
+    assert (trigger.waiter_args, deferred.value.method_name) == (
+        {"connectorOperationArn": OPERATION_ARN}, "execute_updated",
+    )  # fmt: skip
+    event = {"status": "success", "update": trigger.return_value}
+
+    with pytest.raises(TaskDeferred) as deferred:
+        connector(deferrable=True).execute_updated({}, event)
+    assert isinstance(deferred.value.trigger, MskConnectConnectorRunningTrigger)
+
+
+def test_a_deferred_update_that_is_rolled_back_says_why(connect):
+    event = {"status": "error", "message": "failed", "update": {"connector_arn": ARN, "operation_arn": OPERATION_ARN}}
+    add_operation(connect, "ROLLBACK_COMPLETE", **ROLLED_BACK)
+    add_description(connect, configuration=OLD)
+
+    with pytest.raises(AirflowException, match=r"failed: ROLLBACK_COMPLETE InvalidInput .*\. The connector is RUNNING"):
+        connector().execute_updated({}, event)
+
+
+def test_a_connector_of_others_may_log_elsewhere(connect):
+    add_listing(connect, "RUNNING")
+    add_description(connect, logDelivery={"workerLogDelivery": {"cloudWatchLogs": {"enabled": False}}})
+    add_tags(connect)
+    connect.add_response("tag_resource", {}, {"resourceArn": ARN, "tags": request(WANTED)["tags"]})
+    add_description(connect)
+    add_description(connect)
+
+    assert connector(owner_tags=OWNER_TAGS).execute({}) == ARN
+
+
 OTHER_NETWORK = copy.deepcopy(request(WANTED)["kafkaCluster"])
 
 
@@ -220,6 +349,7 @@ OTHER_BROKERS["apacheKafkaCluster"]["bootstrapServers"] = "elsewhere:9098"
         pytest.param({"plugins": [{"customPlugin": {"customPluginArn": "old", "revision": 1}}]}, id="plugin"),
         pytest.param({"workerConfiguration": {"workerConfigurationArn": "old", "revision": 1}}, id="workers"),
         pytest.param({"kafkaConnectVersion": "2.7.1"}, id="version"),
+        pytest.param({"logDelivery": {"workerLogDelivery": {"s3": {"enabled": True, "bucket": "b"}}}}, id="logs"),
         pytest.param({"kafkaCluster": OTHER_NETWORK}, id="network"),
         pytest.param({"kafkaCluster": OTHER_BROKERS}, id="brokers"),
         pytest.param({"state": "FAILED", "reason": {"code": "X", "message": "no role"}}, id="failed"),
@@ -266,7 +396,11 @@ def test_connector_that_fails_says_why(connect):
     add_description(connect, "FAILED", reason=REASON)
     add_description(connect, "FAILED", reason=REASON)
 
-    with pytest.raises(AirflowException, match="FAILED UnknownError the role cannot be assumed"):
+    add_description(connect, "FAILED", reason=REASON)
+
+    with pytest.raises(
+        AirflowException, match=rf"FAILED UnknownError the role cannot be assumed\nlog of {USER_ID}-conn"
+    ):
         connector().execute({})
 
 
@@ -293,7 +427,7 @@ def test_deferred_wait_ends_well(connect):
 def test_deferred_wait_ends_badly(connect):
     add_description(connect, "FAILED", reason=REASON)
 
-    with pytest.raises(AirflowException, match="cannot run: FAILED UnknownError the role cannot be assumed"):
+    with pytest.raises(AirflowException, match=r"cannot run: FAILED UnknownError the role cannot be assumed\nlog of"):
         connector().execute_complete({}, {"status": "error", "message": "cannot run", "connector_arn": ARN})
 
 

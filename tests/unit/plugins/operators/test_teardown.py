@@ -14,7 +14,12 @@ from include.aws.removal import REMOVALS, STAGES
 from include.teardown import TeardownError
 from pinterest.hooks.inventory import InventoryHook
 from pinterest.operators import teardown, teardown_lake
-from pinterest.operators.teardown import InventoryOperator, RemoveDataStreamsOperator, RemoveOperator
+from pinterest.operators.teardown import (
+    InventoryOperator,
+    RemoveBrokersOperator,
+    RemoveDataStreamsOperator,
+    RemoveOperator,
+)
 from pinterest.operators.teardown_lake import RemoveBucketOperator, RemoveLifecycleOperator, RemoveObjectsOperator
 from tests.builders import BUCKET, USER_ID, settings
 from tests.unit.account_in_memory import (
@@ -61,7 +66,8 @@ def tasks():
     return [
         RemoveOperator(task_id="rest_api", stage="rest_api", only=only, waiter_delay=0),
         RemoveOperator(task_id="s3_sink", stage="s3_sink", only={"role": [f"{USER_ID}-s3-sink-role"]}, waiter_delay=0),
-        RemoveOperator(task_id="kafka_client", stage="kafka_client", only=machine, waiter_delay=0),
+        RemoveBrokersOperator(task_id="kafka_client", stage="kafka_client", only=machine, waiter_delay=0),
+        RemoveBrokersOperator(task_id="kafka", stage="kafka", waiter_delay=0),
         RemoveOperator(task_id="network", stage="network", waiter_delay=0),
         RemoveDataStreamsOperator(task_id="data_streams", stage="data_streams", waiter_delay=0),
         RemoveObjectsOperator(task_id="objects"),
@@ -119,7 +125,7 @@ def test_a_machine_and_a_network_of_ours_go_too(monkeypatch):
     assert account.writes == []
 
 
-@pytest.mark.parametrize("survived", range(14))
+@pytest.mark.parametrize("survived", range(16))
 def test_killed_while_the_machine_and_the_network_go_a_rerun_ends_as_without(monkeypatch, survived):
     account = used(with_machine(provisioned()), monkeypatch)
     for task in tasks()[:1]:
@@ -357,6 +363,56 @@ def test_the_checkpoints_know_that_other_data_streams_come(account):
     assert json.loads(account.objects[CHECKPOINTS])["removed"] == ["pin"]
     writes = account.writes
     assert writes.index("s3:PutObject") < writes.index("kinesis:DeleteStream")
+
+
+CLUSTER_ARN = "arn:aws:kafka:us-east-1:123456789012:pinterest-msk-cluster"
+BOOKMARK = f"landing/{USER_ID}.json"
+
+
+def bookmark(**more) -> bytes:
+    return json.dumps({"cluster": CLUSTER_ARN, "topic_ids": {}, "topics": {}, **more}).encode()
+
+
+def test_the_bookmark_knows_that_another_cluster_comes(monkeypatch, capsys):
+    account = used(with_machine(provisioned()), monkeypatch)
+    account.objects[BOOKMARK] = bookmark()
+
+    assert "MSK cluster pinterest-msk-cluster" in tear_down()
+
+    assert json.loads(account.objects[BOOKMARK])["cluster_removed"] is True
+    assert account.writes.index("s3:PutObject") < account.writes.index("kafka:DeleteCluster")
+    assert "removed: MSK cluster pinterest-msk-cluster" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("remembered", [bookmark(cluster="arn:another"), bookmark(cluster_removed=True)])
+def test_a_bookmark_that_is_not_of_the_cluster_is_left_alone(monkeypatch, remembered):
+    account = used(with_machine(provisioned()), monkeypatch)
+    account.objects[BOOKMARK] = remembered
+
+    tear_down()
+
+    assert account.objects[BOOKMARK] == remembered
+
+
+def test_a_cluster_of_others_stays_and_the_bookmark_with_it(account):
+    account.objects[BOOKMARK] = bookmark()
+
+    tear_down()
+
+    assert len(account.listed["MSK cluster"]) == 1
+    assert account.objects[BOOKMARK] == bookmark()
+
+
+def test_a_cluster_that_is_being_created_is_tried_again_later(monkeypatch):
+    account = used(with_machine(provisioned()), monkeypatch)
+    account.listed["MSK cluster"][0]["State"] = "CREATING"
+
+    with pytest.raises(ClientError, match="CREATING state"):
+        tear_down()
+    account.listed["MSK cluster"][0]["State"] = "ACTIVE"
+    tear_down()
+
+    assert left_of_ours(account) == []
 
 
 def test_without_the_bucket_the_rest_goes(account):
