@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lab lab-status lab-down lab-reset ui doctor check bench bench-demo bench-tests package
+.PHONY: help demo test test-fast lab lab-status lab-down lab-reset ui doctor check bench bench-demo bench-tests \
+	package environment deploy verify rollback destroy
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,3 +46,18 @@ bench-tests: ## run every test, and show what each suite and the slowest tests c
 
 package: ## write what is uploaded to MWAA to build/mwaa/, and print how
 	@bin/mwaa package
+
+environment: ## make an MWAA environment, with all it needs: USER_ID=… [STACK=…] [PARAMETERS="MaxWorkers=2 …"]
+	@bin/mwaa environment $(STACK:%=--stack=%) $(USER_ID:%=UserId=%) $(PARAMETERS)
+
+deploy: ## upload to MWAA, update it, verify; else put back what was there: [ENVIRONMENT=…] [SECRETS=file]
+	@bin/mwaa deploy $(ENVIRONMENT:%=--environment=%) $(SECRETS:%=--secrets=%)
+
+verify: ## look whether MWAA runs this checkout, and has what it needs: [ENVIRONMENT=…]
+	@bin/mwaa verify $(ENVIRONMENT:%=--environment=%)
+
+rollback: ## put back the release before the current one on MWAA: [ENVIRONMENT=…]
+	@bin/mwaa rollback $(ENVIRONMENT:%=--environment=%)
+
+destroy: ## remove the stack of the MWAA environment, and say what is left: [STACK=…] [DELETE_BUCKET=…]
+	@bin/mwaa destroy $(STACK:%=--stack=%) $(DELETE_BUCKET:%=--delete-bucket=%)

@@ -30,6 +30,7 @@ from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch
 from pinterest_stages.kafka import start_broker
 from pinterest_stages.reconcile import reconcile
+from pinterest_stages.release import CODE
 from pinterest_stages.rest_api import rest_api_backend
 from pinterest_stages.rest_proxy import start_rest_proxy
 
@@ -39,7 +40,7 @@ from pinterest_stages.rest_proxy import start_rest_proxy
     schedule="@daily",
     dagrun_timeout=timedelta(hours=3),
     params=POSTING_PARAMS,
-    tags=[Tag.BATCH],
+    tags=[Tag.BATCH, CODE],
     doc_md=__doc__,
     **DAG_DEFAULTS,
     **NO_BACKFILL,

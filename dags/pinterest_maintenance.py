@@ -23,13 +23,14 @@ from airflow.sdk import dag
 
 from pinterest.dag_defaults import DAG_DEFAULTS, Tag
 from pinterest_stages.lake_maintenance import lake_maintenance
+from pinterest_stages.release import CODE
 
 
 @dag(
     dag_id="pinterest_maintenance",
     schedule="@weekly",
     dagrun_timeout=timedelta(hours=3),
-    tags=[Tag.MAINTENANCE],
+    tags=[Tag.MAINTENANCE, CODE],
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

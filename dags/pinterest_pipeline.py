@@ -29,6 +29,7 @@ from pinterest.dag_defaults import DAG_DEFAULTS, Tag
 from pinterest.posting_params import REPLACE_CONNECTOR, STREAM_POSTING_PARAMS
 from pinterest_stages.flows import batch, provision, stream
 from pinterest_stages.reconcile import reconcile
+from pinterest_stages.release import CODE
 
 
 @dag(
@@ -37,7 +38,7 @@ from pinterest_stages.reconcile import reconcile
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=3),
     params={**STREAM_POSTING_PARAMS, **REPLACE_CONNECTOR},
-    tags=[Tag.SETUP, Tag.BATCH, Tag.STREAM],
+    tags=[Tag.SETUP, Tag.BATCH, Tag.STREAM, CODE],
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

@@ -30,6 +30,7 @@ from pinterest.dag_defaults import DAG_DEFAULTS, Tag
 from pinterest.operators.account_plan import AccountPlanOperator
 from pinterest.posting_params import ON_NEW_IDENTITY_PARAM, REPLACE_CONNECTOR
 from pinterest_stages.flows import provision
+from pinterest_stages.release import CODE
 
 DRY_RUN: dict[str, Param] = {
     "dry_run": Param(
@@ -53,7 +54,7 @@ def proceed(dry_run: str) -> bool:
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=3),
     params={**DRY_RUN, **ON_NEW_IDENTITY_PARAM, **REPLACE_CONNECTOR},
-    tags=[Tag.SETUP],
+    tags=[Tag.SETUP, CODE],
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

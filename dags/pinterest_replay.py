@@ -42,6 +42,7 @@ from pinterest.dag_defaults import DAG_DEFAULTS, Tag
 from pinterest.replay_params import REPLAY_PARAMS
 from pinterest_stages.lake_replay import lake_replay
 from pinterest_stages.landing_again import landing_again
+from pinterest_stages.release import CODE
 
 
 @dag(
@@ -50,7 +51,7 @@ from pinterest_stages.landing_again import landing_again
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=6),
     params=REPLAY_PARAMS,
-    tags=[Tag.BATCH, Tag.STREAM],
+    tags=[Tag.BATCH, Tag.STREAM, CODE],
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

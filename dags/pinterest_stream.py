@@ -37,6 +37,7 @@ from pinterest.dag_defaults import DAG_DEFAULTS, NO_BACKFILL, Tag
 from pinterest.posting_params import STREAM_POSTING_PARAMS
 from pinterest_stages.flows import stream
 from pinterest_stages.reconcile import reconcile
+from pinterest_stages.release import CODE
 
 
 @dag(
@@ -44,7 +45,7 @@ from pinterest_stages.reconcile import reconcile
     schedule="@hourly",
     dagrun_timeout=timedelta(hours=3),
     params=STREAM_POSTING_PARAMS,
-    tags=[Tag.STREAM],
+    tags=[Tag.STREAM, CODE],
     doc_md=__doc__,
     **DAG_DEFAULTS,
     **NO_BACKFILL,

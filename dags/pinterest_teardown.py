@@ -32,6 +32,7 @@ from airflow.sdk import dag
 
 from pinterest.dag_defaults import DAG_DEFAULTS, Tag
 from pinterest.teardown_params import TEARDOWN_PARAMS
+from pinterest_stages.release import CODE
 from pinterest_stages.teardown import teardown
 
 
@@ -41,7 +42,7 @@ from pinterest_stages.teardown import teardown
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=3),
     params=TEARDOWN_PARAMS,
-    tags=[Tag.SETUP],
+    tags=[Tag.SETUP, CODE],
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

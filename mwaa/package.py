@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-IGNORE_FILE = ".airflowignore"
+from include.release import IGNORE_FILE, is_left_out, is_our_dag, tag
+
 PLUGINS = {"plugins": "", "include": "include/", "spark": "spark/"}  # folder: where it lies in plugins.zip
 PYTHON = "3.12"
 BESIDE = ("requirements.txt", "mwaa/startup.sh")
@@ -57,7 +58,7 @@ def build(checkout: Path, target: Path) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    manifest = manifest_of(checkout, target)
+    manifest = {**manifest_of(checkout, target), **code_of(dags, plugins)}
     (target / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return manifest
 
@@ -72,11 +73,6 @@ def files(folder: Path) -> list[tuple[str, bytes]]:
             "or add their suffix to SUFFIXES in mwaa/package.py"
         )
     return [(name, path.read_bytes()) for name, path in wanted.items()]
-
-
-def is_left_out(name: Path) -> bool:
-    """Python's caches, and what is hidden: editors' and the Finder's files, ``.env``, and caches of checkers."""
-    return any(part == "__pycache__" or (part.startswith(".") and part != IGNORE_FILE) for part in name.parts)
 
 
 def refuse_secrets(contents: dict[str, bytes]) -> None:
@@ -108,6 +104,13 @@ def manifest_of(checkout: Path, target: Path) -> dict[str, Any]:
         "requirements": dict(PIN.findall((target / "requirements.txt").read_text(encoding="utf-8"))),
         "sha256": digests,
     }
+
+
+def code_of(dags: dict[str, bytes], plugins: dict[str, bytes]) -> dict[str, Any]:
+    """The DAGs, and the tag that each of them has where this package runs."""
+    inside = {name.removeprefix("dags/"): content for name, content in dags.items()}
+    own = [name.removesuffix(".py") for name in inside if is_our_dag(name) and "/" not in name]
+    return {"dags": own, "code": tag(inside, plugins)}
 
 
 def files_of_package(target: Path) -> Iterator[tuple[str, bytes]]:

@@ -18,8 +18,8 @@ PROVISION = "{{ settings().account.provision }}"
 
 
 class Network(NamedTuple):
-    """The stage, and template expressions for later stages: the VPC's id, and the security groups of the client machine,
-    of what calls its REST proxy, and of the brokers."""
+    """The stage, and template expressions for later stages: the VPC's id, and the security groups of the client
+    machine, of what calls its REST proxy, and of the brokers."""
 
     stage: TaskGroup
     vpc_id: str

@@ -11,6 +11,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from include import bucket_layout
 from include.ledger.entry import HOPS
+from include.release import code_tag
 from include.report.health import JUDGED, RUN_BY
 from pinterest.retry_policy import RetryWhatMayPass
 
@@ -24,7 +25,9 @@ DAG_FILES = {
     "pinterest_replay.py": "pinterest_replay",
     "pinterest_teardown.py": "pinterest_teardown",
     "pinterest_provision.py": "pinterest_provision",
+    "pinterest_check.py": "pinterest_check",
 }
+WITHOUT_PARAMS = ("pinterest_check", "pinterest_maintenance")
 SETTING_UP = ("pinterest_pipeline", "pinterest_provision")
 POSTING = ("pinterest_pipeline", "pinterest_batch", "pinterest_stream")
 RUNBOOK_HEADINGS = ["Does", "Params", "Reruns", "Fails when", "Undo"]
@@ -82,6 +85,7 @@ def test_every_stage_is_used(dag_bag):
         "flows",
         "lake_job",
         "posting_arguments",
+        "release",
         "tags",
         "__init__",
     }
@@ -192,7 +196,7 @@ def test_params_of_posting(dag_bag, dag_id):
 def test_params_are_typed_and_described(dag_bag, dag_id):
     params = dag_bag.dags[dag_id].params
 
-    assert params or dag_id == "pinterest_maintenance"
+    assert params or dag_id in WITHOUT_PARAMS
     for name in params:
         param = params.get_param(name)
         assert param.schema.get("type"), f"{name} has no type"
@@ -312,3 +316,18 @@ def test_a_backfill_is_refused(dag_bag):
             "operator_triggered",
             "asset_triggered",
         }
+
+
+def test_every_dag_says_which_code_it_is(dag_bag):
+    expected = code_tag(ROOT / "dags", ROOT / "plugins")
+
+    for dag in dag_bag.dags.values():
+        assert expected in dag.tags, dag.dag_id
+
+
+def test_what_a_check_finds_is_where_the_rest_api_shows_it(dag_bag):
+    dag = dag_bag.dags["pinterest_check"]
+
+    assert [asset.name for asset in dag.get_task("environment").outlets] == ["pinterest_check"]
+    assert dag.get_task("verdict").upstream_task_ids == {"environment"}
+    assert dag.is_paused_upon_creation is False

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, Context
+from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from include.ledger.entry import Route
 from include.posting.emulation import Mark
@@ -18,13 +18,12 @@ from include.posting.order import PostingOrder
 from include.posting.progress import PostingProgress, RefusedRow
 from include.posting.run import Posting, Save
 from include.posting.sender import ApiSender, RetryPolicy
-from include.posting.source_connection import LastingSourceError, source_engine
 from include.posting.source_tables import SOURCE_TABLES, SourceTables
-from include.posting.source_tls import TlsSettingsError
 from include.settings import ENTITIES, Entity
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.posting_store import PostingStore
 from pinterest.run_documents import RunDocuments
+from pinterest.source import source_tables
 
 DEFAULT_SENDING = RetryPolicy()
 KINESIS_SENDING = RetryPolicy(tries=10)
@@ -158,7 +157,7 @@ class PostingOperator(BaseOperator):
             for row in refused[:10]:
                 self.log.warning("%s ind=%s refused: %s %s", row.entity, row.ind, row.code, row.message)
 
-        with self._source() as source:
+        with source_tables(self.source_conn_id) as source:
             for note in source.check():
                 self.log.warning(note)
             try:
@@ -205,24 +204,6 @@ class PostingOperator(BaseOperator):
         finally:
             for sender in chain.from_iterable(senders.values()):
                 sender.close()
-
-    def _source(self) -> SourceTables:
-        connection = BaseHook.get_connection(self.source_conn_id)
-        missing = [name for name in ("host", "login", "schema") if not getattr(connection, name)]
-        if missing:
-            raise LastingSourceError(f"Connection {self.source_conn_id!r} has no {', '.join(missing)}: set it")
-        try:
-            engine = source_engine(
-                host=str(connection.host),
-                port=connection.port or 3306,
-                login=str(connection.login),
-                password=connection.password or "",
-                schema=str(connection.schema),
-                extra=connection.extra_dejson,
-            )
-        except TlsSettingsError as error:
-            raise LastingSourceError(f"Connection {self.source_conn_id!r}, extra: {error}") from error
-        return SourceTables(engine, connection_id=self.source_conn_id)
 
 
 class PostToKafkaOperator(PostingOperator):

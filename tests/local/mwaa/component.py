@@ -34,12 +34,14 @@ def dag_processor():
         errors |= bag.import_errors
         dags |= bag.dags
     SERIALIZED.write_text(json.dumps({dag_id: DagSerialization.to_dict(dag) for dag_id, dag in dags.items()}))
-    return {"dags": sorted(dags), "import_errors": errors, "seconds": seconds}
+    code = {dag_id: [tag for tag in dag.tags if tag.startswith("code ")] for dag_id, dag in dags.items()}
+    return {"dags": sorted(dags), "import_errors": errors, "seconds": seconds, "code": code}
 
 
 def worker():
     """Parses the task's DAG file, as a task does first, and reads the files that its templates name."""
     from include.lake.code_bundle import CodeBundle
+    from include.release import code_tag
 
     dags, left = {}, []
     for file in sorted(DAGS.glob("*.py")):
@@ -52,7 +54,12 @@ def worker():
                 for item in value if isinstance(value, list) else [value]:
                     if isinstance(item, str) and task.template_ext and item.endswith(tuple(task.template_ext)):
                         left.append(f"{task.task_id}.{field}: {item}")
-    return {"dags": sorted(dags), "templates_not_found": left, "code": CodeBundle().content_hash}
+    return {
+        "dags": sorted(dags),
+        "templates_not_found": left,
+        "code": CodeBundle().content_hash,
+        "code_tag": code_tag(DAGS, PLUGINS),
+    }
 
 
 def triggerer():

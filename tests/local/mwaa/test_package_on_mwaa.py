@@ -39,6 +39,7 @@ IMAGE = (  # without psycopg2 and pycurl, which need a compiler, and stubs
 )
 DAGS = [
     "pinterest_batch",
+    "pinterest_check",
     "pinterest_maintenance",
     "pinterest_pipeline",
     "pinterest_provision",
@@ -54,6 +55,11 @@ def built(tmp_path_factory):
     target = tmp_path_factory.mktemp("package")
     package.build(ROOT, target)
     return target
+
+
+@pytest.fixture(scope="module")
+def manifest(built):
+    return json.loads((built / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +176,12 @@ def test_the_dag_processor_parses_every_dag_soon(components):
 
     assert (found["dags"], found["import_errors"]) == (DAGS, {})
     assert [file for file, seconds in found["seconds"].items() if seconds > CPU_SECONDS_TO_PARSE] == []
+
+
+def test_every_dag_is_parsed_from_the_code_that_the_manifest_names(components, manifest):
+    assert components["dag_processor"]["code"] == {dag_id: [manifest["code"]] for dag_id in DAGS}
+    assert components["worker"]["code_tag"] == manifest["code"]
+    assert manifest["dags"] == DAGS
 
 
 def test_a_worker_finds_the_templates_and_the_code_for_databricks(components):

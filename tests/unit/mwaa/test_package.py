@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from include.release import code_tag
 from mwaa import package
 from tests.builders import ROOT
 
@@ -155,6 +156,13 @@ def test_the_manifest_names_the_versions(tmp_path):
         "apache-airflow-providers-ssh",
         "pymysql",
     }
+
+
+def test_the_manifest_names_the_dags_and_the_code_that_each_of_them_has_as_a_tag(checkout, tmp_path):
+    manifest = package.build(checkout, tmp_path / "built")
+
+    assert manifest["code"] == code_tag(ROOT / "dags", ROOT / "plugins")
+    assert manifest["dags"] == sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
 
 
 def test_the_requirements_are_constrained_by_the_images_own_file(tmp_path):
