@@ -29,8 +29,9 @@ lab-reset: ## stop the lab and wipe its data
 ui: ## Airflow's UI on the lab, until Ctrl-C
 	@bin/lab ui
 
-doctor: ## list everything that is missing or wrong, each with its fix
-	@bin/lab doctor
+TARGET = lab
+doctor: ## list everything that is missing or wrong, each with its fix; TARGET=account: in the account of ENV_FILE
+	@bin/doctor $(TARGET) $(ROLE)
 
 check: ## lint, format, types, shell scripts
 	@bin/lab check

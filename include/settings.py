@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -68,6 +70,12 @@ class Download(Section):
 
     url: Url
     sha256: Sha256
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether the address may hold one: a login, or a token in the query."""
+        address = urlsplit(self.url)
+        return bool(address.username or address.query)
 
 
 class Downloads(Section):
@@ -495,7 +503,15 @@ def parse_settings(text: str | None) -> Settings:
 
 
 def _problem(error: ErrorDetails) -> str:
-    """The key, what is wrong and the value. A whole section is not shown: it may hold a secret."""
+    """The key, what is wrong and the value. Not shown is what may hold a secret: a whole section, the value of a key
+    that nobody knows, and what follows the host in an address, or stands before it."""
     key = ".".join(map(str, error["loc"])) or "text"
-    value = "" if isinstance(error["input"], dict) else f", got {error['input']!r}"
-    return f"{key}: {error['msg']}{value}"
+    given = error["input"]
+    hidden = isinstance(given, dict) or error["type"] == "extra_forbidden"
+    return f"{key}: {error['msg']}" + ("" if hidden else f", got {_without_secrets(given)!r}")
+
+
+def _without_secrets(given: object) -> object:
+    if not isinstance(given, str) or "://" not in given:
+        return given
+    return re.sub(r"(?<=://)[^/?#]*@", "…@", re.sub(r"\?.*", "?…", given, flags=re.DOTALL))

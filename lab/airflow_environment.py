@@ -187,7 +187,9 @@ def settings(state: State) -> dict[str, Any]:
 
 
 def downloads(state: State) -> dict[str, dict[str, str]]:
-    """Every archive's URL on the mirror, with the digest recorded when it was built."""
+    """Every archive's URL on the mirror, with the digest recorded when it was built.
+
+    A company's mirror may want a token in it, so there is one; the lab's does not look at it."""
     path = state.install / "mirror" / "digests.json"
     try:
         digests = json.loads(path.read_text())
@@ -196,8 +198,8 @@ def downloads(state: State) -> dict[str, dict[str, str]]:
         missing = list(ARCHIVES.values())
     if missing:
         raise MirrorIncompleteError(f"{path} lacks {', '.join(missing)}; run: .venv/bin/python -m lab setup")
-    mirror = f"http://{HOST}:{state.port('mirror')}"
-    return {name: {"url": f"{mirror}/{file}", "sha256": digests[file]} for name, file in ARCHIVES.items()}
+    mirror, token = f"http://{HOST}:{state.port('mirror')}", state.secret("mirror_token")
+    return {name: {"url": f"{mirror}/{file}?token={token}", "sha256": digests[file]} for name, file in ARCHIVES.items()}
 
 
 class MirrorIncompleteError(RuntimeError):

@@ -25,10 +25,7 @@ def install(name: str) -> KafkaClientScriptOperator:
     return KafkaClientScriptOperator(
         task_id=name,
         script=f"kafka_client/install_{name}.sh",
-        environment={
-            "URL": f"{{{{ settings().downloads.{name}.url }}}}",
-            "SHA256": f"{{{{ settings().downloads.{name}.sha256 }}}}",
-        },
+        download=name,
     )
 
 

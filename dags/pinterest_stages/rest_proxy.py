@@ -17,10 +17,7 @@ def rest_proxy(brokers: str) -> None:
     archive = KafkaClientScriptOperator(
         task_id="archive",
         script="rest_proxy/install_rest_proxy.sh",
-        environment={
-            "URL": "{{ settings().downloads.rest_proxy.url }}",
-            "SHA256": "{{ settings().downloads.rest_proxy.sha256 }}",
-        },
+        download="rest_proxy",
     )
     properties = KafkaClientScriptOperator(
         task_id="properties",

@@ -49,7 +49,7 @@ def s3_sink(brokers: str) -> None:
     archive = KafkaClientUploadOperator(
         task_id="archive",
         script="s3_sink/upload_sink_archive.sh",
-        url="{{ settings().downloads.s3_sink.url }}",
+        download="s3_sink",
         sha256="{{ settings().downloads.s3_sink.sha256 }}",
         bucket="{{ settings().bucket }}",
         key=ARCHIVE_KEY,

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
+from include.settings import WIDEST_PREFIX
+
 SSH_PORT = 22
 DESCRIPTIONS = {
     "client": "Kafka client machine of pinterest-pipeline",
@@ -65,6 +67,28 @@ def permissions(rules: Iterable[Rule]) -> list[dict[str, Any]]:
 def lets_somebody_in(found: Sequence[Mapping[str, Any]], port: int) -> bool:
     """Whether a group with these ``IpPermissions`` opens a port to anybody."""
     return any(_opens(permission, port) and _sources(permission) for permission in found)
+
+
+def ways_in_for_all(found: Sequence[Mapping[str, Any]], listeners: Mapping[int, str]) -> list[str]:
+    """The ways into a group that are open to the whole Internet, or to much of it, in words.
+
+    :param found: its ``IpPermissions``
+    :param listeners: what listens on a port
+    """
+    said = []
+    for permission in found:
+        behind = ", ".join(what for port, what in listeners.items() if _opens(permission, port))
+        wide = [source for source in _sources(permission) if is_wide(source)]
+        said += [f"{_ports(permission)} from {source}" + (f" ({behind})" if behind else "") for source in wide]
+    return said
+
+
+def is_wide(source: str) -> bool:
+    """Whether a rule's source is a block of more addresses than the settings would take."""
+    if "/" not in source:
+        return False
+    block = ip_network(source)
+    return block.prefixlen < WIDEST_PREFIX[block.version]
 
 
 def launch_subnets(subnets: Iterable[Mapping[str, Any]], zones: Iterable[str] | None = None) -> list[Mapping[str, Any]]:

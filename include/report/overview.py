@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from include.ledger.entry import HOPS, Entry, Hop, Route
 from include.ledger.verdict import LedgerDocument, reconcile
+from include.report.cost import RunCost
 from include.report.health import JUDGED, LAKE, Health, SeenRun, State, freshness, health
 from include.report.page import HEADLINES, ROUTE_TITLES, environment, route_views, shortened, summary
 
@@ -49,6 +50,15 @@ class RecentRun:
         if self.document and self.reported:
             return HEADLINES[self.document.verdict.status]
         return NO_REPORT.get(self.seen.state, f"Airflow says: {self.seen.state}.")
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it had counted everything; None while it goes on, and if it never wrote a report."""
+        try:
+            written_at = datetime.fromisoformat(self.document.written_at) if self.document and self.reported else None
+        except ValueError:
+            return None
+        return written_at if written_at and written_at.tzinfo else None
 
     @property
     def query(self) -> str:
@@ -166,6 +176,7 @@ def render_overview(
     now: datetime,
     aside: Sequence[SetAside] = (),
     links: Sequence[Link] = (),
+    cost: RunCost | None = None,
     tab: bool = False,
     problem: str = "",
 ) -> str:
@@ -173,6 +184,7 @@ def render_overview(
 
     :param runs: the last runs of all DAGs, newest first
     :param shown: the run to show hop by hop
+    :param cost: what it costs, an estimate
     :param tab: a tab on a run, which Airflow puts into a frame whose links lead nowhere: addresses are text there,
         and the other runs are left out
     :param problem: why the documents cannot be read
@@ -197,6 +209,7 @@ def render_overview(
             quarantined=quarantined,
             aside=aside,
             links=links,
+            cost=cost,
         )
     )
 

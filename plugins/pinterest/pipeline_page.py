@@ -36,6 +36,7 @@ from sqlalchemy import select
 from include import bucket_layout
 from include.aws.console import bucket_url, console_urls
 from include.ledger.entry import HOPS
+from include.report.cost import RunCost, run_cost
 from include.report.overview import (
     Link,
     RecentRun,
@@ -130,7 +131,8 @@ def answer(
     except UnreadableError as error:
         return page(render_overview([], None, now=now, tab=tab, problem=str(error)), 503)
     links = [*documents.links(shown), *(databricks_links(session, shown) if shown else [])]
-    return page(render_overview(runs, shown, now=now, aside=aside, links=links, tab=tab))
+    cost = documents.cost(shown, now) if shown else None
+    return page(render_overview(runs, shown, now=now, aside=aside, links=links, cost=cost, tab=tab))
 
 
 def last_runs(session: Any, dag_ids: Iterable[str]) -> list[DagRun]:
@@ -200,6 +202,11 @@ class Documents:
             written = bucket_url(self.settings.region, self.settings.bucket, prefix)
             named = {"what this run wrote for people, in the bucket": written, **named}
         return web_links(named)
+
+    def cost(self, run: RecentRun, now: datetime) -> RunCost | None:
+        """Until it was counted; of a run that goes on, until now."""
+        ended_at = now if run.seen.goes_on else run.ended_at
+        return run_cost(self.settings, run.seen.started_at, ended_at) if ended_at else None
 
     def _run(self, known: Known) -> RecentRun:
         documents = self._any.of_run(known.dag_id, known.run_id)

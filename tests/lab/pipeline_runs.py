@@ -23,9 +23,10 @@ import boto3
 import pymysql
 import requests
 
-from lab.state import CHECKOUT, USER_ID, State
+from lab.state import CHECKOUT, USER_ID, State, write_private
 from tests.lab.airflow_processes import AirflowProcess, AirflowServer
 from tests.lab.lab_parts import wait_until
+from tests.lab.secrets_seen import arguments_seen
 
 ENTITIES = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
@@ -88,6 +89,8 @@ class Pipeline:
         msk_connect = f"http://127.0.0.1:{lab.port('msk_connect')}"
         self.msk_connect = boto3.client("kafkaconnect", **account | {"endpoint_url": msk_connect})
         self.variables: dict[str, str] = {}
+        self.arguments: set[str] = set()
+        """Argument lists of all processes of the machine that were seen while a user's run went on."""
         self._airflow = AirflowServer(self.environment)
 
     @contextmanager
@@ -108,7 +111,7 @@ class Pipeline:
     def run_as_a_user(self, dag_id: str, **params: Any) -> Run:
         """A whole run, started in a shell with ``bin/airflow``."""
         before = self.reports(dag_id)
-        with self.lab.log(f"test-{dag_id}").open("wb") as log:
+        with self.lab.log(f"test-{dag_id}").open("wb") as log, arguments_seen(self.arguments):
             ended = subprocess.run(
                 [str(CHECKOUT / "bin" / "airflow"), "dags", "test", dag_id, "-c", json.dumps(params)],
                 env={**os.environ, "ENV_FILE": str(self.lab.path("airflow.env"))},
@@ -117,6 +120,22 @@ class Pipeline:
                 timeout=RUN_LIMIT_SECONDS,
             )
         return self._finished(dag_id, ended.returncode, before)
+
+    def doctor(self, **changes: str) -> subprocess.CompletedProcess[str]:
+        """What ``make doctor TARGET=account`` says of the lab; ``changes`` are variables that it sees."""
+        file = self.lab.path("doctor.env")
+        with self.lab.path("airflow.env").open() as kept:
+            write_private(file, kept.read() + "".join(f"{name}={shlex.quote(v)}\n" for name, v in changes.items()))
+        try:
+            return subprocess.run(
+                [str(CHECKOUT / "bin" / "doctor"), "account"],
+                env={**os.environ, "ENV_FILE": str(file)},
+                capture_output=True,
+                text=True,
+                timeout=300,
+            )
+        finally:
+            file.unlink()
 
     def run(self, dag_id: str, *, on: tuple[str, Callable[[], None]] | None = None, **params: Any) -> Run:
         """A whole run. ``on`` is a text of its log, and what to do when it stands there."""

@@ -149,8 +149,9 @@ def test_the_navigation_leads_to_the_page(page, ui):
     assert opened.value.url == f"{ui}/pinterest/"
 
 
-def test_the_page_shows_both_routes_the_last_runs_and_one_in_detail(page, ui):
+def test_the_page_shows_both_routes_the_last_runs_and_one_in_detail(page, ui, aws):
     page.goto(f"{ui}/pinterest/")
+    assert aws.secret("aws_secret_access_key") not in page.content()
 
     states = page.locator(".routes .state").all_text_contents()
     assert states == ["lying", "moving"]

@@ -6,6 +6,7 @@ The tests build on one another in the order they stand in: each run adds to the 
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,7 +14,9 @@ import pytest
 from confluent_kafka import Producer
 
 from lab.cloud.serving import HOST
-from lab.state import USER_ID
+from lab.state import CHECKOUT, USER_ID
+from mwaa.package import build
+from tests.lab import secrets_seen
 from tests.lab.pipeline_runs import BUCKET, ENTITIES, FIRST, SECOND, Pipeline, Run, folder_files, seeds_draws
 from tests.oracle import GOLD_COLUMNS, SILVER_COLUMNS, expected_gold, expected_silver
 
@@ -42,13 +45,40 @@ def test_the_lake_holds_what_the_ledger_says(pipeline, first_run, entity):
     assert pipeline.count(f"`{entity}`") == first_run.entry("silver", entity)["stored"]
 
 
-def test_no_secret_is_in_the_log(pipeline, first_run):
-    secrets = json.loads(pipeline.lab.path("secrets.json").read_text())
-    kept = pipeline.parameters.get_parameters_by_path(Path="/ec2/keypair", WithDecryption=True)["Parameters"]
-    [key] = [parameter["Value"].splitlines()[2] for parameter in kept]
+def test_the_accounts_doctor_reaches_everything(pipeline, first_run):
+    """The lab is no account in IAM and in Service Quotas; it is one in all else."""
+    doctor = pipeline.doctor()
 
-    assert [name for name, value in secrets.items() if value in first_run.log] == []
-    assert key not in first_run.log
+    findings = re.findall(r"^\d+\. (.*)", doctor.stdout, re.MULTILINE)
+    assert ["neither a role nor a user of IAM" in one for one in findings] == [True], doctor.stdout + doctor.stderr
+    assert "Not checked:" not in doctor.stdout
+    assert re.search(r"^connector +0e36c8cd403d-connector +ours +0.1100 ", doctor.stdout, re.MULTILINE)
+    assert re.search(r"^MSK cluster +pinterest-msk-cluster +others' +0.0456 ", doctor.stdout, re.MULTILINE)
+    assert "estimate: " in doctor.stdout
+
+
+def test_the_accounts_doctor_names_every_fault_at_once(pipeline, first_run):
+    source = json.loads(pipeline.environment["AIRFLOW_CONN_PINTEREST_SOURCE"]) | {"password": "wr0ng"}
+    workspace = json.loads(pipeline.environment["AIRFLOW_CONN_DATABRICKS_DEFAULT"]) | {"password": "wr0ng"}
+    changed = json.loads(pipeline.environment["AIRFLOW_VAR_PINTEREST_PIPELINE"])
+    changed["kafka_client"] |= {"login": "nobody"}
+    changed["kafka"] |= {"cluster_name": "another"}
+
+    doctor = pipeline.doctor(
+        AIRFLOW_CONN_PINTEREST_SOURCE=json.dumps(source),
+        AIRFLOW_CONN_DATABRICKS_DEFAULT=json.dumps(workspace),
+        AIRFLOW_VAR_PINTEREST_PIPELINE=json.dumps(changed),
+    )
+
+    assert doctor.returncode == 1
+    for problem in (
+        "Access denied",
+        "refuses the login (40",
+        "refused the login 'nobody'",
+        "No MSK cluster 'another'",
+    ):
+        assert problem in doctor.stdout
+    assert "wr0ng" not in doctor.stdout + doctor.stderr
 
 
 def test_the_second_run_is_incremental(pipeline, first_run, second_run):
@@ -325,3 +355,45 @@ def test_after_it_silver_still_has_one_row_a_post(pipeline, side_by_side, recove
     found = [int(row["ind"]) for row in pipeline.query(f"select ind from `{entity}` where ind <= 11000")]
     assert len(found) == len(set(found))
     assert set(seeds_draws(100, stopped_at + 400)) <= set(found) <= set(seeds_draws(100, drawn + 4080))
+
+
+@pytest.fixture(scope="module")
+def secrets(pipeline, first_run) -> dict[str, bytes]:
+    """Those of every connection, of the Variable (a token of the mirror) and of Parameter Store."""
+    return secrets_seen.secrets_of(pipeline.lab, pipeline.parameters)
+
+
+def test_there_are_secrets_to_look_for(pipeline, secrets):
+    assert {"aws_secret_access_key", "databricks_token", "mariadb_reader", "mirror_token"} <= set(secrets)
+    assert f"/pinterest/{USER_ID}/api-key" in secrets
+    assert [name for name in secrets if name.startswith("/ec2/keypair/")] != []
+    for name in ("aws_secret_access_key", "databricks_token", "mariadb_reader", "mirror_token"):
+        assert secrets[name].decode() in " ".join(pipeline.environment.values())
+
+
+def test_no_secret_is_in_a_log_a_table_or_airflows_database(pipeline, secrets):
+    """Also not in rendered fields and XCom, notebooks' output, and on the client machine."""
+    assert pipeline.lab.path("airflow", "airflow.db").exists()
+
+    assert secrets_seen.seen(secrets, secrets_seen.files(pipeline.lab)) == []
+
+
+def test_no_secret_is_in_the_bucket(pipeline, secrets):
+    """Records, documents, reports, uploaded code."""
+    assert secrets_seen.seen(secrets, secrets_seen.objects(pipeline.s3, BUCKET)) == []
+
+
+def test_no_secret_is_in_the_connectors_description(pipeline, secrets):
+    assert secrets_seen.seen(secrets, secrets_seen.connectors(pipeline.msk_connect)) == []
+
+
+def test_no_secret_is_in_a_list_of_processes(pipeline, secrets):
+    assert any("dags test pinterest_pipeline" in one for one in pipeline.arguments)
+
+    assert secrets_seen.seen(secrets, ((one, one.encode()) for one in pipeline.arguments)) == []
+
+
+def test_no_secret_is_in_the_package_for_mwaa(secrets, tmp_path):
+    build(CHECKOUT, tmp_path / "mwaa")
+
+    assert secrets_seen.seen(secrets, secrets_seen.folder(tmp_path / "mwaa")) == []

@@ -1,6 +1,6 @@
 """What Airflow's own role may do is what the code calls, no more and no less: ``policies/airflow.json``, where it makes
-the account ``policies/provision.json`` besides, for a VPC link ``policies/vpc_link.json``, and for
-``pinterest_teardown`` ``policies/teardown.json``.
+the account ``policies/provision.json`` besides, for a VPC link ``policies/vpc_link.json``, for ``pinterest_teardown``
+``policies/teardown.json``, and for the account's doctor ``policies/doctor.json``.
 
 A call is found by its name: an attribute, or a text for a paginator, that is an operation of one of the services.
 An operation whose name is put together while it runs is not found, so the code spells them out.
@@ -26,7 +26,10 @@ from tests.builders import settings
 
 ROOT = Path(__file__).parents[2]
 CODE = ("dags", "plugins", "include")
-SERVICES = ("apigateway", "ec2", "elbv2", "iam", "kafka", "kafkaconnect", "kinesis", "logs", "s3", "sns", "ssm")
+SERVICES = (
+    *("apigateway", "ec2", "elbv2", "iam", "kafka", "kafkaconnect", "kinesis", "logs", "s3", "service-quotas"),
+    *("sns", "ssm"),
+)
 
 OF_PROVIDER_METHODS = {"get_parameter_value": "ssm:GetParameter"}
 OF_ONE_SERVICE = {
@@ -107,7 +110,7 @@ def called(actions: dict[str, str]) -> set[str]:
     return found.union(*(iam.ASKED_ALONG.get(action, set()) for action in found))
 
 
-POLICIES = ("airflow", "provision", "teardown", "vpc_link")
+POLICIES = ("airflow", "provision", "teardown", "vpc_link", "doctor")
 
 
 def test_airflows_policies_allow_what_the_code_calls(actions):

@@ -52,7 +52,7 @@ def test_the_address_for_uploading_names_the_region(monkeypatch):
     connection = {"conn_type": "aws", "login": "x", "password": "x"}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
     upload = KafkaClientUploadOperator(
-        task_id="archive", script="x.sh", url="", sha256="", bucket="bucket", key="k.zip"
+        task_id="archive", script="x.sh", download="s3_sink", sha256="", bucket="bucket", key="k.zip"
     )
 
     address = upload._s3("eu-west-1").generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "k.zip"})

@@ -17,11 +17,12 @@ from pinterest_stages.kafka_client import kafka_client
 from pinterest_stages.rest_proxy import rest_proxy
 from pinterest_stages.s3_sink import s3_sink
 from pinterest_stages.topics import topics
-from tests.builders import settings
+from tests.builders import DOWNLOADS, ROOT, settings
 
 OF_THE_MACHINE = {"HOME", "PATH", "JAVA_HOME", "CLASSPATH", "KAFKA_HEAP_OPTS"}
 OF_THE_BROKER = {"HOST", "PORT", "CONTROLLER_PORT"}
-OF_THE_UPLOAD = {"URL", "SHA256", "HEADERS", "UPLOAD_URL"}
+OF_AN_ARCHIVE = {"URL", "SHA256"}
+OF_THE_UPLOAD = {"HEADERS", "UPLOAD_URL"}
 
 with DAG("stages", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
     kafka_client("vpc_id", "group")
@@ -41,11 +42,21 @@ def test_a_script_gets_the_variables_that_it_takes(task):
     taken = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", script)) - own - OF_THE_MACHINE
 
     given = set(task.environment)
+    if task.download:
+        given |= OF_AN_ARCHIVE
     if isinstance(task, KafkaClientUploadOperator):
         given |= OF_THE_UPLOAD
     if isinstance(task, StartBrokerOperator):
         given |= OF_THE_BROKER
     assert taken == given
+
+
+def test_no_rendered_field_has_the_address_of_an_archive():
+    """It may hold a token, and rendered fields are in Airflow's database."""
+    sources = [path for folder in ("dags", "plugins") for path in (ROOT / folder).rglob("*.py")]
+
+    assert {task.download for task in SCRIPTS if task.download} == set(DOWNLOADS)
+    assert [path.name for path in sources if re.search(r"\{\{[^}]*downloads\.\S*url", path.read_text())] == []
 
 
 def test_steps_stand_in_the_order_of_the_runbook():

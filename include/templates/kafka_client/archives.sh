@@ -13,20 +13,28 @@ digest() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
 }
 
-# download URL SHA256 FILE: keeps FILE only if it is complete and has the expected digest.
+# shown URL: the URL without its login and its query, either of which may hold a token.
+shown() {
+  printf '%s\n' "$1" | sed 's|^\([a-z]*://\)[^/?#]*@|\1|; s/[?#].*//'
+}
+
+# download URL SHA256 FILE: keeps FILE only if it is complete and has the expected digest. The URL goes to curl through a
+# pipe: everyone on the machine can read a process's arguments.
 download() {
-  local url=$1 expected=$2 file=$3 got code=0
-  echo "Downloading $url" >&2
-  curl --fail --location --silent --show-error --connect-timeout 20 --speed-limit 1024 --speed-time 60 \
-    --max-time 1500 --retry 3 --retry-delay 2 --output "$file" "$url" || code=$?
+  local url=$1 expected=$2 file=$3 named got code=0
+  named=$(shown "$url")
+  echo "Downloading $named" >&2
+  printf 'url = "%s"\n' "$(printf '%s' "$url" | sed 's/[\\"]/\\&/g')" |
+    curl --config - --fail --location --silent --show-error --connect-timeout 20 --speed-limit 1024 --speed-time 60 \
+      --max-time 1500 --retry 3 --retry-delay 2 --output "$file" || code=$?
   if [ "$code" -ne 0 ]; then
     rm -f "$file"
-    fail_for_now "Download of $url failed (curl exit code $code); nothing was kept"
+    fail_for_now "Download of $named failed (curl exit code $code); nothing was kept"
   fi
   got=$(digest "$file")
   if [ "$got" != "$expected" ]; then
     rm -f "$file"
-    fail "Wrong checksum of $url: expected SHA-256 $expected, got $got. The file was deleted." \
+    fail "Wrong checksum of $named: expected SHA-256 $expected, got $got. The file was deleted." \
       "Check the URL and its digest in the setting downloads"
   fi
 }
@@ -46,13 +54,15 @@ install_archive() {
   if is_there "$link" && ! is_our_link "$link"; then in_the_way "$link"; fi
   mkdir -p "$parent" "$work/unpacked"
   download "$url" "$sha256" "$work/archive"
-  tar -xzf "$work/archive" -C "$work/unpacked" || fail "$url is not a gzipped tar archive"
+  tar -xzf "$work/archive" -C "$work/unpacked" || fail "$(shown "$url") is not a gzipped tar archive"
   top=$(ls -A "$work/unpacked")
   if [ ! -x "$work/unpacked/$top/$program" ]; then
-    fail "$url has no folder that contains $program; found: $(echo "$top" | head -n 5 | tr '\n' ' ')"
+    fail "$(shown "$url") has no folder that contains $program; found: $(echo "$top" | head -n 5 | tr '\n' ' ')"
   fi
   "$check" "$work/unpacked/$top"
-  if [ "$parent/$top" = "$link" ]; then fail "$url unpacks to a folder named $top, but $link becomes a link"; fi
+  if [ "$parent/$top" = "$link" ]; then
+    fail "$(shown "$url") unpacks to a folder named $top, but $link becomes a link"
+  fi
   echo "$sha256" >"$work/unpacked/$top/.archive"
   contents "$work/unpacked/$top" >"$work/files"
   mv "$work/files" "$work/unpacked/$top/.archive.files"

@@ -20,7 +20,7 @@ check_loads() {
   case $said in
     *"Main method not found in class"*) ;;
     *)
-      fail "Java cannot load the library from $URL (setting downloads.iam_auth):" \
+      fail "Java cannot load the library from $(shown "$URL") (setting downloads.iam_auth):" \
         "$(echo "$said" | tail -n 1). Expected the jar whose name ends in -all.jar. Nothing was replaced"
       ;;
   esac

@@ -11,7 +11,7 @@ works_for_kafka() {
   local found
   found=$(version "$1/bin/java" || true)
   if [ "${found:-0}" -lt 17 ]; then
-    fail "The Java from $URL (setting downloads.java) does not work on this $(uname -s) $(uname -m):" \
+    fail "The Java from $(shown "$URL") (setting downloads.java) does not work on this $(uname -s) $(uname -m):" \
       "version ${found:-unknown}, but Kafka needs 17 or newer. Nothing was replaced"
   fi
 }

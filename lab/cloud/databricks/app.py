@@ -16,6 +16,7 @@ from lab.cloud.serving import serve
 from lab.state import State
 
 LARGEST_UPLOAD = 32 * 1024 * 1024
+RUNTIMES = [{"key": "lab", "name": "Spark 4.1"}, {"key": "18.x-scala2.13", "name": "stands for the same"}]
 
 
 async def start(state: State) -> list[web.AppRunner]:
@@ -28,7 +29,7 @@ async def start(state: State) -> list[web.AppRunner]:
     WorkspaceApi(state.path("workspace")).register(routes)
     SqlApi(worker).register(routes)
     routes.add("GET", "2.0/preview/scim/v2/Me", lambda _: {"userName": "lab", "active": True})
-    routes.add("GET", "2.1/clusters/spark-versions", lambda _: {"versions": [{"key": "lab", "name": "Spark 4.1"}]})
+    routes.add("GET", "2.1/clusters/spark-versions", lambda _: {"versions": RUNTIMES})
 
     async def no_metadata(_: web.Request) -> web.Response:
         return web.json_response({})

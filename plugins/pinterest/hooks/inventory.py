@@ -35,7 +35,11 @@ WAITING: dict[str, type[AwsBaseHook]] = {
 PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 12})
 """API Gateway takes one DeleteRestApi in 30 seconds and one UpdateUsagePlan in 20."""
 
-IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "apigatewayv2": "apigateway"}
+IAM_PREFIXES = {
+    "elbv2": "elasticloadbalancing",
+    "apigatewayv2": "apigateway",
+    "service-quotas": "servicequotas",
+}
 
 
 class InventoryHook:

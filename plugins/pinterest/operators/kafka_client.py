@@ -8,9 +8,11 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import BaseOperator, Context
+from airflow.sdk.log import mask_secret
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from include.settings import Download, Settings
 from pinterest.hooks.kafka_client import Completed, KafkaClientError, KafkaClientHook
 from pinterest.settings import settings
 
@@ -62,21 +64,41 @@ class KafkaClientScriptOperator(KafkaClientOperator):
 
     :param script: bash, or the name of a ``.sh`` template (templated)
     :param environment: variables of the script; no secrets, they are shown as rendered (templated)
+    :param download: the archive of the settings' ``downloads`` that the script gets, as ``URL`` and ``SHA256``. A URL
+        may hold a login or a token, so nobody sees it rendered
     :param timeout: seconds the script may take
     """
 
     template_fields: Sequence[str] = (*KafkaClientOperator.template_fields, "environment")
 
-    def __init__(self, *, environment: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, environment: Mapping[str, Any] | None = None, download: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.environment = dict(environment or {})
+        self.download = download
 
     def execute(self, context: Context) -> str:
         return self._run(KafkaClientHook(settings(), self.aws_conn_id))
 
-    def _run(self, hook: KafkaClientHook, secrets: Mapping[str, str] | None = None) -> str:
-        environment = {name: "" if value is None else str(value) for name, value in self.environment.items()}
-        return self.run_script(hook, environment, secrets=secrets).last_line
+    def _run(
+        self,
+        hook: KafkaClientHook,
+        environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> str:
+        """Run the script with variables that are not rendered, besides its own."""
+        own = {name: "" if value is None else str(value) for name, value in self.environment.items()}
+        archive = self._archive(hook.settings)
+        return self.run_script(hook, {**own, **archive, **(environment or {})}, secrets=secrets).last_line
+
+    def _archive(self, current: Settings) -> dict[str, str]:
+        if self.download is None:
+            return {}
+        archive: Download = getattr(current.downloads, self.download)
+        if archive.holds_secret:
+            mask_secret(archive.url)
+        return {"URL": archive.url, "SHA256": archive.sha256}
 
 
 class KafkaClientUploadOperator(KafkaClientScriptOperator):
@@ -85,17 +107,16 @@ class KafkaClientUploadOperator(KafkaClientScriptOperator):
     The machine needs no rights of its own on the bucket: it gets a presigned URL, valid for an hour and for this
     object and content only. An object that already has this key and this digest in its metadata is left alone.
 
-    :param url: where the archive is (templated)
+    :param download: the archive, by its name in the settings' ``downloads``
     :param sha256: its digest (templated)
     :param bucket: name of the bucket (templated)
     :param key: key of the object, best one that contains the digest (templated)
     """
 
-    template_fields: Sequence[str] = (*KafkaClientScriptOperator.template_fields, "url", "sha256", "bucket", "key")
+    template_fields: Sequence[str] = (*KafkaClientScriptOperator.template_fields, "sha256", "bucket", "key")
 
-    def __init__(self, *, url: str, sha256: str, bucket: str, key: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.url = url
+    def __init__(self, *, download: str, sha256: str, bucket: str, key: str, **kwargs: Any) -> None:
+        super().__init__(download=download, **kwargs)
         self.sha256 = sha256
         self.bucket = bucket
         self.key = key
@@ -110,13 +131,8 @@ class KafkaClientUploadOperator(KafkaClientScriptOperator):
         upload_url = s3.generate_presigned_url(
             "put_object", Params={"Bucket": self.bucket, "Key": self.key, **signed}, ExpiresIn=UPLOAD_SECONDS
         )
-        self.environment = {
-            **self.environment,
-            "URL": self.url,
-            "SHA256": self.sha256,
-            "HEADERS": f"x-amz-meta-sha256: {self.sha256}\nx-amz-checksum-sha256: {self._checksum}",
-        }
-        result = self._run(hook, secrets={"UPLOAD_URL": upload_url})
+        headers = f"x-amz-meta-sha256: {self.sha256}\nx-amz-checksum-sha256: {self._checksum}"
+        result = self._run(hook, {"SHA256": self.sha256, "HEADERS": headers}, {"UPLOAD_URL": upload_url})
         if not self._is_there(s3):
             where = f"s3://{self.bucket}/{self.key}"
             raise KafkaClientError(f"{where} is not there after the upload, or not with its digest")

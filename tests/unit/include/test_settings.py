@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.settings import Section, Settings, SettingsError, parse_settings
+from include.settings import Download, Section, Settings, SettingsError, parse_settings
 from pinterest.settings import settings as read_settings
 from tests.builders import ROOT, variable
 
@@ -67,7 +67,7 @@ def test_user_id_that_is_not_12_hex_digits(user_id):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        pytest.param({"regoin": "x"}, "regoin: Extra inputs are not permitted, got 'x'", id="unknown key"),
+        pytest.param({"regoin": "x"}, "regoin: Extra inputs are not permitted;", id="unknown key"),
         pytest.param({"kafka": {"partition": 3}}, "kafka.partition: Extra inputs", id="unknown key in a section"),
         pytest.param({"kafka": {"authentication": "ssl"}}, "kafka.authentication: .*'iam' or 'none'", id="choice"),
         pytest.param({"kafka": {"brokers": 5}}, "kafka.brokers: .*do not spread evenly", id="uneven brokers"),
@@ -108,6 +108,35 @@ def test_user_id_that_is_not_12_hex_digits(user_id):
 def test_a_value_that_will_not_do(changes, said):
     with pytest.raises(SettingsError, match=said):
         parsed(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"databricks": {"token": "c4n4ry"}},
+        {"password": "c4n4ry"},
+        {"downloads": SMALLEST["downloads"] | {"java": {"url": "https://me:c4n4ry@x/a b", "sha256": "12"}}},
+        {"downloads": SMALLEST["downloads"] | {"java": {"url": "ftp://x/java.tgz?token=c4n4ry", "sha256": "12"}}},
+    ],
+    ids=["unknown key", "unknown section", "login", "query"],
+)
+def test_what_may_be_a_secret_is_in_no_message(changes):
+    with pytest.raises(SettingsError) as error:
+        parsed(**changes)
+
+    assert "c4n4ry" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "holds"),
+    [
+        ("https://archive.apache.org/dist/kafka/4.3.1/kafka_2.13-4.3.1.tgz", False),
+        ("https://me:secret@mirror.example.com/kafka.tgz", True),
+        ("https://bucket.s3.amazonaws.com/kafka.tgz?X-Amz-Signature=0", True),
+    ],
+)
+def test_an_address_with_a_login_or_a_query_may_hold_a_secret(url, holds):
+    assert Download(url=url, sha256="0" * 64).holds_secret is holds
 
 
 def test_who_may_enter_the_client_machine():

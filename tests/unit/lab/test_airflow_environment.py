@@ -56,7 +56,8 @@ def test_the_variable_is_what_the_pipeline_expects(seen, state):
     settings = parse_settings(seen["AIRFLOW_VAR_PINTEREST_PIPELINE"])
 
     assert settings.user_id == "0e36c8cd403d"
-    assert settings.downloads.kafka.url == f"http://127.0.0.1:{state.port('mirror')}/kafka_2.13-4.3.1.tgz"
+    kafka = f"http://127.0.0.1:{state.port('mirror')}/kafka_2.13-4.3.1.tgz"
+    assert settings.downloads.kafka.url == f"{kafka}?token={state.secret('mirror_token')}"
     assert settings.downloads.kafka.sha256 == "1" * 64
     assert (settings.kafka_client.host, settings.kafka_client.port) == ("127.0.0.1", state.port("ssh"))
     assert (settings.kafka.authentication, settings.kafka.replication_factor) == ("none", 1)

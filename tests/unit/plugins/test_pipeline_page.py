@@ -161,6 +161,7 @@ def test_another_run_can_be_chosen(user):
     assert "pinterest_batch: Not every hop could be counted." in page
     assert "not_json_object" in page
     assert "42201" in page
+    assert "Cost, an estimate" in page
     assert "reports%2Fpinterest_batch%2Fscheduled__still%2F" in page
     assert f"streaming-{settings().user_id}-pin" in page
 

@@ -18,13 +18,13 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from include.settings import Settings
+from include.settings import Downloads, Settings
 from pinterest.hooks import kafka_brokers, kafka_client, kafka_tools
 from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook, KafkaClientSetupError
 from pinterest.operators import kafka_client as operators
 from pinterest.operators.kafka_client import KafkaClientScriptOperator, KafkaClientUploadOperator
 from tests import builders
-from tests.builders import USER_ID
+from tests.builders import USER_ID, variable
 
 KEY_PAIR_ID = "key-0123456789abcdef0"
 INSTANCE = {"InstanceId": "i-1", "PublicDnsName": "ec2-1-2-3-4.compute-1.amazonaws.com"}
@@ -512,10 +512,13 @@ def bucket(monkeypatch):
 
 @pytest.fixture
 def upload(hook, monkeypatch):
+    downloads = {"s3_sink": {"url": "http://127.0.0.1/sink.zip", "sha256": SHA256}}
+    changed = variable()["downloads"] | downloads
+    hook.settings = hook.settings.model_copy(update={"downloads": Downloads.model_validate(changed)})
     monkeypatch.setattr(operators, "settings", lambda: hook.settings)
     return KafkaClientUploadOperator(
         task_id="archive", script='echo "$URL $SHA256"; echo "$HEADERS"; echo "$UPLOAD_URL"; echo "changed: up"',
-        url="http://127.0.0.1/sink.zip", sha256=SHA256, bucket="user-bucket", key="k.zip",
+        download="s3_sink", sha256=SHA256, bucket="user-bucket", key="k.zip",
     )  # fmt: skip
 
 

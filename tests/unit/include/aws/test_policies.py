@@ -71,6 +71,17 @@ ON_NO_RESOURCE = {
         "ec2:ModifyVpcEndpointServicePermissions",
     },
     "kinesis_api": {"kinesis:ListStreams"},
+    "doctor": {
+        "ec2:DescribeAddresses",
+        "ec2:DescribeInstances",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeVpcs",
+        "kafka:ListClusters",
+        "kafka:ListClustersV2",
+        "kinesis:DescribeLimits",
+        "servicequotas:GetAWSDefaultServiceQuota",
+        "servicequotas:GetServiceQuota",
+    },
     "provision": {
         "ec2:DescribeInstanceStatus",
         "ec2:DescribeInstanceTypeOfferings",

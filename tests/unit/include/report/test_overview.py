@@ -9,6 +9,7 @@ import pytest
 
 from include import bucket_layout
 from include.ledger.entry import parse_entries
+from include.report.cost import RunCost
 from include.report.overview import Link, json_lines, recent_run, render_overview, set_aside, web_links
 from tests.page_runs import POISON, StoredRun, counted, stored_runs
 
@@ -74,6 +75,19 @@ def test_a_run_is_shown_as_its_report_shows_it(runs):
     assert "batch: pin at hop landed: lost: 500 lost inside the hop (in 500, but out 0)" in page
     assert 'href="../dags/pinterest_batch/runs/scheduled__still"' in page
     assert 'href="report?dag_id=pinterest_batch&amp;run_id=scheduled__still"' in page
+
+
+def test_what_it_costs_is_called_an_estimate(runs):
+    page = text(render_overview(runs, runs[3], now=NOW, cost=RunCost("0.02 USD", "a machine; without brokers")))
+
+    assert "Cost, an estimate 0.02 USD" in page
+    assert "The cost is that of a machine; without brokers." in page
+    assert "estimate" not in text(render_overview(runs, runs[3], now=NOW))
+
+
+def test_a_run_ends_when_it_was_counted(runs):
+    assert [run.ended_at is None for run in runs] == [True, False, False, False]
+    assert runs[3].ended_at > runs[3].seen.started_at
 
 
 def test_a_run_that_goes_on_has_what_was_counted_so_far(runs):

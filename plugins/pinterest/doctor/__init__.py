@@ -1,0 +1,1 @@
+"""The account's doctor: asks the account what ``include.doctor`` judges. ``bin/doctor account`` runs it."""
