@@ -39,11 +39,12 @@ def _standing(settings: Settings) -> dict[str, float]:
     """What is paid for by the hour, and how many of it."""
     streams = float(len(ENTITIES))
     provisioned = settings.kinesis.mode == "provisioned"
-    return {
+    balancer = {"elb:network": 1.0} if settings.exposure == "vpc_link" else {}
+    return balancer | {
         f"ec2:{settings.kafka_client.instance_type}": 1.0,
         "ec2:disk_gib": float(DISK_GIB),
         "ec2:public_address": 1.0,
-        "msk_connect:mcu": 1.0,
+        "msk_connect:mcu": float(settings.s3_sink.workers * settings.s3_sink.mcus),
         "kinesis:shard" if provisioned else "kinesis:on_demand": streams
         * (settings.kinesis.shards if provisioned else 1),
     }

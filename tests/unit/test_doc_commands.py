@@ -15,7 +15,9 @@ from include.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-OTHER_NAMES = re.compile(r".*\.(json|jsonl|trust)|kafka\.[a-z0-9]+\.[a-z0-9]+|(rest_api|s3_sink)\.(api|connector)")
+OTHER_NAMES = re.compile(
+    r".*\.(json|jsonl|trust)|kafka\.[a-z0-9]+\.[a-z0-9]+|(rest_api|s3_sink)\.(answers|api|connector|resources|target)"
+)
 """What is spelled like a setting: files, policies, types of brokers, tasks."""
 
 

@@ -23,7 +23,6 @@ from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.hooks.ec2 import Ec2AccountError, Ec2AccountHook
 from pinterest.hooks.kinesis import KinesisStreamHook
 
-BROKERS_OF_A_SMALL_CLUSTER = 2
 NOT_APPLIED = "NoSuchResourceException"
 
 
@@ -47,12 +46,15 @@ def network_quotas(account: Account) -> Iterator[Remark]:
 
 def broker_quotas(account: Account) -> Iterator[Remark]:
     """The brokers of a cluster that is not there yet."""
+    kafka = account.settings.kafka
+    if kafka.mode == "self_hosted":
+        return
     pages = account.client("kafka").get_paginator("list_clusters_v2").paginate()
     clusters = [cluster for page in pages for cluster in page["ClusterInfoList"]]
-    if any(cluster["ClusterName"] == account.settings.kafka.cluster_name for cluster in clusters):
+    if any(cluster["ClusterName"] == kafka.cluster_name for cluster in clusters):
         return
     used = sum(cluster.get("Provisioned", {}).get("NumberOfBrokerNodes", 0) for cluster in clusters)
-    room = Room(BROKERS, _limit(account, BROKERS), used, BROKERS_OF_A_SMALL_CLUSTER)
+    room = Room(BROKERS, _limit(account, BROKERS), used, kafka.brokers)
     yield from findings([room], account.settings.region)
 
 

@@ -93,9 +93,14 @@ def client_machine(account: Account) -> Iterator[Remark]:
 
 def brokers(account: Account) -> Iterator[Remark]:
     """The MSK cluster, with a listener for the clients."""
-    settings = account.settings
+    settings, hook = account.settings, account.hook(MskHook)
+    if settings.kafka.mode == "self_hosted":
+        return
+    if settings.makes_cluster and hook.find_cluster(settings.kafka.cluster_name) is None:
+        yield Later(f"the brokers: there is no MSK cluster {settings.kafka.cluster_name}")
+        return
     try:
-        account.hook(MskHook).brokers(settings.kafka.cluster_name, settings.kafka.authentication)
+        hook.brokers(settings.kafka.cluster_name, settings.kafka.authentication)
     except MskError as error:
         yield Finding(str(error), "correct kafka.cluster_name or kafka.authentication, or make the cluster so")
 

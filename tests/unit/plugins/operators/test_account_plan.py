@@ -108,7 +108,7 @@ def test_of_an_empty_account_everything_is_made_but_the_network(monkeypatch, cap
         "connector", *["data stream"] * 3, "REST API",
     ]  # fmt: skip
     assert {row["found"] for row in found if row["kind"] != "VPC"} == {None}
-    assert "of which would be added: 0.378 per hour" in capsys.readouterr().out
+    assert "of which would be added: 0.377 per hour" in capsys.readouterr().out
 
 
 def test_without_provision_what_is_not_there_is_missed(monkeypatch):
