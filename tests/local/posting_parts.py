@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.models.connection import Connection
 
-from pinterest.operators import posting
+from pinterest import source
 from tests.source_database import COLUMNS, insert, source_database
 
 PASSWORD = "s3cret-of-the-reader"
@@ -26,5 +26,5 @@ def serve_source(folder, monkeypatch):
         password=PASSWORD,
         schema="pinterest_data",
     )
-    monkeypatch.setattr(posting.BaseHook, "get_connection", lambda _: connection)
-    monkeypatch.setattr(posting, "source_engine", lambda **_: engine)
+    monkeypatch.setattr(source.BaseHook, "get_connection", lambda _: connection)
+    monkeypatch.setattr(source, "source_engine", lambda **_: engine)

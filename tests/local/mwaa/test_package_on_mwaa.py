@@ -199,9 +199,9 @@ def test_the_triggerer_imports_every_trigger(components):
         "pinterest.triggers.kinesis.KinesisStreamActiveTrigger",
         "pinterest.triggers.msk.MskClusterTrigger",
         "pinterest.triggers.msk_connect.MskConnectConnectorRunningTrigger",
+        "pinterest.triggers.msk_connect.MskConnectOperationTrigger",
         "pinterest.triggers.vpc_link.LoadBalancerActiveTrigger",
         "pinterest.triggers.vpc_link.VpcLinkAvailableTrigger",
-        "pinterest.triggers.msk_connect.MskConnectOperationTrigger",
     ]
 
 

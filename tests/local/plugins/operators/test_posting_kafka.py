@@ -17,7 +17,7 @@ from include.posting.progress import ProgressError
 from include.posting.sender import PostingError, RetryPolicy
 from include.posting.source_connection import source_engine
 from include.settings import ENTITIES, Ledger
-from pinterest import run_documents
+from pinterest import run_documents, source
 from pinterest.operators import posting as module
 from pinterest.operators.posting import PostToKafkaOperator
 from tests.builders import BUCKET
@@ -184,7 +184,7 @@ def test_progress_of_another_making_is_named(post, bucket):
 
 def test_a_connection_without_a_host_is_named(post, monkeypatch):
     connection = Connection(conn_id="pinterest_source", conn_type="mysql", login="reader", schema="pinterest_data")
-    monkeypatch.setattr(module.BaseHook, "get_connection", lambda _: connection)
+    monkeypatch.setattr(source.BaseHook, "get_connection", lambda _: connection)
 
     with pytest.raises(Exception, match="'pinterest_source' has no host"):
         post()
@@ -241,8 +241,8 @@ def test_an_extra_of_the_connection_that_makes_no_sense_is_named(post, monkeypat
     connection = Connection(
         conn_id="pinterest_source", conn_type="mysql", host="db", login="l", schema="s", extra=json.dumps(extra)
     )
-    monkeypatch.setattr(module.BaseHook, "get_connection", lambda _: connection)
-    monkeypatch.setattr(module, "source_engine", source_engine)
+    monkeypatch.setattr(source.BaseHook, "get_connection", lambda _: connection)
+    monkeypatch.setattr(source, "source_engine", source_engine)
 
     with pytest.raises(LastingError, match="Connection 'pinterest_source', extra: ") as error:
         post()
