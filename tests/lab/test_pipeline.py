@@ -53,7 +53,7 @@ def test_the_accounts_doctor_reaches_everything(pipeline, first_run):
     assert ["neither a role nor a user of IAM" in one for one in findings] == [True], doctor.stdout + doctor.stderr
     assert "Not checked:" not in doctor.stdout
     assert re.search(r"^connector +0e36c8cd403d-connector +ours +0.1100 ", doctor.stdout, re.MULTILINE)
-    assert re.search(r"^MSK cluster +pinterest-msk-cluster +others' +0.0456 ", doctor.stdout, re.MULTILINE)
+    assert re.search(r"^MSK cluster +pinterest-msk-cluster +ours +0.0912 ", doctor.stdout, re.MULTILINE)
     assert "estimate: " in doctor.stdout
 
 
@@ -62,7 +62,7 @@ def test_the_accounts_doctor_names_every_fault_at_once(pipeline, first_run):
     workspace = json.loads(pipeline.environment["AIRFLOW_CONN_DATABRICKS_DEFAULT"]) | {"password": "wr0ng"}
     changed = json.loads(pipeline.environment["AIRFLOW_VAR_PINTEREST_PIPELINE"])
     changed["kafka_client"] |= {"login": "nobody"}
-    changed["kafka"] |= {"cluster_name": "another"}
+    changed |= {"account": {"provision": False}, "kafka": changed["kafka"] | {"cluster_name": "another"}}
 
     doctor = pipeline.doctor(
         AIRFLOW_CONN_PINTEREST_SOURCE=json.dumps(source),
