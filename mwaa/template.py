@@ -17,7 +17,7 @@ from include.aws.policies import policy
 from include.settings import Account, Kafka, Settings
 
 TEMPLATE = Path(__file__).with_name("environment.yaml")
-POLICIES = {"airflow": None, "provision": "Provisions", "teardown": "TearsDown"}
+POLICIES = {"airflow": None, "provision": "Provisions", "vpc_link": "Provisions", "teardown": "TearsDown"}
 """The condition of the template under which the role has the policy."""
 SECTION = re.compile(r"(?<=^  # BEGIN policies)(.*?\n)(.*?)(?=^  # END policies$)", re.MULTILINE | re.DOTALL)
 LONGEST = 6144
@@ -37,7 +37,7 @@ def resources() -> Iterator[str]:
     for name, condition in POLICIES.items():
         for number, statements in enumerate(parts(document(name)["Statement"]), 1):
             lines = [
-                f"  {name.capitalize()}Policy{number}:",
+                f"  {name.title().replace('_', '')}Policy{number}:",
                 "    Type: AWS::IAM::ManagedPolicy",
                 *([f"    Condition: {condition}"] if condition else []),
                 "    Properties:",
