@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from airflow.sdk import Asset
 
-from include.posting.source_connection import LastingSourceError
+from include.doctor.remark import Finding, Later, Remark
+from pinterest.doctor.account import Account
 from pinterest.operators import environment_check
 from pinterest.operators.environment_check import EnvironmentCheckOperator
 from tests.builders import variable
@@ -19,37 +21,22 @@ DATABRICKS = {"conn_type": "databricks", "host": "https://dbc.cloud.databricks.c
 SOURCE = {"conn_type": "mysql", "host": "db", "login": "reader", "schema": "pinterest_data"}
 
 
-class Aws:
-    def __init__(self, **arguments: Any) -> None:
-        assert arguments == {"aws_conn_id": "aws_default", "client_type": "sts", "region_name": "us-east-1"}
-        self.account_id = "123456789012"
+class Doctor:
+    """The doctor's own checks, which have tests of their own."""
 
+    says: ClassVar[dict[str, Any]] = {}
 
-class Databricks:
-    refuses = ""
+    @staticmethod
+    def check(name: str) -> Callable[[Account], Iterator[Remark]]:
+        def look(account: Account) -> Iterator[Remark]:
+            assert account.settings.region == "us-east-1"
+            said = Doctor.says.get(name)
+            if isinstance(said, Exception):
+                raise said
+            yield from said or ()
 
-    def __init__(self, conn_id: str) -> None:
-        assert conn_id == "databricks_default"
-
-    def children(self, folder: str) -> list[str]:
-        if self.refuses:
-            raise RuntimeError(self.refuses)
-        return []
-
-
-class Source:
-    says = ""
-
-    def __enter__(self) -> Source:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def check(self) -> list[str]:
-        if self.says:
-            raise LastingSourceError(self.says)
-        return []
+        look.__name__ = name
+        return look
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +46,10 @@ def whole(monkeypatch) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_PINTEREST_PIPELINE", json.dumps(variable()))
     monkeypatch.setenv("AIRFLOW_CONN_DATABRICKS_DEFAULT", json.dumps(DATABRICKS))
     monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_SOURCE", json.dumps(SOURCE))
-    monkeypatch.setattr(environment_check, "AwsBaseHook", Aws)
-    monkeypatch.setattr(environment_check, "DatabricksWorkspaceHook", Databricks)
-    monkeypatch.setattr(environment_check, "source_tables", lambda _: Source())
+    monkeypatch.setattr(Doctor, "says", {})
+    for name in ("of_aws", "LOOKED_AT"):
+        looks = Doctor.check(name) if name == "of_aws" else tuple(map(Doctor.check, ("database", "databricks")))
+        monkeypatch.setattr(environment_check, name, looks)
 
 
 def check() -> dict[str, Any]:
@@ -93,8 +81,8 @@ def test_a_wrong_key_of_the_variable_is_named_beside_what_else_is_wrong(monkeypa
 
     first, second = problems()
 
-    assert first.startswith("Airflow Variable 'pinterest_pipeline': kafkaa: Extra inputs are not permitted")
-    assert second == "connection pinterest_source is missing"
+    assert first == "connection pinterest_source is missing"
+    assert second.startswith("Airflow Variable 'pinterest_pipeline': kafkaa: Extra inputs are not permitted")
 
 
 def test_a_missing_variable_is_named(monkeypatch):
@@ -112,26 +100,30 @@ def test_another_region_than_the_environments_is_named(monkeypatch):
 def test_a_connection_of_another_type_is_named(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_DATABRICKS_DEFAULT", json.dumps({**DATABRICKS, "conn_type": "http"}))
 
-    assert problems() == ["connection databricks_default is of the type 'http'"]
+    assert problems() == ["connection databricks_default: its type is 'http'"]
 
 
-def test_what_does_not_answer_is_named_with_its_own_words(monkeypatch):
-    monkeypatch.setattr(Databricks, "refuses", "403 Forbidden")
-    monkeypatch.setattr(Source, "says", "Access denied for user 'reader'")
+def test_the_doctors_findings_are_found_and_what_is_not_there_yet_is_none():
+    Doctor.says = {
+        "database": [Later("a table"), Finding("the tables are empty", "load their rows")],
+        "databricks": RuntimeError("403 Forbidden"),
+    }
 
-    assert problems() == [
-        "connection databricks_default does not answer as it should: RuntimeError: 403 Forbidden",
-        "connection pinterest_source does not answer as it should: LastingSourceError: Access denied for user 'reader'",
-    ]
+    assert problems() == ["the tables are empty", "databricks: RuntimeError: 403 Forbidden"]
 
 
-def test_a_secret_in_an_error_is_masked(monkeypatch):
+def test_what_aws_refuses_is_found():
+    Doctor.says = {"of_aws": RuntimeError("ExpiredToken")}
+
+    assert problems() == ["aws: RuntimeError: ExpiredToken"]
+
+
+def test_a_secret_in_an_error_is_masked():
     from airflow.sdk.log import mask_secret
 
-    monkeypatch.setattr(Databricks, "refuses", "nobody knows canary-5b1d0f")
+    Doctor.says = {"databricks": RuntimeError("nobody knows canary-5b1d0f")}
     mask_secret("canary-5b1d0f")
 
     [problem] = problems()
 
-    assert "canary-5b1d0f" not in problem
     assert problem.endswith("nobody knows ***")
