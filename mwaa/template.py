@@ -37,7 +37,7 @@ def resources() -> Iterator[str]:
     for name, condition in POLICIES.items():
         for number, statements in enumerate(parts(document(name)["Statement"]), 1):
             lines = [
-                f"  {name.title().replace('_', '')}Policy{number}:",
+                f"  {logical_name(name)}{number}:",
                 "    Type: AWS::IAM::ManagedPolicy",
                 *([f"    Condition: {condition}"] if condition else []),
                 "    Properties:",
@@ -48,6 +48,11 @@ def resources() -> Iterator[str]:
                 *(f"          - {json.dumps(substituted(one))}" for one in statements),
             ]
             yield "\n".join([*lines, "", ""])
+
+
+def logical_name(name: str) -> str:
+    """What CloudFormation calls a policy's resources, without their number: letters and digits only."""
+    return f"{name.title().replace('_', '')}Policy"
 
 
 def document(name: str) -> dict[str, Any]:

@@ -65,7 +65,8 @@ def test_the_policies_are_those_of_the_files():
 
 @pytest.mark.parametrize("name", template.POLICIES)
 def test_a_policy_filled_with_parameters_is_the_one_filled_with_settings(stack, name):
-    parts = [one for key, one in stack["Resources"].items() if re.fullmatch(rf"{name.capitalize()}Policy\d", key)]
+    numbered = re.compile(rf"{template.logical_name(name)}\d")
+    parts = [one for key, one in stack["Resources"].items() if numbered.fullmatch(key)]
     statements = [one for part in parts for one in part["Properties"]["PolicyDocument"]["Statement"]]
     current = settings(account={"provision": True}, kafka_client={})
 
