@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lab.state import State, write_private
 
-CALLERS = ("airflow", "databricks", "s3_sink")
+CALLERS = ("airflow", "databricks", "s3_sink", "doctor")
 FOLDER = "calls"
 CREDENTIAL = re.compile(r"Credential=([^/]+)/")
 

@@ -23,6 +23,7 @@ import boto3
 import pymysql
 import requests
 
+from lab.calls import access_key
 from lab.state import CHECKOUT, USER_ID, State, write_private
 from tests.lab.airflow_processes import AirflowProcess, AirflowServer
 from tests.lab.lab_parts import wait_until
@@ -124,6 +125,8 @@ class Pipeline:
     def doctor(self, **changes: str) -> subprocess.CompletedProcess[str]:
         """What ``make doctor TARGET=account`` says of the lab; ``changes`` are variables that it sees."""
         file = self.lab.path("doctor.env")
+        aws = json.loads(self.environment["AIRFLOW_CONN_AWS_DEFAULT"]) | {"login": access_key(self.lab, "doctor")}
+        changes = {"AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws), **changes}
         with self.lab.path("airflow.env").open() as kept:
             write_private(file, kept.read() + "".join(f"{name}={shlex.quote(v)}\n" for name, v in changes.items()))
         try:

@@ -23,12 +23,24 @@ from lab.state import REGION, State
 from mwaa import __main__ as command_line
 from mwaa import stored_secrets, verify
 from tests.builders import ROOT, variable
-from tests.lab.lab_parts import DEADLINE, client, running, start_cloud, wait_until
+from tests.lab.lab_parts import DEADLINE, client, running, start_aws, start_cloud, wait_until
 from tests.lab.mwaa_stand_in import BUCKET, StandIn, serving
 
 DAGS = ("pinterest_check.py", "pinterest_maintenance.py")
 """Airflow parses all of them again and again; tests/local/mwaa parses the rest."""
 PREFIXES = {"connections_prefix": "pinterest/connections", "variables_prefix": "pinterest/variables"}
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory) -> State:
+    """A state of its own: other tests have a Databricks on theirs."""
+    return State.open(tmp_path_factory.mktemp("mwaa"))
+
+
+@pytest.fixture(scope="module")
+def aws(state) -> Iterator[State]:
+    with running(start_aws(state)):
+        yield state
 
 
 @pytest.fixture(scope="module")

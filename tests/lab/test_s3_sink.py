@@ -295,8 +295,8 @@ def test_whatever_a_record_is_its_line_holds_its_bytes(state, sink, bucket, conn
 def test_poison_as_large_as_a_topic_takes_becomes_a_dead_letter_whole(state, sink, bucket):
     """A dead letter is larger than its record: headers say what was wrong, with a stack trace."""
     topic, dead = new_topic(state), f"dead-{uuid.uuid4().hex}"
-    [largest] = re.findall(r"max\.message\.bytes=(\d+)", template("topics/create_topics.sh")) or [None]
-    create_topic(state, dead, config={"max.message.bytes": largest} if largest else {})
+    [largest] = re.findall(r"LARGEST_DEAD_LETTER.* else (\d+) ", (ROOT / "dags/pinterest_stages/topics.py").read_text())
+    create_topic(state, dead, config={"max.message.bytes": largest})
     sink(
         topic,
         errors__deadletterqueue__topic__name=dead,
