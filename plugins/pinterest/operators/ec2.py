@@ -20,6 +20,7 @@ from include.aws.instance import ALIVE, IMAGE_PARAMETER, client_token, launch_re
 from include.aws.network import SSH_PORT, launch_subnets, lets_somebody_in
 from include.aws.ownership import is_ours
 from pinterest.hooks.ec2 import INSTANCE_STATUS, Described, Ec2AccountError, Ec2AccountHook
+from pinterest.operators.deferral import how_to_wait
 from pinterest.triggers.ec2 import InstanceOkTrigger
 
 GENERATIONS = 20
@@ -252,12 +253,7 @@ class ClientMachineOperator(Ec2AccountOperator):
                 trigger=InstanceOkTrigger(
                     instance_id=instance_id,
                     launched=self._launched is not None,
-                    waiter_delay=self.waiter_delay,
-                    waiter_max_attempts=self.waiter_max_attempts,
-                    aws_conn_id=self.aws_conn_id,
-                    region_name=self.region_name,
-                    verify=self.verify,
-                    botocore_config=self.botocore_config,
+                    **how_to_wait(self),
                 ),
                 method_name="execute_complete",
             )

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from include.aws.instance import host_key
 from include.aws.ownership import as_pairs
 from pinterest.hooks.ec2 import console_request
+from pinterest.operators.deferral import how_to_wait
 from pinterest.operators.ec2 import Ec2AccountOperator, code_of
 from pinterest.triggers.ec2 import HostKeysPrintedTrigger
 
@@ -83,12 +84,7 @@ class HostKeyOperator(Ec2AccountOperator):
                 trigger=HostKeysPrintedTrigger(
                     instance_id=self.instance_id,
                     latest=latest,
-                    waiter_delay=self.waiter_delay,
-                    waiter_max_attempts=self.waiter_max_attempts,
-                    aws_conn_id=self.aws_conn_id,
-                    region_name=self.region_name,
-                    verify=self.verify,
-                    botocore_config=self.botocore_config,
+                    **how_to_wait(self),
                 ),
                 method_name="execute_complete",
             )

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException, Context, conf
 
 from include.aws.kinesis import create_request, next_change
 from pinterest.hooks.kinesis import KinesisStreamHook
+from pinterest.operators.deferral import how_to_wait
 from pinterest.triggers.kinesis import STREAM_STATUS, KinesisStreamActiveTrigger
 
 
@@ -121,12 +122,7 @@ class KinesisCreateStreamOperator(AwsBaseOperator[KinesisStreamHook]):
             self.defer(
                 trigger=KinesisStreamActiveTrigger(
                     stream_name=self.stream_name,
-                    waiter_delay=self.waiter_delay,
-                    waiter_max_attempts=self.waiter_max_attempts,
-                    aws_conn_id=self.aws_conn_id,
-                    region_name=self.region_name,
-                    verify=self.verify,
-                    botocore_config=self.botocore_config,
+                    **how_to_wait(self),
                 ),
                 method_name="execute_complete",
                 kwargs={"changes": changes},

@@ -25,6 +25,7 @@ from include.aws.ownership import is_ours
 from include.faults import LastingError
 from pinterest.hooks.ec2 import Ec2AccountHook
 from pinterest.hooks.load_balancer import LOAD_BALANCER_STATUS, Described, LoadBalancerHook
+from pinterest.operators.deferral import how_to_wait
 from pinterest.operators.ec2 import code_of, undone
 from pinterest.triggers.vpc_link import LoadBalancerActiveTrigger
 
@@ -281,12 +282,7 @@ class LoadBalancerOperator(LoadBalancerPartOperator):
                 trigger=LoadBalancerActiveTrigger(
                     arn=arn,
                     made=self._made is not None,
-                    waiter_delay=self.waiter_delay,
-                    waiter_max_attempts=self.waiter_max_attempts,
-                    aws_conn_id=self.aws_conn_id,
-                    region_name=self.region_name,
-                    verify=self.verify,
-                    botocore_config=self.botocore_config,
+                    **how_to_wait(self),
                 ),
                 method_name="execute_complete",
             )

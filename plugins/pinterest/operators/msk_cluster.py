@@ -17,6 +17,7 @@ from include.aws.msk import READY, broker_subnets, create_request, differences, 
 from include.aws.ownership import is_ours
 from pinterest.hooks.ec2 import Ec2AccountHook
 from pinterest.hooks.msk import CLUSTER_STATUS, MskHook, MskSettingsError
+from pinterest.operators.deferral import how_to_wait
 from pinterest.operators.ec2 import undone
 from pinterest.triggers.msk import MskClusterTrigger
 
@@ -219,12 +220,7 @@ class MskClusterOperator(AwsBaseOperator[MskHook]):
                     cluster_arn=cluster_arn,
                     waiter=waiter,
                     created=created,
-                    waiter_delay=self.waiter_delay,
-                    waiter_max_attempts=self.waiter_max_attempts,
-                    aws_conn_id=self.aws_conn_id,
-                    region_name=self.region_name,
-                    verify=self.verify,
-                    botocore_config=self.botocore_config,
+                    **how_to_wait(self),
                 ),
                 method_name=method_name,
             )

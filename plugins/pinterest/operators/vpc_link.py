@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from include.aws.ownership import given, is_ours
 from include.faults import LastingError
 from pinterest.hooks.api_gateway import VPC_LINK_STATUS, ApiGatewayHook
+from pinterest.operators.deferral import how_to_wait
 from pinterest.operators.ec2 import code_of, undone
 from pinterest.operators.load_balancer import VPC_LINK
 from pinterest.triggers.vpc_link import VpcLinkAvailableTrigger
@@ -171,12 +172,7 @@ class VpcLinkOperator(AwsBaseOperator[ApiGatewayHook]):
                 trigger=VpcLinkAvailableTrigger(
                     link_id=link_id,
                     made=self._made is not None,
-                    waiter_delay=self.waiter_delay,
-                    waiter_max_attempts=self.waiter_max_attempts,
-                    aws_conn_id=self.aws_conn_id,
-                    region_name=self.region_name,
-                    verify=self.verify,
-                    botocore_config=self.botocore_config,
+                    **how_to_wait(self),
                 ),
                 method_name="execute_complete",
             )
