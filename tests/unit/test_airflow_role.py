@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import botocore.session
@@ -64,14 +64,20 @@ OTHER_NAMES = {
 @pytest.fixture(scope="module")
 def actions() -> dict[str, str]:
     """The IAM action for each name that a boto3 client, or the provider's hook, has for an operation."""
-    session = botocore.session.get_session()
     found = dict(OF_PROVIDER_METHODS)
     for service in SERVICES:
-        found |= actions_of(session.get_service_model(service))
+        found |= actions_of(service)
     return {**found, **OF_ONE_SERVICE}
 
 
-def actions_of(model: ServiceModel) -> dict[str, str]:
+@cache
+def model_of(service: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(service)
+
+
+@cache
+def actions_of(service: str) -> dict[str, str]:
+    model = model_of(service)
     prefix = IAM_PREFIXES.get(model.service_name, model.service_name)
     found = {}
     for operation in model.operation_names:
@@ -82,21 +88,19 @@ def actions_of(model: ServiceModel) -> dict[str, str]:
 
 
 def of_the_inventory() -> set[str]:
-    session = botocore.session.get_session()
     found = set()
     for kind in KINDS.values():
-        own = actions_of(session.get_service_model(kind.service))
+        own = actions_of(kind.service)
         found |= {own[kind.operation]} | ({own[kind.tags.operation]} if isinstance(kind.tags, TagCall) else set())
     return found
 
 
-def names(source: str) -> Iterator[str]:
+@cache
+def names(source: str) -> frozenset[str]:
     """Attributes, and texts such as a paginator's operation."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+    nodes = list(ast.walk(ast.parse(source)))
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return frozenset(texts | {node.attr for node in nodes if isinstance(node, ast.Attribute)})
 
 
 def called(actions: dict[str, str]) -> set[str]:
@@ -105,7 +109,7 @@ def called(actions: dict[str, str]) -> set[str]:
     found |= {"s3:DeleteObjectVersion"} if "s3:DeleteObject" in found else set()  # of all versions
     for path in (ROOT / "plugins/pinterest/waiters").glob("*.json"):
         waiters = json.loads(path.read_text())["waiters"].values()
-        own = actions_of(botocore.session.get_session().get_service_model(path.stem))
+        own = actions_of(path.stem)
         found |= {own[xform_name(waiter["operation"])] for waiter in waiters}
     return found.union(*(iam.ASKED_ALONG.get(action, set()) for action in found))
 
@@ -130,17 +134,16 @@ def test_what_only_a_teardown_needs_is_a_policy_of_its_own():
 
 
 def test_no_two_services_have_an_operation_of_the_same_name_that_is_called(actions):
-    session = botocore.session.get_session()
     wanted = called(actions)
     owners: dict[str, list[str]] = {}
     for service in SERVICES:
-        for operation in session.get_service_model(service).operation_names:
+        for operation in model_of(service).operation_names:
             owners.setdefault(xform_name(operation), []).append(service)
 
     shared = [name for name, found in owners.items() if len(found) > 1 and actions[name] in wanted]
     assert set(shared) == set(OF_ONE_SERVICE)
     paths = [path for folder in CODE for path in (ROOT / folder).rglob("*.py") if path != TABLE]
-    calling = {path.name for path in paths if OF_ONE_SERVICE.keys() & set(names(path.read_text()))}
+    calling = {path.name for path in paths if OF_ONE_SERVICE.keys() & names(path.read_text())}
     assert calling == {"msk_connect.py", "load_balancer.py", "api_gateway.py", "api_gateway_backend.py"}
 
 

@@ -272,6 +272,7 @@ class KafkaClientHook:
         script_sent = _Script()
         stdout, stderr = _Output(script_sent, quiet), _Output(script_sent, quiet)
         with self._connect() as client:
+            self._script = script_sent  # Before it runs: kill() must find it from its first moment on.
             channel = self._start(client, _stdin(script, environment or {}, secrets or {}, script_sent.marker))
             readers = [
                 threading.Thread(target=stdout.read, args=(channel.makefile("rb"),), daemon=True),
@@ -279,7 +280,6 @@ class KafkaClientHook:
             ]
             for reader in readers:
                 reader.start()
-            self._script = script_sent
             first = min(timeout, START_SECONDS)
             ended = channel.status_event.wait(first)
             if not ended and script_sent.begun.is_set():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 from unittest import mock
 
 import boto3
@@ -22,10 +24,16 @@ from pinterest.operators.kinesis import KinesisStreamLink
 from pinterest.operators.msk_connect import MskConnectConnectorLink
 
 
+@cache
+def client_of(service: str) -> Any:
+    """Made once: that takes longer than most tests."""
+    return boto3.client(service, region_name="us-east-1")
+
+
 @contextmanager
 def stubbed(monkeypatch, hook_class, service: str) -> Iterator[Stubber]:
     """The hook's client, stubbed. At the end no answer may be left over."""
-    client = boto3.client(service, region_name="us-east-1")
+    client = client_of(service)
     with Stubber(client) as stub:
         monkeypatch.setattr(hook_class, "conn", client, raising=False)
         monkeypatch.setattr(hook_class, "_client", client, raising=False)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from botocore.exceptions import ClientError
 
 from include.aws.inventory import KINDS
@@ -46,6 +47,7 @@ def account(monkeypatch) -> Account:
 
 def used(account: Account, monkeypatch) -> Account:
     monkeypatch.setattr(AwsGenericHook, "get_client_type", lambda hook, **_: account.client(hook.client_type))
+    monkeypatch.setattr(AwsGenericHook, "conn_config", AwsConnectionWrapper(None))
     for module in (teardown, teardown_lake):
         if hasattr(module, "settings"):
             monkeypatch.setattr(module, "settings", settings)
