@@ -25,6 +25,7 @@ from datetime import timedelta
 from airflow.sdk import chain, dag
 
 from pinterest.dag_defaults import DAG_DEFAULTS, NO_BACKFILL, Tag
+from pinterest.notifier import verdict_within
 from pinterest.operators.identity import TopicIdentityOperator
 from pinterest.posting_params import POSTING_PARAMS
 from pinterest_stages.flows import batch
@@ -39,6 +40,7 @@ from pinterest_stages.rest_proxy import start_rest_proxy
     dag_id="pinterest_batch",
     schedule="@daily",
     dagrun_timeout=timedelta(hours=3),
+    deadline=verdict_within(timedelta(hours=2)),
     params=POSTING_PARAMS,
     tags=[Tag.BATCH, CODE],
     doc_md=__doc__,

@@ -26,6 +26,7 @@ from datetime import timedelta
 from airflow.sdk import chain, dag
 
 from pinterest.dag_defaults import DAG_DEFAULTS, Tag
+from pinterest.notifier import verdict_within
 from pinterest.posting_params import REPLACE_CONNECTOR, STREAM_POSTING_PARAMS
 from pinterest_stages.flows import batch, provision, stream
 from pinterest_stages.reconcile import reconcile
@@ -37,6 +38,7 @@ from pinterest_stages.release import CODE
     schedule=None,
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=3),
+    deadline=verdict_within(timedelta(hours=2)),
     params={**STREAM_POSTING_PARAMS, **REPLACE_CONNECTOR},
     tags=[Tag.SETUP, Tag.BATCH, Tag.STREAM, CODE],
     doc_md=__doc__,

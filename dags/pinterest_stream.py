@@ -34,6 +34,7 @@ from datetime import timedelta
 from airflow.sdk import chain, dag
 
 from pinterest.dag_defaults import DAG_DEFAULTS, NO_BACKFILL, Tag
+from pinterest.notifier import verdict_within
 from pinterest.posting_params import STREAM_POSTING_PARAMS
 from pinterest_stages.flows import stream
 from pinterest_stages.reconcile import reconcile
@@ -44,6 +45,7 @@ from pinterest_stages.release import CODE
     dag_id="pinterest_stream",
     schedule="@hourly",
     dagrun_timeout=timedelta(hours=3),
+    deadline=verdict_within(timedelta(hours=1)),
     params=STREAM_POSTING_PARAMS,
     tags=[Tag.STREAM, CODE],
     doc_md=__doc__,

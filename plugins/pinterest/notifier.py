@@ -1,16 +1,20 @@
-"""Tells an SNS topic of runs that are not reconciled, if the settings name one."""
+"""Tells an SNS topic of runs that are not reconciled, or have no verdict in time, if the settings name one."""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import Context, conf
 from airflow.sdk import BaseNotifier
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from include import bucket_layout
 from include.ledger.verdict import LedgerDocument
-from include.report.notice import notice
+from include.report.notice import Notice, late_notice, notice
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 
@@ -37,7 +41,52 @@ class VerdictNotifier(BaseNotifier):
         document = LedgerDocument.model_validate_json(documents.require(key, "reconcile.report"))
         if document.verdict.reconciled:
             return
-        told = notice(document, conf.get("api", "base_url", fallback=""))
-        region = topic.split(":")[3]  # a topic may be elsewhere
-        sns: Any = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="sns", region_name=region).get_conn()
-        sns.publish(TopicArn=topic, Subject=told.subject, Message=told.text)
+        publish(topic, notice(document, airflow_url()), self.aws_conn_id)
+
+
+class DeadlineNotifier(BaseNotifier):
+    """Follows a deadline that has passed before Airflow saw the run succeed, in the triggerer.
+
+    It publishes one message if the run has written no report, whatever kept it: it waits, hangs, was stopped, or its
+    report failed. A run with a report has a verdict, which :class:`VerdictNotifier` has told. Without the setting
+    ``notify.topic_arn`` it does nothing. What it cannot publish is in the triggerer's log, and is not tried again; a
+    triggerer that dies may make it publish twice.
+    """
+
+    async def async_notify(self, context: Context) -> None:
+        await asyncio.to_thread(self.notify, context)
+
+    def notify(self, context: Any) -> None:
+        """:param context: in the triggerer, only ``dag_run``, as Airflow's REST API shows it, and ``deadline``"""
+        current = settings()
+        topic = current.notify.topic_arn
+        if topic is None:
+            return
+        run, deadline = context["dag_run"], context["deadline"]["deadline_time"]
+        place = run["dag_id"], run["dag_run_id"]
+        if RunDocuments(current.bucket, *place).read(bucket_layout.report_ledger(*place)) is None:
+            publish(topic, late_notice(*place, run["state"], deadline, airflow_url()), "aws_default")
+
+
+def verdict_within(interval: timedelta) -> DeadlineAlert:
+    """The deadline of a run that ends with ``reconcile``, counted from when it was queued.
+
+    It belongs to the DAG's code: Airflow would read an interval from a Variable of its own, and refuse to make a run
+    where there is none.
+    """
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=interval,
+        callback=AsyncCallback(DeadlineNotifier),
+        name="verdict",
+    )
+
+
+def publish(topic: str, told: Notice, aws_conn_id: str | None) -> None:
+    region = topic.split(":")[3]  # a topic may be elsewhere
+    sns: Any = AwsBaseHook(aws_conn_id=aws_conn_id, client_type="sns", region_name=region).get_conn()
+    sns.publish(TopicArn=topic, Subject=told.subject, Message=told.text)
+
+
+def airflow_url() -> str:
+    return str(conf.get("api", "base_url", fallback=""))

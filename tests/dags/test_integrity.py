@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.sdk.definitions.deadline import DeadlineReference
 from airflow.serialization.serialized_objects import DagSerialization
 
 from include import bucket_layout
@@ -150,6 +151,16 @@ def test_whoever_the_settings_name_is_told_whatever_has_failed(dag_bag, dag_id):
 
     assert [type(one).__name__ for one in report.on_success_callback] == ["VerdictNotifier"]
     assert report.trigger_rule == "all_done"
+
+
+def test_runs_that_end_with_a_verdict_have_a_deadline_for_it_before_they_are_stopped(dag_bag):
+    deadlines = {dag_id: dag.deadline for dag_id, dag in dag_bag.dags.items() if dag.deadline}
+
+    assert set(deadlines) == set(POSTING)
+    for dag_id, (deadline,) in deadlines.items():
+        assert isinstance(deadline.reference, type(DeadlineReference.DAGRUN_QUEUED_AT))
+        assert deadline.interval < dag_bag.dags[dag_id].dagrun_timeout
+        assert deadline.callback.path == "pinterest.notifier.DeadlineNotifier"
 
 
 @pytest.mark.parametrize("route", JUDGED)

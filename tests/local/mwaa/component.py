@@ -63,7 +63,8 @@ def worker():
 
 
 def triggerer():
-    """Imports every trigger by the path that a deferred task leaves in the database."""
+    """Imports every trigger, and what follows a deadline, by the path that is in the database."""
+    from airflow.sdk._shared.module_loading import import_string
     from airflow.triggers.base import BaseTrigger
 
     found = []
@@ -74,7 +75,12 @@ def triggerer():
             for name, value in vars(module).items()
             if isinstance(value, type) and issubclass(value, BaseTrigger) and value.__module__ == module.__name__
         ]
-    return {"triggers": sorted(found)}
+    dags = [document["dag"] for document in json.loads(SERIALIZED.read_text()).values()]
+    deadlines = [deadline for dag in dags for deadline in dag.get("deadline") or ()]
+    callbacks = sorted({deadline["callback"]["__data__"]["path"] for deadline in deadlines})
+    for path in callbacks:
+        import_string(path)
+    return {"triggers": sorted(found), "callbacks": callbacks}
 
 
 def scheduler():

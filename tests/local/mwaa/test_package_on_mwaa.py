@@ -203,6 +203,7 @@ def test_the_triggerer_imports_every_trigger(components):
         "pinterest.triggers.vpc_link.LoadBalancerActiveTrigger",
         "pinterest.triggers.vpc_link.VpcLinkAvailableTrigger",
     ]
+    assert components["triggerer"]["callbacks"] == ["pinterest.notifier.DeadlineNotifier"]
 
 
 @pytest.mark.parametrize("name", ["scheduler", "web_server"])

@@ -1,19 +1,22 @@
-"""One message for a run that is not reconciled, if the settings name a topic."""
+"""One message for a run that is not reconciled, or has no verdict in time, if the settings name a topic."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 from unittest import mock
 
 import boto3
 import pytest
-from botocore.stub import Stubber
+from airflow.triggers.callback import CallbackTrigger
+from botocore.stub import ANY, Stubber
 
 from include import bucket_layout
 from include.settings import SettingsError, parse_settings
 from pinterest import notifier, run_documents
-from pinterest.notifier import VerdictNotifier
+from pinterest.notifier import VerdictNotifier, verdict_within
 from tests.builders import BUCKET, WRITTEN, Bucket, settings, variable
 from tests.page_runs import StoredRun, counted, reported
 
@@ -85,6 +88,44 @@ def test_without_a_topic_nothing_is_read_or_sent(bucket, sns, monkeypatch):
 
     assert not sns.made.called
     assert bucket_layout.report_ledger(DAG, RUN) not in bucket.objects
+
+
+def late(monkeypatch, topic=TOPIC) -> None:
+    """What Airflow's triggerer does when the deadline of a run has passed."""
+    monkeypatch.setattr(notifier, "settings", lambda: settings(notify={"topic_arn": topic}))
+    monkeypatch.setattr(notifier.conf, "get", lambda *_, **__: "")
+    deadline = verdict_within(timedelta(hours=2))
+    context = {
+        "dag_run": {"dag_id": DAG, "dag_run_id": RUN, "state": "running"},
+        "deadline": {"id": "1", "deadline_time": WRITTEN},
+    }
+    trigger = CallbackTrigger(deadline.callback.path, {**deadline.callback.kwargs, "context": context})
+
+    async def states() -> list[str]:
+        return [event.payload["state"] async for event in trigger.run()]
+
+    assert asyncio.run(states()) == ["running", "success"]
+
+
+def test_a_run_without_a_report_at_its_deadline_is_told_of(bucket, sns, monkeypatch):
+    request = {"TopicArn": TOPIC, "Subject": f"no verdict: {DAG} {RUN}", "Message": ANY}
+    sns.stub.add_response("publish", {"MessageId": "1"}, request)
+
+    late(monkeypatch)
+
+
+def test_a_run_with_a_report_has_been_told_of(bucket, sns, monkeypatch):
+    bucket.objects[bucket_layout.report_ledger(DAG, RUN)] = b"{}"
+
+    late(monkeypatch)
+
+    assert not sns.made.called
+
+
+def test_without_a_topic_a_deadline_that_passes_does_nothing(sns, monkeypatch):
+    late(monkeypatch, topic=None)
+
+    assert not sns.made.called
 
 
 @pytest.mark.parametrize("wrong", ["verdicts", f"arn:aws:s3:::{BUCKET}", TOPIC + " "])

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
 from include.ledger.entry import HOPS
 from include.ledger.verdict import LedgerDocument, reconcile
-from include.report.notice import notice
+from include.report.notice import late_notice, notice
 from tests.builders import WRITTEN
 from tests.page_runs import counted
 
@@ -52,3 +56,27 @@ def test_of_many_findings_the_first_are_told():
 
     assert text.count("batch: ") == 10
     assert "and 11 more" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("queued", "It has not begun: an earlier run may still go on, or no worker is free."),
+        ("running", "It still goes on: the DAG's grid shows the task that it waits for."),
+        ("failed", "It failed, or was stopped, before it could write its report."),
+        ("restarting", "Airflow says: restarting."),
+    ],
+)
+def test_a_run_without_a_verdict_is_told_of_with_what_airflow_says(state, said):
+    deadline = datetime(2026, 11, 28, 3, 0, tzinfo=timezone(timedelta(hours=1)))
+
+    told = late_notice("pinterest_batch", "r+1", state, deadline, "https://airflow.example")
+
+    assert told.subject == "no verdict: pinterest_batch r+1"
+    assert told.text.split("\n") == [
+        "pinterest_batch r+1: no verdict by 2026-11-28 02:00 UTC",
+        "",
+        said,
+        "",
+        "https://airflow.example/pinterest/?dag_id=pinterest_batch&run_id=r%2B1",
+    ]
