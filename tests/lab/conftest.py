@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import zipfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -13,8 +15,9 @@ from databricks.sdk import WorkspaceClient
 
 from lab import lifecycle
 from lab.progress import Reporter
-from lab.state import State
+from lab.state import CHECKOUT, State
 from lab.supervision import Supervisor
+from mwaa import package
 from tests.lab.databricks_parts import Databricks, SparkWorker, plan_little, write_jobs
 from tests.lab.http_backend import Backend, running_backend
 from tests.lab.lab_parts import running, start_aws
@@ -81,11 +84,22 @@ def first_run(pipeline) -> Run:
 
 
 @pytest.fixture(scope="session")
-def second_run(pipeline, first_run) -> Run:
-    """A shard of every data stream is split before it."""
+def mwaa_home(tmp_path_factory) -> Path:
+    """A folder as MWAA makes it of the package: ``dags`` synchronized, ``plugins.zip`` unzipped."""
+    home, built = tmp_path_factory.mktemp("airflow"), tmp_path_factory.mktemp("package") / "mwaa"
+    package.build(CHECKOUT, built)
+    shutil.copytree(built / "dags", home / "dags")
+    with zipfile.ZipFile(built / "plugins.zip") as archive:
+        archive.extractall(home / "plugins")
+    return home
+
+
+@pytest.fixture(scope="session")
+def second_run(pipeline, first_run, mwaa_home) -> Run:
+    """From the package for MWAA. A shard of every data stream is split before it."""
     for entity in ENTITIES:
         pipeline.split_a_shard(entity)
-    return pipeline.run("pinterest_pipeline", posts=SECOND)
+    return pipeline.run_on_mwaa("pinterest_pipeline", mwaa_home, posts=SECOND)
 
 
 @pytest.fixture(scope="session")

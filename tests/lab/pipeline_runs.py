@@ -33,6 +33,17 @@ ENTITIES = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_da
 KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
 BUCKET = f"user-{USER_ID}-bucket"
 RUN_LIMIT_SECONDS = 1200
+OF_THE_CHECKOUT = ("PYTHONPATH", "AIRFLOW__AWS__SESSION_FACTORY")
+"""What has the lab's Airflow import something of the checkout, beside the folders of DAGs and plugins."""
+LISTS_MODULES = """\
+import atexit, os, sys
+
+@atexit.register
+def write():
+    files = {str(file) for module in sys.modules.values() if (file := getattr(module, "__file__", None))}
+    with open(os.path.join(os.path.dirname(__file__), "imported.txt"), "w") as out:
+        out.write("\\n".join(sorted(files)))
+"""
 FIRST, SECOND = 400, 150  # posts of the two runs of pinterest_pipeline that the other tests build on
 
 
@@ -116,6 +127,34 @@ class Pipeline:
             ended = subprocess.run(
                 [str(CHECKOUT / "bin" / "airflow"), "dags", "test", dag_id, "-c", json.dumps(params)],
                 env={**os.environ, "ENV_FILE": str(self.lab.path("airflow.env"))},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                timeout=RUN_LIMIT_SECONDS,
+            )
+        return self._finished(dag_id, ended.returncode, before)
+
+    def run_on_mwaa(self, dag_id: str, home: Path, **params: Any) -> Run:
+        """A whole run of an Airflow that has the folders ``dags`` and ``plugins`` of ``home``, and not the checkout.
+
+        ``home/listed/imported.txt`` lists the files of all modules that it has imported.
+        """
+        before = self.reports(dag_id)
+        listed = home / "listed"
+        listed.mkdir()
+        (listed / "sitecustomize.py").write_text(LISTS_MODULES)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            **{name: value for name, value in self.environment.items() if name not in OF_THE_CHECKOUT},
+            "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
+            "PYTHONPATH": str(listed),
+        }
+        with self.lab.log(f"test-{dag_id}").open("wb") as log:
+            ended = subprocess.run(
+                [str(Path(sys.executable).parent / "airflow"), "dags", "test", dag_id, "-c", json.dumps(params)],
+                env=environment,
+                cwd=home,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 timeout=RUN_LIMIT_SECONDS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -88,6 +89,17 @@ def test_the_second_run_is_incremental(pipeline, first_run, second_run):
         assert second_run.entry("bronze", entity)["records_out"] == SECOND
         assert pipeline.count(f"bronze_{entity}") == FIRST + SECOND
         assert pipeline.count(f"`{entity}`") == distinct
+
+
+def test_the_second_run_is_of_the_package_for_mwaa(second_run, mwaa_home):
+    """With the checkout out of reach; what is imported last, the end of a run has imported."""
+    imported = {Path(line) for line in (mwaa_home / "listed" / "imported.txt").read_text().splitlines()}
+    environment = CHECKOUT / ".venv"
+
+    assert [file for file in imported if file.is_relative_to(CHECKOUT) and not file.is_relative_to(environment)] == []
+    assert mwaa_home / "dags/pinterest_stages/reconcile.py" in imported
+    assert mwaa_home / "plugins/pinterest/operators/ledger.py" in imported
+    assert mwaa_home / "plugins/include/report/page.py" in imported
 
 
 def test_the_second_run_changes_nothing_on_the_client(second_run):
