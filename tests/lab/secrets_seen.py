@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
+import requests
 
 from lab.state import State
 
@@ -45,11 +47,44 @@ def middle_line(text: str) -> str:
 
 
 def files(lab: State) -> Iterator[tuple[str, bytes]]:
-    """Every file of a lab's folder that must not hold one: logs, Airflow's database, notebooks' output, tables."""
+    """Every file of a lab's folder that must not hold one: logs, databases, the client machine, tables."""
     for path in sorted(lab.root.rglob("*")):
         place = path.relative_to(lab.root)
         if place.parts[0] not in KEEP_SECRETS and path.is_file() and path.stat().st_size < LARGEST:
             yield str(place), path.read_bytes()
+
+
+def rows(database: Path) -> Iterator[tuple[str, bytes]]:
+    """Every row of every table of a SQLite database."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in connection.execute(f'SELECT * FROM "{table}"'):
+                values = (value if isinstance(value, bytes) else str(value).encode() for value in row)
+                yield table, b" ".join(values)
+
+
+def jobs(call: Callable[..., dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    """Jobs, runs and the output of their tasks, as Databricks shows them.
+
+    :param call: of its REST API, as :meth:`tests.lab.pipeline_runs.Pipeline.databricks`
+    """
+    for one in listed(call, "jobs"):
+        settings = call("GET", "2.2/jobs/get", params={"job_id": one["job_id"]})
+        yield f"job {one['job_id']}", json.dumps(settings).encode()
+    for run in listed(call, "jobs/runs", "runs"):
+        described = call("GET", "2.2/jobs/runs/get", params={"run_id": run["run_id"]})
+        yield f"run {run['run_id']}", json.dumps(described).encode()
+        for task in described["tasks"]:
+            output = call("GET", "2.2/jobs/runs/get-output", params={"run_id": task["run_id"]})
+            yield f"output of {task['task_key']} in run {run['run_id']}", json.dumps(output).encode()
+
+
+def listed(call: Callable[..., dict[str, Any]], what: str, name: str = "jobs") -> Iterator[dict[str, Any]]:
+    page: dict[str, Any] = {"next_page_token": None}
+    while "next_page_token" in page:
+        token = {"page_token": page["next_page_token"]} if page["next_page_token"] else {}
+        page = call("GET", f"2.2/{what}/list", params={"limit": 25, **token})
+        yield from page.get(name, ())
 
 
 def objects(s3: Any, bucket: str) -> Iterator[tuple[str, bytes]]:
@@ -63,6 +98,14 @@ def connectors(msk_connect: Any) -> Iterator[tuple[str, bytes]]:
     for one in msk_connect.list_connectors()["connectors"]:
         described = msk_connect.describe_connector(connectorArn=one["connectorArn"])
         yield f"connector {one['connectorName']}", json.dumps(described, default=str).encode()
+
+
+def connect_worker(lab: State) -> tuple[str, bytes]:
+    """Connectors as the Kafka Connect worker shows them, with configuration, status and traces."""
+    url = f"http://127.0.0.1:{lab.port('connect')}/connectors"
+    answer = requests.get(url, params={"expand": ["info", "status"]}, timeout=30)
+    answer.raise_for_status()
+    return "the connect worker", json.dumps(answer.json()).encode()
 
 
 def seen(secrets: Mapping[str, bytes], places: Iterator[tuple[str, bytes]]) -> list[str]:
