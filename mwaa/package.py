@@ -135,5 +135,6 @@ BUCKET is the environment's bucket; its versioning must be on. In this order:
 2. If one of the three has changed since the last upload: MWAA console, Edit, choose the newest version of each, Save;
    wait until the environment is available again (20 to 40 minutes).
 3. aws s3 sync {target}/dags s3://BUCKET/dags
+4. Trigger pinterest_check in Airflow: it is green, or its error lists what is missing or wrong, each with its fix.
 
 {target}/manifest.json stays here: it lists the digest of every file. More: docs/on-mwaa.md"""

@@ -223,6 +223,7 @@ def test_the_command_says_what_goes_where(checkout):
     for name in ("plugins.zip", "requirements.txt", "startup.sh", "dags/"):
         assert re.search(rf"build/mwaa/{name} +→ s3://BUCKET/{name}\n", printed)
     assert "aws s3 sync build/mwaa/dags s3://BUCKET/dags" in printed
+    assert "Trigger pinterest_check" in printed
 
     (checkout / "dags" / "dump.sql").touch()
     refused = subprocess.run(command, cwd=checkout, capture_output=True, text=True)

@@ -199,3 +199,16 @@ def test_the_headline_is_the_worst_of_the_routes(changes, expected):
     )
 
     assert expected in render_overview([run], run, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "headline", "counted"),
+    [("running", "This run goes on.", "not yet"), ("success", "This run wrote no report.", "nothing")],
+)
+def test_a_run_that_counts_nothing_is_not_waited_for(state, headline, counted):
+    run = read(StoredRun("pinterest_provision", "manual__1", state, 2))
+
+    page = text(render_overview([], run, now=NOW, tab=True))
+
+    assert headline in page
+    assert f"Counted {counted} " in page
