@@ -57,7 +57,7 @@ def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
 def _client(service: str) -> Any:
     """Made once: reading a service's model takes longer than a test."""
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
-    config = Config(retries={"total_max_attempts": 1}, user_agent="tests")  # botocore's own is put together for each call
+    config = Config(retries={"total_max_attempts": 1}, user_agent="tests")  # botocore's own takes long
     client = boto3.client(service, region_name="us-east-1", config=config, **keys)
     client.meta.events.register("before-parameter-build", remember)
     return client
