@@ -309,7 +309,8 @@ class Databricks(Section):
     ``storage`` says how notebooks get access to the bucket: ``instance_profile`` (or a Unity Catalog external location;
     nothing to configure), ``secret_scope`` (keys from the scope ``secret_scope``), ``credentials_table`` (the seeds'
     Delta table) or ``mount``. ``instance_profile_arn`` is the instance profile of the cluster's machines.
-    ``warehouse_id`` is the SQL warehouse for queries; by default the first one in the workspace.
+    ``warehouse_id`` is the SQL warehouse that is asked how far a streaming job has got that goes on; and one, by default
+    the first in the workspace, drops the tables in a teardown that deletes data. Nothing else needs one.
     """
 
     catalog: str = "hive_metastore"
@@ -343,6 +344,15 @@ class Settings(Section):
     ledger: Ledger = Ledger()
     maintenance: Maintenance = Maintenance()
     notify: Notify = Notify()
+
+    @model_validator(mode="after")
+    def _can_be_counted(self) -> Self:
+        if self.lake_stream.trigger == "processing_time" and self.databricks.warehouse_id is None:
+            raise ValueError(
+                "lake_stream.trigger is processing_time, and a job that goes on cannot say what it has committed: set "
+                "databricks.warehouse_id to a SQL warehouse that is asked, or the trigger to available_now"
+            )
+        return self
 
     @property
     def run_days(self) -> int | None:
@@ -505,7 +515,7 @@ def parse_settings(text: str | None) -> Settings:
 def _problem(error: ErrorDetails) -> str:
     """The key, what is wrong and the value. Not shown is what may hold a secret: a whole section, the value of a key
     that nobody knows, and what follows the host in an address, or stands before it."""
-    key = ".".join(map(str, error["loc"])) or "text"
+    key = ".".join(map(str, error["loc"])) or ("settings" if error["type"] == "value_error" else "text")
     given = error["input"]
     hidden = isinstance(given, dict) or error["type"] == "extra_forbidden"
     return f"{key}: {error['msg']}" + ("" if hidden else f", got {_without_secrets(given)!r}")

@@ -38,8 +38,16 @@ def context():
     return {"ti": SimpleNamespace(dag_id="d"), "run_id": "r"}
 
 
+def job_run(trigger="available_now"):
+    """What the task ``job`` returned."""
+    return {"conn_id": "c", "job_id": 7, "run_id": 100, "trigger": trigger}
+
+
 class Lake:
-    """``stream_batches``, to the two questions that are asked of it. ``batches`` are rows as in the table."""
+    """``stream_batches``, to the two questions that are asked of it: by SQL, or of the notebook that has read it.
+
+    ``batches`` are rows as in the table.
+    """
 
     def __init__(self):
         self.batches: list[dict] = []
@@ -61,6 +69,36 @@ class Lake:
             }
         )
 
+    def task_run(self, run_id, task_key):
+        assert (run_id, task_key) == (100, "stream")
+        return {"run_id": 1100}
+
+    def get_run_output(self, task_run_id):
+        assert task_run_id == 1100
+        names = ("source", "records", "inserted", "updated", "superseded", "quarantined", "run_id")
+        batches = [
+            {
+                **{name: batch[name] for name in names},
+                "query_id": "q",
+                "batch_id": number,
+                "batches": 1,
+                "shards": self._shards(batch),
+            }
+            for number, batch in enumerate(self.batches)
+        ]
+        committed = [
+            {"source": source, "shard_id": shard_id, "last": last, "records": int(records), "at": int(at)}
+            for source, shard_id, last, records, at in self._committed()
+        ]
+        return {"notebook_output": {"result": json.dumps({"batches": batches, "committed": committed})}}
+
+    @staticmethod
+    def _shards(batch):
+        return [
+            {"shard_id": s, "first": str(min(n)), "last": str(max(n)), "records": len(n)}
+            for s, n in batch["shards"].items()
+        ]
+
     def query(self, statement, *, warehouse_id=None):
         self.asked.append(statement)
         if "GROUP BY" in statement:
@@ -71,12 +109,7 @@ class Lake:
                 "q",
                 str(number),
                 *(str(batch[name]) for name in ("records", "inserted", "updated", "superseded", "quarantined")),
-                json.dumps(
-                    [
-                        {"shard_id": s, "first": str(min(n)), "last": str(max(n)), "records": len(n)}
-                        for s, n in batch["shards"].items()
-                    ]
-                ),
+                json.dumps(self._shards(batch)),
                 batch["run_id"],
             ]
             for number, batch in enumerate(self.batches)

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from airflow.sdk import chain, task_group
 
+from include import bucket_layout
 from include.lake.code_bundle import CodeBundle
 from include.lake.contract import STREAM
 from pinterest.operators.databricks_workspace import UploadCodeOperator
@@ -21,11 +22,14 @@ from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAK
 
 TRIGGER = "{{ settings().lake_stream.trigger }}"
 
+POSTED = bucket_layout.posting_progress("{{ dag.dag_id }}", "{{ run_id }}", "stream")
+
 NOTEBOOK_PARAMETERS = {
     **LAKE_PARAMETERS,
     "region": "{{ settings().region }}",
     "data_streams": "{{ settings().data_streams | tojson }}",
     "checkpoints": "{{ settings().checkpoints }}",
+    "progress": f"s3a://{{{{ settings().bucket }}}}/{POSTED}",
     "trigger": TRIGGER,
     "interval_seconds": "{{ settings().lake_stream.interval_seconds }}",
 }
@@ -56,7 +60,7 @@ def lake_stream(checkpoints: str) -> None:
         timeout=timedelta(hours=1).total_seconds(),
         execution_timeout=timedelta(hours=1, minutes=5),
     )
-    counts = TableCountsOperator(task_id="counts", execution_timeout=timedelta(minutes=30))
+    counts = TableCountsOperator(task_id="counts", run=job.output, execution_timeout=timedelta(minutes=30))
 
     tables = KeepTablesOperator(task_id="tables", run=job.output)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Self
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from include.lake.contract import SEQUENCE_NUMBER_DIGITS, STREAM_BATCHES
+from include.lake.batch_counts import LakeCountError
+from include.lake.contract import SEQUENCE_NUMBER_DIGITS, STREAM, STREAM_BATCHES
 from include.ledger.entry import Entry
 from include.positions.kafka import merge
 from include.positions.kinesis import SequenceNumber, ShardRange, Span, spell
@@ -22,6 +24,14 @@ type Counted = Mapping[str, ShardRange | None]
 """What a shard holds of some ranges, by shard."""
 
 Count = Annotated[int, Field(ge=0)]
+
+
+class Committed(NamedTuple):
+    """How far the lake has read a shard: the last committed sequence number, the records so far, the last commit."""
+
+    last: int
+    records: int
+    at: datetime
 
 
 class BatchOfShard(BaseModel):
@@ -35,8 +45,15 @@ class BatchOfShard(BaseModel):
     records: Count
 
 
+def _of_text(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
 class StreamBatch(BaseModel):
-    """One row of ``stream_batches``: what became of a batch's records. The table calls the data stream its source."""
+    """One row of ``stream_batches``: what became of a batch's records. The table calls the data stream its source.
+
+    It may stand for several ``batches``: consecutive ones of one query, beginning with ``batch_id``.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,8 +65,9 @@ class StreamBatch(BaseModel):
     updated: Count
     superseded: Count
     quarantined: Count
-    shards: Annotated[tuple[BatchOfShard, ...], BeforeValidator(json.loads)]
+    shards: Annotated[tuple[BatchOfShard, ...], BeforeValidator(_of_text)]
     run_id: str | None
+    batches: Annotated[int, Field(ge=1)] = 1
 
     def holds_any(self, ranges: Iterable[ShardRange]) -> bool:
         """Whether it may hold a record of these ranges of its data stream."""
@@ -67,7 +85,35 @@ class StreamBatch(BaseModel):
     @classmethod
     def columns(cls) -> list[str]:
         """The table's columns that are read, in the order of the fields."""
-        return [field.alias or name for name, field in cls.model_fields.items()]
+        return [field.alias or name for name, field in cls.model_fields.items() if field.is_required()]
+
+
+def batches_told(exit_json: Mapping[str, Any]) -> list[StreamBatch]:
+    """The batches of a run, as the stream notebook has read them. Raises LakeCountError if it did not."""
+    return [StreamBatch.model_validate(batch) for batch in _told(exit_json, "batches")]
+
+
+def committed_told(exit_json: Mapping[str, Any]) -> dict[tuple[str, str], Committed]:
+    """How far the shards of a run are committed, by data stream and shard, as the stream notebook has read it.
+
+    Raises LakeCountError if it did not.
+    """
+    return {
+        (one["source"], one["shard_id"]): Committed(
+            int(one["last"]), one["records"], datetime.fromtimestamp(one["at"] / 1000, UTC)
+        )
+        for one in _told(exit_json, "committed")
+    }
+
+
+def _told(exit_json: Mapping[str, Any], what: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] | None = exit_json.get(what)
+    if found is None:
+        raise LakeCountError(
+            f"Notebook {STREAM} did not say what {STREAM_BATCHES} holds of this run: clear the task lake_stream.upload, "
+            "which has the newest code run"
+        )
+    return found
 
 
 def batches_query(table: str, ranges: Mapping[str, Sequence[ShardRange]], run_id: str) -> str:
@@ -237,7 +283,7 @@ def table_entry(
         first=spell(posted[0].shard_id, posted[0].first) if posted else None,
         last=spell(posted[-1].shard_id, posted[-1].last) if posted else None,
         positions=tuple(_uncovered(posted, batches)),
-        counted_by=f"{len(batches)} batches in {STREAM_BATCHES}, and records read from the shards that they cover"
+        counted_by=f"{sum(batch.batches for batch in batches)} batches in {STREAM_BATCHES}, and records read from the shards that they cover"
         + (f", where records of {', '.join(expired)} have expired since" if expired else ""),
     )
 

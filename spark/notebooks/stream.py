@@ -8,6 +8,7 @@
 import json
 
 from pinterest_lake.lake_check import identity, tables_of_stream
+from pinterest_lake.stream_counts import of_notebook
 from pinterest_lake.stream_job import StreamJob
 from pinterest_lake.stream_query import run
 
@@ -17,4 +18,4 @@ job = StreamJob.of_notebook(spark, dbutils)
 counts = run(job)
 
 # COMMAND ----------
-dbutils.notebook.exit(json.dumps({"stream": counts, **identity(job.lake, tables_of_stream(job.user_id))}))
+dbutils.notebook.exit(json.dumps({"stream": counts, **of_notebook(job), **identity(job.lake, tables_of_stream(job.user_id))}))

@@ -23,7 +23,8 @@ class StreamJob:
     checkpoint per data stream, each in a folder of its own (``checkpoint_names``, by entity; by default the data
     stream's name). ``trigger`` is ``available_now`` (take what is there and end) or ``processing_time`` (commit every
     ``interval_seconds``, until canceled). ``tables`` has the Delta ids that the tables must have, as far as they are
-    known. ``credentials`` are options of the Kinesis source; empty if the cluster may read it already.
+    known. ``progress`` is the address of what the run has posted; empty if nobody asks what became of it.
+    ``credentials`` are options of the Kinesis source; empty if the cluster may read it already.
     """
 
     lake: Lake
@@ -34,6 +35,7 @@ class StreamJob:
     region: str
     checkpoint_names: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    progress: str = ""
     trigger: str = "available_now"
     interval_seconds: int = 5
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -49,6 +51,9 @@ class StreamJob:
             raise ValueError(f"notebook parameter trigger: got {given['trigger']!r}, expected {' or '.join(TRIGGERS)}")
         access = {name: given[name] for name in ("secret_scope", "credentials_table")}
         checkpoints = open_bucket(spark, dbutils, given["checkpoints"], mode=given["storage"], **access)
+        progress = given["progress"] and open_bucket(
+            spark, dbutils, given["progress"], mode=given["storage"], **access
+        )
         pair = keys(spark, dbutils, given["storage"], **access)
         return cls(
             lake=Lake(spark, given["catalog"], given["schema"]),
@@ -59,6 +64,7 @@ class StreamJob:
             region=given["region"],
             checkpoint_names=json.loads(given["checkpoint_names"]),
             tables=json.loads(given["tables"]),
+            progress=progress,
             trigger=given["trigger"],
             interval_seconds=int(given["interval_seconds"]),
             credentials=dict(zip(("awsAccessKey", "awsSecretKey"), pair, strict=True)) if pair else {},

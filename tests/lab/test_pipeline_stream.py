@@ -137,6 +137,8 @@ def test_a_job_that_runs_all_the_time_serves_every_run_and_a_replay_adds_no_row(
 
     checkpoints = {"checkpoints": f"file://{pipeline.lab.path('lake', 'checkpoints')}"}
     settings = {"lake_stream": {**checkpoints, "trigger": "processing_time", "interval_seconds": 1}}
+    settings["databricks"] = json.loads(pipeline.environment["AIRFLOW_VAR_PINTEREST_PIPELINE"])["databricks"]
+    settings["databricks"] |= {"warehouse_id": "lab"}
     settings["ledger"] = {"max_quarantined_share": 0.02}
     before = {entity: [row["ind"] for row in rows_of(pipeline, entity)] for entity in ENTITIES}
     with pipeline.changed_settings(**settings):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from include.positions.kinesis import ShardPosition, with_records
 from tests.lab.databricks_parts import RUN_DEADLINE
 from tests.lab.lab_parts import client, wait_until
 
@@ -26,11 +27,17 @@ def kinesis(aws):
     return client(aws, "kinesis")
 
 
+@pytest.fixture(scope="module")
+def s3(aws, kinesis):
+    return client(aws, "s3")
+
+
 class Runs:
     """Runs of the notebook over data streams, a schema and checkpoints of their own."""
 
     def __init__(self, worker, kinesis) -> None:
         self.worker, self.kinesis = worker, kinesis
+        self.acknowledged = []
         self.name = f"s{uuid.uuid4().hex[:8]}"
         folder = worker.state.path("workspace", self.name)
         shutil.copytree(SPARK / "pinterest_lake", folder / "pinterest_lake", ignore=shutil.ignore_patterns("__*__"))
@@ -59,9 +66,9 @@ class Runs:
     def run(self, **parameters):
         result = self.worker.result(self.start(**parameters))
         assert result["state"] == "SUCCESS", result["error"]
+        self.told = json.loads(result["result"])
         return {
-            stream: tuple(counts[name] for name in COUNTS)
-            for stream, counts in json.loads(result["result"])["stream"].items()
+            stream: tuple(counts[name] for name in COUNTS) for stream, counts in self.told["stream"].items()
         }
 
     def put(self, first, count, stream="geo", title="of"):
@@ -73,6 +80,17 @@ class Runs:
         for start in range(0, count, 500):
             answer = self.kinesis.put_records(StreamName=self.streams[stream], Records=records[start : start + 500])
             assert answer["FailedRecordCount"] == 0
+            self.acknowledged += answer["Records"]
+
+    def progress(self, s3, run_id):
+        """Store what has been put since the last time as the progress of a run, and return its address."""
+        ranges = with_records([], [ShardPosition(one["ShardId"], int(one["SequenceNumber"])) for one in self.acknowledged])
+        self.acknowledged = []
+        shards = {"geo": [one.model_dump() for one in ranges]}
+        key = f"posting/{self.name}/{run_id}.stream.json"
+        entities = {stream: {"shards": shards.get(stream, [])} for stream in STREAMS}
+        s3.put_object(Bucket="stream-bucket", Key=key, Body=json.dumps({"entities": entities}))
+        return f"s3a://stream-bucket/{key}"
 
     def query(self, statement):
         cell = f"rows = spark.sql({statement.replace('$', self.name)!r}).collect()"
@@ -91,10 +109,15 @@ def runs(spark_worker, kinesis):
     return Runs(spark_worker, kinesis)
 
 
-def test_runs_take_what_came_since_the_last_also_across_a_split(runs):
+def test_runs_take_what_came_since_the_last_also_across_a_split_and_tell_what_was_committed_of_theirs(runs, s3):
     runs.put(0, 700)
-    assert runs.run() == {"pin": (0,) * 6, "geo": (1, 700, 700, 0, 0, 0), "user": (0,) * 6}
-    assert runs.run()["geo"] == (0,) * 6
+    first = {"run_id": "r1", "progress": runs.progress(s3, "manual__2026-01-01T00:00:00.5+00:00")}
+    assert runs.run(**first) == {"pin": (0,) * 6, "geo": (1, 700, 700, 0, 0, 0), "user": (0,) * 6}
+    (batch,), (committed,) = runs.told["batches"], runs.told["committed"]
+    assert (batch["source"], batch["records"], batch["inserted"]) == (runs.streams["geo"], 700, 700)
+    assert (committed["source"], committed["records"]) == (runs.streams["geo"], 700)
+    assert runs.run(**first)["geo"] == (0,) * 6
+    assert (runs.told["batches"], runs.told["committed"]) == ([batch], [committed])
 
     runs.put(700, 50)
     stream = runs.streams["geo"]
@@ -110,7 +133,9 @@ def test_runs_take_what_came_since_the_last_also_across_a_split(runs):
     )
     runs.put(740, 100, title="newer")
 
-    assert runs.run()["geo"] == (1, 150, 140, 0, 10, 0)
+    assert runs.run(run_id="r2", progress=runs.progress(s3, "r2"))["geo"] == (1, 150, 140, 0, 10, 0)
+    assert [(one["records"], one["superseded"], len(one["shards"])) for one in runs.told["batches"]] == [(150, 10, 3)]
+    assert len(runs.told["committed"]) == 3
     assert runs.stored() == [840, 840, 840]
     counted = "SELECT sum(records), sum(size(shards)) FROM $.stream_batches"
     assert runs.query(counted) == [[850, 4]]

@@ -35,7 +35,7 @@ from include.positions.kinesis import ShardRange
 from include.posting.source_tables import SOURCE_TABLES
 from include.report.charts import ANALYSES, DRAWN, plain
 from include.settings import Databricks, LakeStream, Maintenance, Settings
-from pinterest.stream_batches import StreamBatches
+from pinterest.stream_batches import QueriedBatches
 from tests.builders import settings
 
 ROOT = Path(__file__).parents[2]
@@ -233,7 +233,7 @@ def test_queries_name_no_other_columns_of_stream_batches():
             asked.append(statement)
             return []
 
-    StreamBatches(Hook(), settings()).committed(["a"])
+    QueriedBatches(Hook(), settings()).committed(["a"])
     asked.append(batches_query("lake.stream_batches", {"a": [ShardRange.of("b", [1])]}, "r"))
 
     known = {*CONTRACT["stream_batches"], *re.findall(r"(\w+): ", CONTRACT["stream_batches"]["shards"])}

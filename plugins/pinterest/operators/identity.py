@@ -26,7 +26,7 @@ from pinterest.operators.kafka_client import KafkaClientOperator
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 from pinterest.sink_restart import SinkRestart
-from pinterest.stream_batches import StreamBatches
+from pinterest.stream_batches import QueriedBatches
 
 PIPELINE = "pinterest_pipeline"
 
@@ -254,7 +254,7 @@ class KeepTablesOperator(BaseOperator):
             write_checkpoints(documents, current, known)
 
     def _ask(self, current: Settings) -> dict[str, str]:
-        lake = StreamBatches(DatabricksWarehouseHook(self.run["conn_id"]), current)
+        lake = QueriedBatches(DatabricksWarehouseHook(self.run["conn_id"]), current)
         return lake.table_ids(sorted(stream_tables(current.user_id)))
 
 

@@ -13,12 +13,11 @@ from include.lake.stream_counts import StreamBatch, accounted_for, kinesis_entry
 from include.ledger.entry import Entry
 from include.positions.kinesis import ShardRange, Span
 from include.posting.progress import PostingProgress
-from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
 from pinterest.other_runs import other_runs
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
-from pinterest.stream_batches import StreamBatches
+from pinterest.stream_batches import stream_batches
 
 READERS = 4
 
@@ -59,19 +58,24 @@ class TableCountsOperator(BaseOperator):
     It takes the batches that hold the run's records, and those that the run committed: they hold what an earlier run
     that failed had left unread. Whose these records are is in the entry and the log, where a run's progress says so.
 
-    A rerun counts again and replaces the entry. Returns, by entity, how many records these batches hold, and how many
+    A rerun reads the shards again and replaces the entry. What the lake holds is what the job has read of it before it
+    ended: run the job again to have it read anew. Returns, by entity, how many records these batches hold, and how many
     of them were inserted, updated, superseded and quarantined.
+
+    :param run: what :class:`~pinterest.operators.stream_job.StreamJobOperator` returned (templated)
     """
+
+    template_fields: Sequence[str] = ("run",)
 
     def __init__(
         self,
         *,
-        databricks_conn_id: str = "databricks_default",
+        run: Any,
         aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.databricks_conn_id = databricks_conn_id
+        self.run = run
         self.aws_conn_id = aws_conn_id
         self._other_runs: Mapping[str, PostingProgress] | None = None
 
@@ -81,10 +85,9 @@ class TableCountsOperator(BaseOperator):
         documents.forget_entries("table", route="stream")
         posted = {entity: one.shards for entity, one in documents.progress("stream").entities.items()}
         handed_on = {entry.entity: entry.records_out for entry in _kinesis_entries(documents)}
-        lake = StreamBatches(DatabricksWarehouseHook(self.databricks_conn_id), current)
         of_streams = {current.data_stream(entity): ranges for entity, ranges in posted.items()}
-        batches = lake.of_run(documents.run_id, of_streams)
-        goes_on = current.lake_stream.trigger == PROCESSING_TIME
+        batches = stream_batches(self.run, current).of_run(documents.run_id, of_streams)
+        goes_on = self.run["trigger"] == PROCESSING_TIME
         hook = KinesisRecordsHook(aws_conn_id=self.aws_conn_id, region_name=current.region)
         entries, figures = [], {}
         for entity, ranges in posted.items():
@@ -109,7 +112,7 @@ class TableCountsOperator(BaseOperator):
                 self.log.info("%s", entry.others)
             entries.append(entry)
             figures[entity] = _figures(own)
-            self.log.info("%s: %d batches, %s", name, len(own), figures[entity])
+            self.log.info("%s: %d batches, %s", name, sum(batch.batches for batch in own), figures[entity])
         documents.write_entries("table", entries, route="stream")
         return {str(entity): figure for entity, figure in figures.items()}
 

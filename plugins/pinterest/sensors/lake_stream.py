@@ -12,14 +12,14 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensor
 
 from include.lake.contract import AVAILABLE_NOW
 from include.lake.job_runs import is_active
+from include.lake.stream_counts import Committed
 from include.positions.kinesis import ShardRange
 from include.settings import ENTITIES, Entity, Settings
 from pinterest.hooks.databricks_jobs import DatabricksJobsHook
-from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook
 from pinterest.hooks.kinesis_records import KinesisRecordsHook
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
-from pinterest.stream_batches import Committed, StreamBatches
+from pinterest.stream_batches import StreamBatches, stream_batches
 
 
 class _Late(NamedTuple):
@@ -103,7 +103,7 @@ class CommittedStreamSensor(BaseSensorOperator):
 
     @cached_property
     def _lake(self) -> StreamBatches:
-        return StreamBatches(DatabricksWarehouseHook(self.run["conn_id"]), self._settings)
+        return stream_batches(self.run, self._settings)
 
     @cached_property
     def _kinesis(self) -> KinesisRecordsHook:

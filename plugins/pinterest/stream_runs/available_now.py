@@ -34,7 +34,8 @@ def adopt_or_start(job: StreamJob, attempt: str) -> int:
 
 
 def counts(job: StreamJob, run: Run) -> dict[str, Any]:
-    """What the notebook of an ended run counted. Raises AirflowFailException with the notebook's error if it failed."""
+    """What the notebook of an ended run counted, and the tables' ids; what it read of ``stream_batches`` is left to the
+    tasks that need it. Raises AirflowFailException with the notebook's error if it failed."""
     job.fail_if_skipped(run)
     if not has_succeeded(run):
         run_id = run["run_id"]
@@ -42,4 +43,4 @@ def counts(job: StreamJob, run: Run) -> dict[str, Any]:
     counted = parse_exit(STREAM, job.hook.get_run_output(run["tasks"][-1]["run_id"]))
     for entity, figures in (counted.get("stream") or {}).items():
         log.info("%s: %s", entity, ", ".join(f"{name} {number}" for name, number in figures.items()))
-    return counted
+    return {name: counted[name] for name in ("stream", "tables") if name in counted}

@@ -8,7 +8,7 @@ from include.faults import LastingError
 from include.positions.kinesis import ShardRange
 from pinterest.hooks import databricks_warehouse as module
 from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook, SqlError
-from pinterest.stream_batches import StreamBatches
+from pinterest.stream_batches import QueriedBatches
 from tests.builders import settings
 
 
@@ -125,7 +125,7 @@ def test_a_statement_that_takes_too_long_is_cancelled():
 
 def test_a_table_that_is_not_there_yet_has_no_batches():
     missing = state("FAILED", "[TABLE_OR_VIEW_NOT_FOUND] The table or view `x` cannot be found.")
-    batches = StreamBatches(Warehouse(missing), settings())
+    batches = QueriedBatches(Warehouse(missing), settings())
 
     assert batches.committed(["streaming-x-pin"]) == {}
     assert batches.of_run("r", {"streaming-x-pin": [ShardRange.of("shardId-0", [1])]}) == []
@@ -133,13 +133,13 @@ def test_a_table_that_is_not_there_yet_has_no_batches():
 
 def test_another_error_is_not_taken_for_that():
     with pytest.raises(SqlError, match="PERMISSION_DENIED"):
-        StreamBatches(Warehouse(state("FAILED", "PERMISSION_DENIED")), settings()).committed(["streaming-x-pin"])
+        QueriedBatches(Warehouse(state("FAILED", "PERMISSION_DENIED")), settings()).committed(["streaming-x-pin"])
 
 
 def test_the_settings_name_table_and_warehouse():
     warehouse = Warehouse(succeeded())
     here = settings(databricks={"catalog": "main", "schema": "lake", "warehouse_id": "mine"})
-    StreamBatches(warehouse, here).committed(["streaming-x-pin"])
+    QueriedBatches(warehouse, here).committed(["streaming-x-pin"])
 
     ((_, _, body),) = warehouse.calls
     assert body["warehouse_id"] == "mine"

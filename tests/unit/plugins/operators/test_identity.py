@@ -82,7 +82,7 @@ def world(monkeypatch, bucket):
     monkeypatch.setattr(module, "KinesisStreamHook", world.kinesis)
     monkeypatch.setattr(module, "MskConnectHook", world.connect)
     monkeypatch.setattr(module, "DatabricksWarehouseHook", lambda _: None)
-    monkeypatch.setattr(module, "StreamBatches", world.lake)
+    monkeypatch.setattr(module, "QueriedBatches", world.lake)
     monkeypatch.setattr(module, "SinkRestart", world.restart)
     monkeypatch.setattr(module, "settings", lambda: world.settings)
     return world

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from include.lake.batch_counts import LakeCountError
 from include.ledger.verdict import reconcile
 from include.positions.kinesis import ShardRange
 from include.settings import Ledger
-from pinterest import run_documents
+from pinterest import run_documents, stream_batches
 from pinterest.operators import stream_counts as module
 from pinterest.operators.stream_counts import ShardCountsOperator, TableCountsOperator
 from tests.builders import settings
-from tests.stream_parts import NAMES, A, B, Bucket, Lake, context
+from tests.stream_parts import NAMES, A, B, Bucket, Lake, context, job_run
 
 POSTED = {"pin": {A: [10, 12], B: [5]}, "geo": {A: [3]}, "user": {B: [7, 8]}}
 
@@ -46,7 +49,8 @@ def bucket(monkeypatch):
 @pytest.fixture
 def lake(monkeypatch):
     lake = Lake()
-    monkeypatch.setattr(module, "DatabricksWarehouseHook", lambda _: lake)
+    monkeypatch.setattr(stream_batches, "DatabricksWarehouseHook", lambda _: lake)
+    monkeypatch.setattr(stream_batches, "DatabricksJobsHook", lambda _: lake)
     return lake
 
 
@@ -65,10 +69,9 @@ def verdict(bucket):
     return reconcile(entries, "r", hops={"stream": ("kinesis", "table")}, limits=limits)
 
 
-def count():
-    return ShardCountsOperator(task_id="shards").execute(context()), TableCountsOperator(task_id="counts").execute(
-        context()
-    )
+def count(trigger="available_now"):
+    counts = TableCountsOperator(task_id="counts", run=job_run(trigger))
+    return ShardCountsOperator(task_id="shards").execute(context()), counts.execute(context())
 
 
 def commit_all(lake):
@@ -76,10 +79,11 @@ def commit_all(lake):
         lake.commit(entity, shards)
 
 
-def test_a_run_whose_records_are_all_there_is_reconciled(bucket, lake, holds):
+@pytest.mark.parametrize("trigger", ["available_now", "processing_time"])
+def test_a_run_whose_records_are_all_there_is_reconciled(bucket, lake, holds, trigger):
     commit_all(lake)
 
-    in_kinesis, in_tables = count()
+    in_kinesis, in_tables = count(trigger)
 
     assert in_kinesis == {"pin": 3, "geo": 1, "user": 2}
     assert in_tables["pin"] == {"records": 3, "inserted": 3, "updated": 0, "superseded": 0, "quarantined": 0}
@@ -132,9 +136,35 @@ def test_what_an_earlier_run_left_is_counted_and_named(bucket, lake, holds):
     assert pin.others == "stream: pin at hop table: 3 extra: 3 of run 0 of d"
 
 
-def test_only_batches_of_the_run_are_asked_for(bucket, lake, holds):
+def test_a_job_that_has_ended_has_said_what_it_committed(bucket, lake, holds):
     commit_all(lake)
     count()
+
+    assert lake.asked == []
+
+
+def test_a_job_of_an_earlier_version_did_not_say_it(bucket, lake, holds, monkeypatch):
+    monkeypatch.setattr(lake, "get_run_output", lambda _: {"notebook_output": {"result": '{"stream": {}}'}})
+
+    with pytest.raises(LakeCountError, match="clear the task lake_stream.upload"):
+        count()
+
+
+def test_batches_that_were_told_as_one_are_counted_as_many(bucket, lake, holds, monkeypatch):
+    commit_all(lake)
+    output = lake.get_run_output(1100)
+    told = json.loads(output["notebook_output"]["result"])
+    told["batches"][0]["batches"] = 40
+    monkeypatch.setattr(lake, "get_run_output", lambda _: {"notebook_output": {"result": json.dumps(told)}})
+    count()
+
+    assert bucket.entries("table")[0].counted_by.startswith("40 batches in stream_batches")
+    assert verdict(bucket).reconciled
+
+
+def test_of_a_job_that_goes_on_only_batches_of_the_run_are_asked_for(bucket, lake, holds):
+    commit_all(lake)
+    count("processing_time")
 
     (statement,) = lake.asked
     assert "FROM hive_metastore.pinterest.stream_batches" in statement
@@ -157,7 +187,7 @@ def test_an_earlier_attempts_figures_are_forgotten(bucket, lake, holds, monkeypa
 
 def test_without_the_count_of_the_shards_the_table_is_not_verified(bucket, lake, holds):
     commit_all(lake)
-    TableCountsOperator(task_id="counts").execute(context())
+    TableCountsOperator(task_id="counts", run=job_run()).execute(context())
 
     assert {entry.records_in for entry in bucket.entries("table")} == {None}
 

@@ -12,9 +12,9 @@ from pinterest import run_documents
 from pinterest.hooks.kinesis_records import Waiting
 from pinterest.sensors import lake_stream as module
 from pinterest.sensors.lake_stream import CommittedStreamSensor
-from pinterest.stream_batches import StreamBatches
+from pinterest.stream_batches import QueriedBatches, ToldBatches
 from tests.builders import settings
-from tests.stream_parts import NAMES, A, B, Bucket, Lake, context
+from tests.stream_parts import NAMES, A, B, Bucket, Lake, context, job_run
 
 ARRIVED = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 POSTED = {"pin": {A: [10, 12], B: [5]}, "geo": {A: [3]}, "user": {B: [7, 8]}}
@@ -24,6 +24,7 @@ class Job:
     """The job's run, and its lake."""
 
     def __init__(self, lake):
+        self.lake = lake
         self.query = lake.query
         self.state = {"life_cycle_state": "RUNNING"}
         self.lost = False
@@ -87,11 +88,12 @@ def sensor(monkeypatch, job, clock, caplog):
 
     def make(trigger="processing_time", kinesis=POSTED):
         sensor = CommittedStreamSensor(
-            task_id="committed", run={"conn_id": "c", "job_id": 7, "run_id": 100, "trigger": trigger}
+            task_id="committed", run=job_run(trigger)
         )
         sensor.__dict__["_settings"] = settings(lake_stream={"stalled_minutes": 10})
         sensor.__dict__["_jobs"] = job
-        sensor.__dict__["_lake"] = StreamBatches(job, settings())
+        ended = trigger == "available_now"
+        sensor.__dict__["_lake"] = ToldBatches(job.lake, 100) if ended else QueriedBatches(job, settings())
         sensor.__dict__["_kinesis"] = Shards(**kinesis)
         sensor.__dict__["_cached_logger"] = logging.getLogger("committed")
         return sensor
@@ -195,6 +197,17 @@ def test_a_job_that_was_to_end_is_looked_at_once(sensor, job, caplog):
 
     assert sensor("available_now").poke(context()) is True
     assert "left these records behind" in caplog.text
+
+
+def test_a_job_that_has_ended_has_said_how_far_it_got(sensor, lake, caplog):
+    lake.commit("pin", {A: [10, 12], B: [5]})
+    lake.commit("geo", {A: [3]})
+    lake.commit("user", {B: [7]})
+
+    assert sensor("available_now").poke(context()) is True
+    assert f"user: 1 shards are late: {NAMES['user']} {B} is committed up to 7" in caplog.text
+    assert "pin" not in caplog.text.replace("pinterest", "")
+    assert lake.asked == []
 
 
 def test_nobody_waits_for_records_that_have_expired(sensor, lake, caplog):
