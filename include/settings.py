@@ -21,10 +21,13 @@ VARIABLE = "pinterest_pipeline"
 Entity = Literal["pin", "geo", "user"]
 ENTITIES: tuple[Entity, ...] = ("pin", "geo", "user")
 AWS_KEY = "alias/aws/kinesis"
+HIVE_METASTORE = "hive_metastore"
+"""The legacy catalog of a workspace without Unity Catalog."""
 
 UserId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
+SqlName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@-]{1,64}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -303,25 +306,53 @@ class Maintenance(Section):
     run_days: Annotated[int, Field(ge=30)] | None = 90
 
 
+class DatabricksKinesis(Section):
+    """What job clusters read Kinesis with: a service credential of Unity Catalog, by its name; else with what they read
+    the bucket with, keys or the instance profile."""
+
+    service_credential: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+
+
 class Databricks(Section):
     """Where the lake is, and what the job clusters consist of.
 
-    ``storage`` says how notebooks get access to the bucket: ``instance_profile`` (or a Unity Catalog external location;
+    ``catalog`` is one of Unity Catalog, or ``hive_metastore``, which new accounts do not have. ``policy_id`` is the
+    compute policy of the clusters: without one, only users who may create any cluster can run the jobs.
+    ``data_security_mode`` is ``SINGLE_USER`` (dedicated), ``USER_ISOLATION`` (standard) or ``NONE`` (legacy: no Unity
+    Catalog). ``storage`` says how notebooks get access to the bucket: ``instance_profile`` (or a Unity Catalog external location;
     nothing to configure), ``secret_scope`` (keys from the scope ``secret_scope``), ``credentials_table`` (the seeds'
     Delta table) or ``mount``. ``instance_profile_arn`` is the instance profile of the cluster's machines.
     ``warehouse_id`` is the SQL warehouse that is asked how far a streaming job has got that goes on; and one, by default
     the first in the workspace, drops the tables in a teardown that deletes data. Nothing else needs one.
     """
 
-    catalog: str = "hive_metastore"
-    schema_name: Annotated[str, Field(alias="schema")] = "pinterest"
+    catalog: SqlName
+    schema_name: Annotated[SqlName, Field(alias="schema")] = "pinterest"
     folder: Annotated[str, StringConstraints(pattern=r"^/")] = "/Shared/pinterest-pipeline"
     storage: Literal["instance_profile", "secret_scope", "credentials_table", "mount"] = "instance_profile"
     secret_scope: str = "pinterest"  # noqa: S105
     credentials_table: str = "/user/hive/warehouse/authentication_credentials"
     node_type: str = "m5d.xlarge"
+    policy_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$")] | None = None
+    data_security_mode: Literal["SINGLE_USER", "USER_ISOLATION", "NONE"] = "SINGLE_USER"
     instance_profile_arn: str | None = None
+    kinesis: DatabricksKinesis = DatabricksKinesis()
     warehouse_id: str | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        mode, credential = self.data_security_mode, self.kinesis.service_credential
+        if mode == "NONE" and (self.catalog != HIVE_METASTORE or credential):
+            raise ValueError(
+                f"data_security_mode is NONE, which knows no Unity Catalog: leave it out, or set catalog to "
+                f"{HIVE_METASTORE} and no kinesis.service_credential"
+            )
+        if mode == "USER_ISOLATION" and self.storage == "instance_profile" and not credential:
+            raise ValueError(
+                "data_security_mode is USER_ISOLATION, in which Kinesis is not read with an instance profile: set "
+                "kinesis.service_credential, or leave data_security_mode out"
+            )
+        return self
 
 
 class Settings(Section):
@@ -339,7 +370,7 @@ class Settings(Section):
     rest_proxy: RestProxy = RestProxy()
     rest_api: RestApi = RestApi()
     kinesis: Kinesis = Kinesis()
-    databricks: Databricks = Databricks()
+    databricks: Databricks
     lake_stream: LakeStream = LakeStream()
     ledger: Ledger = Ledger()
     maintenance: Maintenance = Maintenance()

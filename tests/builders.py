@@ -29,6 +29,7 @@ def variable(**sections: Any) -> dict[str, Any]:
         "downloads": {name: {"url": "http://127.0.0.1/x", "sha256": "ab" * 32} for name in DOWNLOADS},
         "kafka_client": {"host_key": "ssh-ed25519 AAAA"},
         **sections,
+        "databricks": {"catalog": "main", **sections.get("databricks", {})},
     }
 
 

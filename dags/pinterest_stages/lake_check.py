@@ -17,7 +17,7 @@ from include.lake.contract import CHECK
 from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
 from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.identity import LakeIdentityOperator
-from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS
+from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS, SERVICE_CREDENTIAL
 
 TIMEOUT = timedelta(minutes=30)
 
@@ -40,7 +40,7 @@ def lake_check() -> LakeCheck:
             job_name="{{ settings().user_id }}.{{ dag.dag_id }}.provision.lake_check",
             folder=f"{FOLDER}/{code.content_hash}",
             order={CHECK: ()},
-            notebook_params={**LAKE_PARAMETERS, "bucket": "s3a://{{ settings().bucket }}"},
+            notebook_params={**LAKE_PARAMETERS, **SERVICE_CREDENTIAL, "bucket": "s3a://{{ settings().bucket }}"},
             job_cluster=JOB_CLUSTER,
             instance_profile_arn=INSTANCE_PROFILE,
             notebook_timeout=TIMEOUT,

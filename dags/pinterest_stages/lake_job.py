@@ -8,7 +8,10 @@ from pinterest_stages.tags import OWNER_TAGS
 FOLDER = "{{ settings().databricks.folder }}"
 
 JOB_CLUSTER = job_cluster(
-    node_type="{{ settings().databricks.node_type }}", tags={**OWNER_TAGS, "dag_id": "{{ dag.dag_id }}"}
+    node_type="{{ settings().databricks.node_type }}",
+    tags={**OWNER_TAGS, "dag_id": "{{ dag.dag_id }}"},
+    policy_id="{{ settings().databricks.policy_id or '' }}",
+    data_security_mode="{{ settings().databricks.data_security_mode }}",
 )
 INSTANCE_PROFILE = "{{ settings().databricks.instance_profile_arn or '' }}"
 
@@ -22,3 +25,6 @@ LAKE_PARAMETERS = {
     "credentials_table": "{{ settings().databricks.credentials_table }}",
 }
 """Which run it is, where the lake is, and how the bucket may be read."""
+
+SERVICE_CREDENTIAL = {"service_credential": "{{ settings().databricks.kinesis.service_credential or '' }}"}
+"""How the data streams may be read, for the notebooks that do, or look whether they can be."""

@@ -18,7 +18,7 @@ from pinterest.operators.identity import KeepTablesOperator
 from pinterest.operators.stream_counts import TableCountsOperator
 from pinterest.operators.stream_job import StreamJobOperator
 from pinterest.sensors.lake_stream import CommittedStreamSensor
-from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS
+from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS, SERVICE_CREDENTIAL
 
 TRIGGER = "{{ settings().lake_stream.trigger }}"
 
@@ -26,6 +26,7 @@ POSTED = bucket_layout.posting_progress("{{ dag.dag_id }}", "{{ run_id }}", "str
 
 NOTEBOOK_PARAMETERS = {
     **LAKE_PARAMETERS,
+    **SERVICE_CREDENTIAL,
     "region": "{{ settings().region }}",
     "data_streams": "{{ settings().data_streams | tojson }}",
     "checkpoints": "{{ settings().checkpoints }}",

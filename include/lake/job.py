@@ -13,15 +13,21 @@ type Order = Mapping[str, Collection[str]]
 """By notebook: the notebooks that must succeed before it."""
 
 
-def job_cluster(*, node_type: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """One node, shared by all notebooks of a run and deleted with it. A day of posts does not need a second one."""
+def job_cluster(
+    *, node_type: str, tags: Mapping[str, str], policy_id: str = "", data_security_mode: str = "SINGLE_USER"
+) -> dict[str, Any]:
+    """One node, shared by all notebooks of a run and deleted with it. A day of posts does not need a second one.
+
+    :param policy_id: the compute policy that it obeys, which also gives what is not set here; none if empty
+    """
     return {
         "job_cluster_key": CLUSTER_KEY,
         "new_cluster": {
             "spark_version": RUNTIME,
             "node_type_id": node_type,
             "num_workers": 0,
-            "data_security_mode": "SINGLE_USER",
+            "policy_id": policy_id,
+            "data_security_mode": data_security_mode,
             "spark_conf": {
                 "spark.databricks.cluster.profile": "singleNode",
                 "spark.master": "local[*, 4]",
@@ -32,11 +38,17 @@ def job_cluster(*, node_type: str, tags: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def with_instance_profile(cluster: Mapping[str, Any], arn: str) -> dict[str, Any]:
-    """The same job cluster on machines that have the instance profile; unchanged if ``arn`` is empty."""
-    if not arn:
-        return dict(cluster)
-    return {**cluster, "new_cluster": {**cluster["new_cluster"], "aws_attributes": {"instance_profile_arn": arn}}}
+def as_requested(cluster: Mapping[str, Any], instance_profile_arn: str) -> dict[str, Any]:
+    """A job cluster whose templates are rendered, as the Jobs API takes it: without what is empty.
+
+    :param instance_profile_arn: instance profile of its machines; none if empty
+    """
+    asked = {name: value for name, value in cluster["new_cluster"].items() if value != ""}
+    if "policy_id" in asked:
+        asked["apply_policy_default_values"] = True
+    if instance_profile_arn:
+        asked["aws_attributes"] = {"instance_profile_arn": instance_profile_arn}
+    return {**cluster, "new_cluster": asked}
 
 
 def notebook_task(

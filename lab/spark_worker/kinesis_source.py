@@ -1,8 +1,9 @@
 """Databricks' ``kinesis`` source for Spark, on the lab's emulated Kinesis: same name, options and columns.
 
 Options: ``streamName`` (one or more, separated by commas), ``region``, ``initialPosition`` (``latest``,
-``trim_horizon`` or its alias ``earliest``), ``awsAccessKey`` and ``awsSecretKey``, ``shardsPerTask``. boto3 determines
-the Kinesis endpoint (``AWS_ENDPOINT_URL_KINESIS``).
+``trim_horizon`` or its alias ``earliest``), ``awsAccessKey`` and ``awsSecretKey``, or ``serviceCredential`` instead of
+them (any name: the lab reads with the worker's own keys then), ``shardsPerTask``. boto3 determines the Kinesis endpoint
+(``AWS_ENDPOINT_URL_KINESIS``).
 
 An offset is the last sequence number of every shard. Spark 4.1 asks for the newest offset without saying where the
 query stands, so a shard's newest record is searched for, not reached by reading: see ``ShardReader.newest``. A batch
@@ -36,6 +37,7 @@ OPTIONS = {
     "initialposition",
     "awsaccesskey",
     "awssecretkey",
+    "servicecredential",
     "shardspertask",
 }
 FROM_THE_START = ("trim_horizon", "earliest")
@@ -76,6 +78,8 @@ class KinesisReader(DataSourceStreamReader):
         unknown = sorted(set(options) - OPTIONS)
         if unknown or "streamname" not in options:
             raise ValueError(f"kinesis: option streamName is needed; the lab does not know {unknown}")
+        if "servicecredential" in options and "awsaccesskey" in options:
+            raise ValueError("kinesis: options serviceCredential and awsAccessKey: only one of them can be given")
         self.options = dict(options)
         self.position = self.options.get("initialposition", "latest").lower()
         if self.position not in ("latest", *FROM_THE_START):

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from pinterest_lake import widgets
+from pinterest_lake.catalog import check_service_credential
 from pinterest_lake.contract import ANALYSES, ENTITIES, TABLES
 from pinterest_lake.schemas import (
     ADDED_LATER,
@@ -68,12 +69,15 @@ def of_notebook(spark: SparkSession, dbutils: Any) -> dict[str, Any]:
     """Check all that a run needs of the lake, from the notebook's parameters; return the lake's :func:`identity`.
 
     Opens the storage and creates the schema if it is missing, so that a run knows before it posts anything. Writes no
-    row and creates no table; a rerun does the same. Raises StorageError or TableError.
+    row and creates no table; a rerun does the same. Raises StorageError, CatalogError or TableError.
     """
     given = widgets.read(dbutils, "check")
     access = {name: given[name] for name in ("secret_scope", "credentials_table")}
     open_bucket(spark, dbutils, given["bucket"], mode=given["storage"], **access)
-    keys(spark, dbutils, given["storage"], **access)
+    if given["service_credential"]:
+        check_service_credential(spark, given["service_credential"])
+    else:
+        keys(spark, dbutils, given["storage"], **access)
     lake = Lake(spark, given["catalog"], given["schema"])
     lake.create_schema()
     tables = {**tables_of_batch(), **tables_of_stream(given["user_id"])}

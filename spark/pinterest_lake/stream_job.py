@@ -51,10 +51,11 @@ class StreamJob:
             raise ValueError(f"notebook parameter trigger: got {given['trigger']!r}, expected {' or '.join(TRIGGERS)}")
         access = {name: given[name] for name in ("secret_scope", "credentials_table")}
         checkpoints = open_bucket(spark, dbutils, given["checkpoints"], mode=given["storage"], **access)
-        progress = given["progress"] and open_bucket(
-            spark, dbutils, given["progress"], mode=given["storage"], **access
-        )
-        pair = keys(spark, dbutils, given["storage"], **access)
+        progress = given["progress"] and open_bucket(spark, dbutils, given["progress"], mode=given["storage"], **access)
+        credentials = {"serviceCredential": given["service_credential"]}
+        if not given["service_credential"]:
+            pair = keys(spark, dbutils, given["storage"], **access)
+            credentials = dict(zip(("awsAccessKey", "awsSecretKey"), pair, strict=True)) if pair else {}
         return cls(
             lake=Lake(spark, given["catalog"], given["schema"]),
             run_id=given["run_id"],
@@ -67,5 +68,5 @@ class StreamJob:
             progress=progress,
             trigger=given["trigger"],
             interval_seconds=int(given["interval_seconds"]),
-            credentials=dict(zip(("awsAccessKey", "awsSecretKey"), pair, strict=True)) if pair else {},
+            credentials=credentials,
         )

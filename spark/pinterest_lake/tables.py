@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructField, StructType
 
+from pinterest_lake.catalog import ensure_schema
 from pinterest_lake.conflicts import committed
 from pinterest_lake.contract import TABLES
 from pinterest_lake.schemas import ADDED_LATER, BRONZE, QUARANTINE, SILVER
@@ -81,7 +82,7 @@ class Lake:
             self.create_silver(entity)
 
     def create_schema(self) -> None:
-        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog}.{self.schema}")
+        ensure_schema(self.spark, self.catalog, self.schema)
 
     def create_silver(self, entity: str) -> None:
         self.create_table(

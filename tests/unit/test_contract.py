@@ -180,13 +180,12 @@ def test_every_notebook_has_its_file():
 def test_defaults_are_those_of_the_settings():
     here, parameters = settings(), {**CONTRACT["parameters"]["lake"], **CONTRACT["parameters"]["stream"]}
 
-    assert {
-        name: parameters[name] for name in ("catalog", "schema", "storage", "secret_scope", "credentials_table")
-    } == (
+    assert {name: parameters[name] for name in ("schema", "storage", "secret_scope", "credentials_table")} == (
         here.databricks.model_dump(
-            by_alias=True, include={"catalog", "schema_name", "storage", "secret_scope", "credentials_table"}
+            by_alias=True, include={"schema_name", "storage", "secret_scope", "credentials_table"}
         )
     )
+    assert parameters["catalog"] is None  # required, as in the settings
     assert parameters["region"] == here.region
     assert parameters["trigger"] == here.lake_stream.trigger
     assert parameters["interval_seconds"] == str(here.lake_stream.interval_seconds)

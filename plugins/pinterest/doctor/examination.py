@@ -13,7 +13,7 @@ from include.doctor import connections
 from include.doctor.remark import Finding, Remark, Unchecked
 from include.settings import Settings, SettingsError
 from include.teardown import TeardownError
-from pinterest.doctor import exposure, permissions, quotas, reach
+from pinterest.doctor import exposure, permissions, quotas, reach, workspace
 from pinterest.doctor.account import Account, connection
 from pinterest.hooks.inventory import InventoryHook
 from pinterest.settings import settings
@@ -38,7 +38,7 @@ CHECKS = (
     Check("client machine", reach.client_machine),
     Check("brokers", reach.brokers),
     Check("REST proxy", reach.rest_proxy),
-    Check("Databricks", reach.databricks),
+    Check("Databricks", workspace.databricks),
     Check("notifier", reach.notifier),
     Check("security groups", exposure.groups),
     Check("bucket", exposure.bucket),

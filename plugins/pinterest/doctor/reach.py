@@ -6,21 +6,18 @@ from collections.abc import Iterator
 
 import requests
 from airflow.providers.common.compat.sdk import BaseHook
-from airflow.providers.databricks.exceptions import DatabricksApiError
 from botocore.exceptions import ClientError
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from include.doctor import versions
-from include.doctor.connections import DATABRICKS, SOURCE, is_this_machine
+from include.doctor.connections import SOURCE, is_this_machine
 from include.doctor.remark import Finding, Later, Remark
-from include.lake.job import RUNTIME
 from include.posting.source_connection import SourceError, source_engine, source_error
 from include.posting.source_tables import SourceTables
 from include.posting.source_tls import TlsSettingsError
 from pinterest.doctor.account import Account, connection
 from pinterest.hooks.api_gateway import ApiGatewayHook, RestApiError
-from pinterest.hooks.databricks_api import DatabricksApiHook
 from pinterest.hooks.ec2 import Ec2AccountError, Ec2AccountHook
 from pinterest.hooks.kafka_client import KafkaClientError, KafkaClientHook
 from pinterest.hooks.msk import MskError, MskHook
@@ -137,33 +134,6 @@ def rest_proxy(account: Account) -> Iterator[Remark]:
             "run pinterest_batch, which starts the proxy and has the API point to it; if it stays so, let API Gateway "
             "in: docs/on-aws.md",
         )
-
-
-def databricks(account: Account) -> Iterator[Remark]:
-    """The workspace: reached, logged in to, with the runtime of the jobs and a warehouse for queries."""
-    found = connection(DATABRICKS)
-    if found is None or not found.host:
-        return  # said where connections are looked at
-    hook = DatabricksApiHook(databricks_conn_id=DATABRICKS)
-    try:
-        hook.call("GET", "2.0/preview/scim/v2/Me")
-    except DatabricksApiError as error:
-        yield Finding(
-            f"connection {DATABRICKS}: {found.host} refuses the login ({error.http_status_code})",
-            "make a new token (in the workspace: Settings, Developer), or correct the service principal's secret",
-        )
-        return
-    runtimes = {one["key"] for one in hook.call("GET", "2.1/clusters/spark-versions")["versions"]}
-    if RUNTIME not in runtimes:
-        yield Finding(
-            f"the workspace has no Databricks Runtime {RUNTIME}, which the jobs ask for",
-            "use a workspace that has it, or a newer version of the pipeline",
-        )
-    warehouses = [str(one["id"]) for one in hook.call("GET", "2.0/sql/warehouses").get("warehouses") or []]
-    wanted = account.settings.databricks.warehouse_id
-    if not warehouses or (wanted and wanted not in warehouses):
-        which = f"no SQL warehouse {wanted}" if wanted else "no SQL warehouse"
-        yield Finding(f"the workspace has {which}", "make one that stops by itself, or correct databricks.warehouse_id")
 
 
 def notifier(account: Account) -> Iterator[Remark]:

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 
 from include.lake.batch_counts import parse_exit
-from include.lake.job import Order, job_settings, notebook_task, with_instance_profile
+from include.lake.job import Order, as_requested, job_settings, notebook_task
 from include.lake.job_runs import (
     INTERNAL_ERROR,
     RUN_ID,
@@ -106,7 +106,7 @@ class LaunchWorkflowOperator(BaseOperator):
         return self.hook.adopt(job_id, self.notebook_params[RUN_ID], poll_seconds=self.poll_seconds)
 
     def _settings(self) -> dict[str, Any]:
-        cluster = with_instance_profile(self.job_cluster, self.instance_profile_arn)
+        cluster = as_requested(self.job_cluster, self.instance_profile_arn)
         tasks = [
             notebook_task(
                 f"{self.folder}/{name}",

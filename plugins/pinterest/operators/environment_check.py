@@ -12,14 +12,14 @@ from airflow.sdk import Asset
 
 from include.doctor.remark import Finding, Remark
 from include.settings import Settings
-from pinterest.doctor import reach
+from pinterest.doctor import reach, workspace
 from pinterest.doctor.account import Account
 from pinterest.doctor.examination import of_connections, of_settings
 
 OF_THE_ENVIRONMENT = "AWS_REGION"
 """MWAA sets it, and lets nobody change it."""
 VERSIONS_OF = ("apache-airflow", "pymysql", "boto")
-LOOKED_AT: tuple[Callable[[Account], Iterable[Remark]], ...] = (reach.database, reach.databricks, reach.notifier)
+LOOKED_AT: tuple[Callable[[Account], Iterable[Remark]], ...] = (reach.database, workspace.databricks, reach.notifier)
 """The doctor's checks of what connections and settings lead to. What a run makes may not be there yet."""
 
 

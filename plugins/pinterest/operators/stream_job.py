@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 
 from include.lake.contract import PROCESSING_TIME
-from include.lake.job import job_settings, notebook_task, with_instance_profile
+from include.lake.job import as_requested, job_settings, notebook_task
 from include.lake.job_runs import is_active
 from pinterest.databricks_link import RUN_PAGE_URL, RunPageLink
 from pinterest.hooks.databricks_jobs import POLL_SECONDS, DatabricksJobsHook, attempt_of
@@ -136,7 +136,7 @@ class StreamJobOperator(BaseOperator):
         )
 
     def _settings(self) -> dict[str, Any]:
-        cluster = with_instance_profile(self.job_cluster, self.instance_profile_arn)
+        cluster = as_requested(self.job_cluster, self.instance_profile_arn)
         task = notebook_task(
             self.notebook_path, parameters=self.notebook_params, cluster_key=cluster["job_cluster_key"]
         )

@@ -13,6 +13,7 @@ from pinterest.settings import settings as read_settings
 from tests.builders import ROOT, variable
 
 SMALLEST = variable()
+CREDENTIAL = {"service_credential": "kinesis"}
 
 
 def parsed(**changes) -> Settings:
@@ -224,6 +225,50 @@ def keys(model: type[Section], prefix: str = "") -> set[str]:
         else:
             found.add(key)
     return found
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        (
+            {"lake_stream": {"trigger": "processing_time"}},
+            "settings: .*: set databricks.warehouse_id to a SQL warehouse",
+        ),
+        ({"databricks": {"catalog": "a-b"}}, "databricks.catalog: .*, got 'a-b'"),
+        ({"databricks": {"data_security_mode": "NONE"}}, "databricks: .*NONE, which knows no Unity Catalog"),
+        (
+            {"databricks": {"catalog": "hive_metastore", "data_security_mode": "NONE", "kinesis": CREDENTIAL}},
+            "no kinesis.service_credential",
+        ),
+        ({"databricks": {"data_security_mode": "USER_ISOLATION"}}, "databricks: .*: set kinesis.service_credential"),
+    ],
+)
+def test_what_databricks_cannot_do_together_is_refused_before_a_run(sections, said):
+    with pytest.raises(SettingsError, match=said):
+        parse_settings(json.dumps(variable(**sections)))
+
+
+@pytest.mark.parametrize(
+    "databricks",
+    [
+        {"catalog": "hive_metastore", "data_security_mode": "NONE"},
+        {"data_security_mode": "USER_ISOLATION", "kinesis": CREDENTIAL},
+        {"data_security_mode": "USER_ISOLATION", "storage": "secret_scope"},
+    ],
+)
+def test_every_way_to_the_lake_that_works_is_a_setting(databricks):
+    assert parse_settings(json.dumps(variable(databricks=databricks)))
+
+
+def test_the_catalog_is_named_by_nobody_but_the_user():
+    with pytest.raises(SettingsError, match=r"databricks\.catalog: Field required"):
+        parse_settings(json.dumps(variable() | {"databricks": {}}))
+
+
+def test_a_job_that_goes_on_is_counted_by_the_warehouse():
+    sections = {"lake_stream": {"trigger": "processing_time"}, "databricks": {"warehouse_id": "w"}}
+
+    assert parse_settings(json.dumps(variable(**sections))).databricks.warehouse_id == "w"
 
 
 def test_every_setting_is_documented_and_no_other():

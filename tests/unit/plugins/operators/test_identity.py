@@ -128,7 +128,7 @@ def test_a_bookmark_of_an_earlier_version_is_completed(world, bucket):
     bookmark = parse_bookmark(bucket.objects[BOOKMARK])
     assert bookmark.topics == {PIN: {"0": Place(next_offset=85)}}
     assert bookmark.topic_ids == {topic: (identity,) for topic, identity in world.topics.items()}
-    assert (bookmark.cluster, bookmark.lake.name) == ("arn:1", "hive_metastore.pinterest")
+    assert (bookmark.cluster, bookmark.lake.name) == ("arn:1", "main.pinterest")
 
 
 def test_what_is_the_same_writes_nothing(world, bucket, remembered):
@@ -208,9 +208,9 @@ def test_a_connector_of_others_is_not_deleted_for_it(world, bucket, remembered):
 def test_another_schema_is_named_and_then_loaded_whole(world, bucket, remembered):
     world.settings = settings(databricks={"schema": "moved"})
 
-    with pytest.raises(AirflowFailException, match=r"the lake was hive_metastore\.pinterest and is .*\.moved now"):
+    with pytest.raises(AirflowFailException, match=r"the lake was main\.pinterest and is .*\.moved now"):
         look_at_topics()
-    with pytest.raises(AirflowFailException, match=r"the lake was hive_metastore\.pinterest .* The checkpoints under"):
+    with pytest.raises(AirflowFailException, match=r"the lake was main\.pinterest .* The checkpoints under"):
         look_at_data_streams()
     assert parse_bookmark(bucket.objects[BOOKMARK]) == remembered
 

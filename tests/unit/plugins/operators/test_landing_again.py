@@ -21,7 +21,7 @@ from tests.builders import Bucket, settings
 
 TOPIC = "0e36c8cd403d.pin"
 DAG, RUN = "pinterest_replay", "manual__1"
-LAKE = {"catalog": "hive_metastore", "schema_name": "pinterest", "tables": {"bronze_pin": "b1"}}
+LAKE = {"catalog": "main", "schema_name": "pinterest", "tables": {"bronze_pin": "b1"}}
 
 
 class DatedBucket(Bucket):
@@ -184,9 +184,7 @@ def test_a_replay_is_enough_for_the_next_one(bucket):
 def test_another_lake_is_loaded_whole_and_its_bookmark_starts_over(bucket):
     bucket.objects["landing/0e36c8cd403d.json"] = dump(bookmark({**LAKE, "schema_name": "other"})).encode()
 
-    with pytest.raises(
-        AirflowFailException, match=r"lake hive_metastore\.other, and this one is hive_metastore\.pinte"
-    ):
+    with pytest.raises(AirflowFailException, match=r"lake main\.other, and this one is main\.pinte"):
         load("2026-01-02")
     assert load()["pin"] == 8
     known = bucket.json("landing/0e36c8cd403d.json")

@@ -13,7 +13,7 @@ from pinterest.operators.replay import ReplayCountsOperator, is_true
 from tests.builders import Bucket, settings
 
 FIGURES = {"records": 3, "passing": 2, "staying": {"no_ind": 1}, "inserted": 2, "updated": 0, "duplicates": 0}
-LAKE = {"catalog": "hive_metastore", "schema_name": "pinterest", "tables": {"bronze_pin": "b1", "pin": "s1"}}
+LAKE = {"catalog": "main", "schema_name": "pinterest", "tables": {"bronze_pin": "b1", "pin": "s1"}}
 BOOKMARK = "landing/0e36c8cd403d.json"
 
 

@@ -167,7 +167,7 @@ def test_of_a_job_that_goes_on_only_batches_of_the_run_are_asked_for(bucket, lak
     count("processing_time")
 
     (statement,) = lake.asked
-    assert "FROM hive_metastore.pinterest.stream_batches" in statement
+    assert "FROM main.pinterest.stream_batches" in statement
     for name in NAMES.values():
         assert f"source = '{name}'" in statement
 

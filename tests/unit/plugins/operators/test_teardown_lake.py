@@ -16,7 +16,7 @@ from tests.unit.account_in_memory import provisioned
 from tests.unit.plugins.operators.test_teardown import context
 
 FOLDER = "/Shared/pinterest-pipeline"
-LAKE = {"catalog": "hive_metastore", "schema_name": "pinterest"}
+LAKE = {"catalog": "main", "schema_name": "pinterest"}
 
 
 class Workspace:
@@ -56,7 +56,7 @@ class Workspace:
 
     def query(self, statement: str, warehouse_id: str | None) -> list[list[str | None]]:
         table = statement.split("`")[1]
-        if statement.startswith("DROP TABLE IF EXISTS hive_metastore.pinterest."):
+        if statement.startswith("DROP TABLE IF EXISTS main.pinterest."):
             self.writes.append(table)
             self.tables.pop(table, None)
             return []
@@ -141,7 +141,7 @@ def test_a_table_that_no_run_wrote_stays(workspace, account, capsys):
     drop(delete_data_of=BUCKET)
 
     assert workspace.tables == {"theirs": "x", "geo": "id of geo"}
-    assert "kept: table hive_metastore.pinterest.geo is not the one that earlier runs wrote" in capsys.readouterr().out
+    assert "kept: table main.pinterest.geo is not the one that earlier runs wrote" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("bucket", [True, False])
