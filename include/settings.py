@@ -319,11 +319,11 @@ class Databricks(Section):
     ``catalog`` is one of Unity Catalog, or ``hive_metastore``, which new accounts do not have. ``policy_id`` is the
     compute policy of the clusters: without one, only users who may create any cluster can run the jobs.
     ``data_security_mode`` is ``SINGLE_USER`` (dedicated), ``USER_ISOLATION`` (standard) or ``NONE`` (legacy: no Unity
-    Catalog). ``storage`` says how notebooks get access to the bucket: ``instance_profile`` (or a Unity Catalog external location;
-    nothing to configure), ``secret_scope`` (keys from the scope ``secret_scope``), ``credentials_table`` (the seeds'
-    Delta table) or ``mount``. ``instance_profile_arn`` is the instance profile of the cluster's machines.
-    ``warehouse_id`` is the SQL warehouse that is asked how far a streaming job has got that goes on; and one, by default
-    the first in the workspace, drops the tables in a teardown that deletes data. Nothing else needs one.
+    Catalog). ``storage`` says how notebooks get access to the bucket: ``instance_profile`` (or a Unity Catalog external
+    location; nothing to configure), ``secret_scope`` (keys from the scope ``secret_scope``), ``credentials_table`` (the
+    seeds' Delta table) or ``mount``. ``instance_profile_arn`` is the instance profile of the cluster's machines.
+    ``warehouse_id`` is the SQL warehouse that is asked how far a streaming job has got that goes on. A teardown
+    that deletes data drops the tables on it, or on the first in the workspace. Nothing else needs one.
     """
 
     catalog: SqlName

@@ -110,8 +110,8 @@ def _told(exit_json: Mapping[str, Any], what: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] | None = exit_json.get(what)
     if found is None:
         raise LakeCountError(
-            f"Notebook {STREAM} did not say what {STREAM_BATCHES} holds of this run: clear the task lake_stream.upload, "
-            "which has the newest code run"
+            f"Notebook {STREAM} did not say what {STREAM_BATCHES} holds of this run: clear the task "
+            "lake_stream.upload, which has the newest code run"
         )
     return found
 
@@ -283,7 +283,8 @@ def table_entry(
         first=spell(posted[0].shard_id, posted[0].first) if posted else None,
         last=spell(posted[-1].shard_id, posted[-1].last) if posted else None,
         positions=tuple(_uncovered(posted, batches)),
-        counted_by=f"{sum(batch.batches for batch in batches)} batches in {STREAM_BATCHES}, and records read from the shards that they cover"
+        counted_by=f"{sum(batch.batches for batch in batches)} batches in {STREAM_BATCHES}, "
+        "and records read from the shards that they cover"
         + (f", where records of {', '.join(expired)} have expired since" if expired else ""),
     )
 

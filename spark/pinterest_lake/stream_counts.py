@@ -41,6 +41,7 @@ def read_ranges(spark: SparkSession, uri: str, data_streams: Mapping[str, str]) 
     Raises ProgressError if that is not what posting writes.
     """
     text = spark.read.text(uri, wholetext=True).first()
+    again = "run the stage posting_stream again"
     try:
         entities = json.loads(text.value if text else "")["entities"]
         return {
@@ -48,9 +49,9 @@ def read_ranges(spark: SparkSession, uri: str, data_streams: Mapping[str, str]) 
             for entity, name in data_streams.items()
         }
     except (KeyError, TypeError) as error:
-        raise ProgressError(f"posting progress {uri!r}: {error} is missing; run the stage posting_stream again") from error
+        raise ProgressError(f"posting progress {uri!r}: {error} is missing; {again}") from error
     except ValueError as error:
-        raise ProgressError(f"posting progress {uri!r} is not JSON: {error}; run the stage posting_stream again") from error
+        raise ProgressError(f"posting progress {uri!r} is not JSON: {error}; {again}") from error
 
 
 def of_run(lake: Lake, run_id: str, posted: Ranges) -> dict[str, list[dict[str, Any]]]:
@@ -115,7 +116,9 @@ def _hold_any(one: Mapping[str, str]) -> Column:
     return F.exists(
         "shards",
         lambda shard: (
-            (shard["shard_id"] == one["shard_id"]) & (_number(shard["last"]) >= first) & (_number(shard["first"]) <= last)
+            (shard["shard_id"] == one["shard_id"])
+            & (_number(shard["last"]) >= first)
+            & (_number(shard["first"]) <= last)
         ),
     )
 

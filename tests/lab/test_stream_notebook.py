@@ -67,9 +67,7 @@ class Runs:
         result = self.worker.result(self.start(**parameters))
         assert result["state"] == "SUCCESS", result["error"]
         self.told = json.loads(result["result"])
-        return {
-            stream: tuple(counts[name] for name in COUNTS) for stream, counts in self.told["stream"].items()
-        }
+        return {stream: tuple(counts[name] for name in COUNTS) for stream, counts in self.told["stream"].items()}
 
     def put(self, first, count, stream="geo", title="of"):
         """Rows with keys ``first`` to ``first + count``; geo's by default."""
@@ -84,7 +82,8 @@ class Runs:
 
     def progress(self, s3, run_id):
         """Store what has been put since the last time as the progress of a run, and return its address."""
-        ranges = with_records([], [ShardPosition(one["ShardId"], int(one["SequenceNumber"])) for one in self.acknowledged])
+        positions = [ShardPosition(one["ShardId"], int(one["SequenceNumber"])) for one in self.acknowledged]
+        ranges = with_records([], positions)
         self.acknowledged = []
         shards = {"geo": [one.model_dump() for one in ranges]}
         key = f"posting/{self.name}/{run_id}.stream.json"

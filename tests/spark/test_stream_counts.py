@@ -79,7 +79,10 @@ def test_the_batches_that_hold_a_runs_records_and_those_that_it_committed(lake):
 
 
 def test_how_far_the_runs_shards_are_committed_by_whichever_run(lake):
-    posted = {"pins": [{"shard_id": A, "first": "5", "last": "6"}], "places": [{"shard_id": B, "first": "1", "last": "2"}]}
+    posted = {
+        "pins": [{"shard_id": A, "first": "5", "last": "6"}],
+        "places": [{"shard_id": B, "first": "1", "last": "2"}],
+    }
 
     found = of_run(lake, "nobody", posted)
 

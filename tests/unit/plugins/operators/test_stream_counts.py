@@ -146,7 +146,7 @@ def test_a_job_that_has_ended_has_said_what_it_committed(bucket, lake, holds):
 def test_a_job_of_an_earlier_version_did_not_say_it(bucket, lake, holds, monkeypatch):
     monkeypatch.setattr(lake, "get_run_output", lambda _: {"notebook_output": {"result": '{"stream": {}}'}})
 
-    with pytest.raises(LakeCountError, match="clear the task lake_stream.upload"):
+    with pytest.raises(LakeCountError, match=r"clear the task lake_stream\.upload"):
         count()
 
 

@@ -87,9 +87,7 @@ def sensor(monkeypatch, job, clock, caplog):
     monkeypatch.setattr(run_documents, "S3Hook", bucket)
 
     def make(trigger="processing_time", kinesis=POSTED):
-        sensor = CommittedStreamSensor(
-            task_id="committed", run=job_run(trigger)
-        )
+        sensor = CommittedStreamSensor(task_id="committed", run=job_run(trigger))
         sensor.__dict__["_settings"] = settings(lake_stream={"stalled_minutes": 10})
         sensor.__dict__["_jobs"] = job
         ended = trigger == "available_now"
