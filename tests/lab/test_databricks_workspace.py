@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from databricks.sdk.core import DatabricksError
+from databricks.sdk.errors import NotFound
 from databricks.sdk.service.sql import StatementState
 from databricks.sdk.service.workspace import ImportFormat, Language, ObjectType
 
@@ -63,6 +64,25 @@ def test_the_workspace_refuses_what_databricks_refuses(databricks_client):
         databricks_client.workspace.delete("/Shared/rules")
     databricks_client.workspace.upload("/Shared/rules/n", b"x = 3", language=Language.PYTHON, overwrite=True)
     assert databricks_client.workspace.download("/Shared/rules/n").read().decode().endswith("x = 3")
+
+
+# Unity Catalog
+
+
+def test_the_one_catalog_has_the_schemas_that_were_made(databricks_client, databricks):
+    databricks.worker.write("/jobs/make_schema", "spark.sql('CREATE SCHEMA IF NOT EXISTS unity')")
+    assert databricks.worker.run("/jobs/make_schema")["state"] == "SUCCESS"
+
+    assert databricks_client.catalogs.get("spark_catalog").name == "spark_catalog"
+    assert databricks_client.schemas.get("spark_catalog.unity").full_name == "spark_catalog.unity"
+    for get, name in [
+        (databricks_client.catalogs.get, "main"),
+        (databricks_client.schemas.get, "spark_catalog.nothing"),
+        (databricks_client.credentials.get_credential, "kinesis"),
+        (databricks_client.cluster_policies.get, "P1"),
+    ]:
+        with pytest.raises(NotFound, match=name):
+            get(name)
 
 
 # SQL

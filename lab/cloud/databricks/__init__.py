@@ -1,10 +1,11 @@
-"""Databricks workspace stand-in: Jobs, Workspace and SQL Statement Execution, on the lab's resident Spark worker.
+"""Databricks workspace stand-in: Jobs, Workspace, SQL and a little Unity Catalog, on the lab's resident Spark worker.
 
 Covered (arguments in the query or in a JSON body, ``Authorization: Bearer`` with the lab's token):
 - Jobs 2.1 and 2.2: create, reset, update, delete, get, list; run-now; runs: submit, get, get-output, list, cancel,
   cancel-all, repair, delete (``jobs``). Notebook tasks with ``depends_on`` and ``run_if``, in parallel.
 - Workspace 2.0: mkdirs, import, export, get-status, list, delete (``workspace``).
 - SQL 2.0: statements (inline JSON arrays), one warehouse called ``lab`` (``sql``).
+- Unity Catalog 2.1: catalogs, schemas and credentials: get; cluster policies 2.0: get (``unity_catalog``).
 - A page for every run at its ``run_page_url``, open to anyone on this machine: tasks, states, output, log (``pages``).
 
 Known differences:

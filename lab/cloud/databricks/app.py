@@ -10,6 +10,7 @@ from lab.cloud.databricks.pages import RunPages
 from lab.cloud.databricks.runner import Runner
 from lab.cloud.databricks.runs import RunStore
 from lab.cloud.databricks.sql import SqlApi
+from lab.cloud.databricks.unity_catalog import UnityCatalogApi
 from lab.cloud.databricks.worker import Worker
 from lab.cloud.databricks.workspace import WorkspaceApi
 from lab.cloud.serving import serve
@@ -28,6 +29,7 @@ async def start(state: State) -> list[web.AppRunner]:
     JobsApi(store, runner, f"http://127.0.0.1:{state.port('databricks')}").register(routes)
     WorkspaceApi(state.path("workspace")).register(routes)
     SqlApi(worker).register(routes)
+    UnityCatalogApi(state.path("lake", "warehouse")).register(routes)
     routes.add("GET", "2.0/preview/scim/v2/Me", lambda _: {"userName": "lab", "active": True})
     routes.add("GET", "2.1/clusters/spark-versions", lambda _: {"versions": RUNTIMES})
 
