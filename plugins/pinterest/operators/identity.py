@@ -242,7 +242,8 @@ class KeepTablesOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         current = settings()
-        tables = (self.run.get("counts") or {}).get("tables") or self._ask(current)
+        counts = self.run.get("counts")
+        tables = self._ask(current) if counts is None else counts.get("tables") or {}
         documents = RunDocuments.of(context, current.bucket, self.aws_conn_id)
         checkpoints = documents.checkpoints(current.user_id)
         written = lake_of(current).at(only(tables, stream_tables(current.user_id)))
