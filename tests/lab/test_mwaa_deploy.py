@@ -124,6 +124,7 @@ def make(aws, source, stand_in, checkout) -> Iterator[Callable[..., int]]:
 
 def secrets(state: State, folder: Path, **settings: Any) -> Path:
     path = folder / "secrets.json"
+    settings = {"databricks": {"catalog": "spark_catalog"}, **settings}
     document = {
         "connections": {
             "pinterest_source": airflow_environment.source_connection(state),
