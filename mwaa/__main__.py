@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.aws.retries import RETRIES
 from mwaa import package, stored_secrets, template
 from mwaa.airflow_api import AirflowApi
 from mwaa.deploy import Deployment
@@ -28,7 +29,7 @@ from mwaa.verify import Verification
 CHECKOUT = Path(__file__).parents[1]
 TARGET = CHECKOUT / "build" / "mwaa"
 NAME = "pinterest-pipeline"
-PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 8})
+PATIENT = Config(retries=RETRIES)
 
 type Clients = Callable[[str], Any]
 """Makes a boto3 client of a service, in the environment's region."""

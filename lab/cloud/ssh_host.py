@@ -6,7 +6,8 @@ SFTP and scp inside HOME. The key of the instance's key pair is accepted, and an
 agents and any kind of forwarding are refused.
 
 Known differences: ``whoami`` is the user who started the lab, and a command can read whatever that user can (so the key
-is as good as a login to this machine; only its owner can read it); a requested terminal is not a real one. A command
+is as good as a login to this machine; only its owner can read it); ``sudo`` refuses, so that nothing is installed on
+this machine; a requested terminal is not a real one. A command
 sees a fixed environment, never the lab's own, and only LC_* of what the client sends. Commands are not logged. As with
 OpenSSH, a command keeps running when its client disconnects, unless the client had requested a terminal; and as with
 its ``SSH_CLIENT``, bash reads ``~/.bashrc`` before a command (Amazon Linux, Debian and Fedora build it that way).
@@ -77,6 +78,15 @@ def home(state: State) -> Path:
     return state.path(FOLDER, "home")
 
 
+def refuse_sudo(state: State) -> None:
+    """What a login of an instance may do as root would be done to this machine."""
+    folder = state.path(FOLDER, "bin")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = folder / "sudo"
+    command.write_text("#!/bin/sh\necho 'sudo: not on the lab' >&2\nexit 1\n")
+    command.chmod(0o700)
+
+
 def environment(state: State) -> dict[str, str]:
     """What a command sees: a login's variables, and what an instance profile provides on EC2."""
     return {
@@ -85,7 +95,7 @@ def environment(state: State) -> dict[str, str]:
         "LOGNAME": LOGIN,
         "SHELL": "/bin/bash",
         "LANG": "C.UTF-8",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{state.path(FOLDER, 'bin')}:/usr/local/bin:/usr/bin:/bin",
         "LAB_PYTHON": sys.executable,
         "AWS_ENDPOINT_URL": f"http://{HOST}:{state.port('aws')}",
         "AWS_REGION": REGION,
@@ -212,6 +222,7 @@ async def start(state: State) -> list[Any]:
     home(state).mkdir(parents=True, exist_ok=True, mode=0o700)
     machine = Machine(state)
     print_host_keys(state)
+    refuse_sudo(state)
     client_key(state)  # made before anybody enters
     asyncssh.set_log_level("WARNING")
     try:

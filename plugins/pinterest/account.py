@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
+from pinterest.hooks.aws import AwsBaseHook
 from pinterest.settings import settings
 
 

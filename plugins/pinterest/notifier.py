@@ -6,7 +6,6 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import Context, conf
 from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.callback import AsyncCallback
@@ -15,6 +14,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from include import bucket_layout
 from include.ledger.verdict import LedgerDocument
 from include.report.notice import Notice, late_notice, notice
+from pinterest.hooks.aws import AwsBaseHook
 from pinterest.run_documents import RunDocuments
 from pinterest.settings import settings
 

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import Context
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -19,6 +18,7 @@ from include.landing.document import LandingError
 from include.landing.interval import Interval
 from include.ledger.entry import HOPS, Entry, Hop, Route, entries_json, parse_entries
 from include.posting.progress import PostingProgress
+from pinterest.hooks.aws import S3Hook
 
 
 class RunDocuments:

@@ -115,7 +115,7 @@ class Connectors:
             async with self.changing_worker:
                 if connector["connectorState"] not in UNDER_WAY:
                     return
-                await self.worker.put_connector(connector["connectorName"], wanted)
+                await self.worker.put_connector(connector["connectorName"], wanted | self.worker.leads_to(connector))
         except RefusedError as error:
             await self.logs.deliver(connector, str(error))
             self.refuse(connector, str(error))

@@ -41,11 +41,19 @@ def restart(state: State) -> None:
 class Worker:
     def __init__(self, state: State) -> None:
         self._url = f"http://127.0.0.1:{state.port('connect')}"
+        self._broker = f"127.0.0.1:{state.port('kafka')}"
         self._session: ClientSession | None = None
 
     async def close(self) -> None:
         if self._session:
             await self._session.close()
+
+    def leads_to(self, connector: dict[str, Any]) -> dict[str, str]:
+        """Properties by which a connector reads from its own cluster where that is another broker on this machine."""
+        servers = connector["kafkaCluster"]["apacheKafkaCluster"]["bootstrapServers"]
+        if servers == self._broker or not servers.startswith("127.0.0.1:"):
+            return {}
+        return {f"{client}.override.bootstrap.servers": servers for client in ("consumer", "producer", "admin")}
 
     async def put_connector(self, name: str, configuration: dict[str, str]) -> None:
         await self._patiently("PUT", f"/connectors/{quote(name, safe='')}/config", configuration)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from botocore.config import Config
@@ -13,6 +12,7 @@ from botocore.config import Config
 from include.doctor.connections import AWS, Connection
 from include.doctor.permissions import role_or_user
 from include.settings import Settings
+from pinterest.hooks.aws import AwsBaseHook
 
 IMPATIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
 

@@ -7,12 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.sdk.log import mask_secret
 
 from include.aws.ownership import as_pairs
 from include.faults import LastingError
+from pinterest.hooks.aws import AwsBaseHook, SsmHook
 
 VPC_LINK_STATUS = ["status", "statusMessage"]
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.ec2 import EC2Hook
 from botocore.exceptions import ClientError
 
 from include.aws.instance import ALIVE
 from include.aws.network import endpoint_service
 from include.aws.ownership import PROJECT
 from include.faults import LastingError
+from pinterest.hooks.aws import EC2Hook
 
 type Described = dict[str, Any]
 

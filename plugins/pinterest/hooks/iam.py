@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from pinterest.hooks.aws import AwsBaseHook
 
 
 class IamHook(AwsBaseHook):

@@ -7,10 +7,8 @@ from functools import cached_property, partial
 from typing import Any
 
 import jmespath
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
 from botocore import xform_name
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.aws.inventory import KINDS, Found, Kind, TagCall
@@ -18,6 +16,7 @@ from include.aws.ownership import Tags, as_tags
 from include.aws.removal import DENIED, GONE, PREPARATIONS, REMOVALS, Call, Removal, until_gone
 from include.teardown import TeardownError
 from pinterest.hooks.api_gateway import ApiGatewayHook
+from pinterest.hooks.aws import AwsBaseHook
 from pinterest.hooks.kinesis import KinesisStreamHook
 from pinterest.hooks.load_balancer import LoadBalancerHook
 from pinterest.hooks.msk import MskHook
@@ -31,9 +30,6 @@ WAITING: dict[str, type[AwsBaseHook]] = {
     "kinesis": KinesisStreamHook,
 }
 """Hooks whose waiters know when a resource is gone, by service."""
-
-PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 12})
-"""API Gateway takes one DeleteRestApi in 30 seconds and one UpdateUsagePlan in 20."""
 
 IAM_PREFIXES = {
     "elbv2": "elasticloadbalancing",
@@ -156,7 +152,7 @@ class InventoryHook:
         if service not in self._hooks:
             own = WAITING.get(service)
             hook = own or partial(AwsBaseHook, client_type=service)
-            self._hooks[service] = hook(aws_conn_id=self.aws_conn_id, region_name=self.region, config=PATIENT)
+            self._hooks[service] = hook(aws_conn_id=self.aws_conn_id, region_name=self.region)
         return self._hooks[service]
 
 

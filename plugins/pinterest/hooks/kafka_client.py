@@ -15,13 +15,12 @@ from functools import cached_property
 from typing import Any
 
 import paramiko  # type: ignore[import-untyped]
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.sdk.log import mask_secret
 from botocore.exceptions import ClientError
 
 from include.faults import LastingError
 from include.settings import Settings
+from pinterest.hooks.aws import AwsBaseHook, SsmHook
 from pinterest.private_key import PrivateKeyError, read_private_key
 
 log = logging.getLogger(__name__)

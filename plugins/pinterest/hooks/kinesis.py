@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.kinesis import KinesisHook
+from pinterest.hooks.aws import KinesisHook
 
 
 class KinesisStreamHook(KinesisHook):

@@ -8,13 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from airflow.providers.amazon.aws.hooks.kinesis import KinesisHook
-from botocore.config import Config
-
 from include.positions.kinesis import ShardRange, Span
-
-PATIENT = Config(retries={"mode": "standard", "max_attempts": 10})
-"""A shard allows five reads per second for all its readers together, so a throttled read is normal."""
+from pinterest.hooks.aws import KinesisHook
 
 RECORDS_A_READ = 10_000
 EMPTY_READS = 50
@@ -29,12 +24,13 @@ class Waiting(NamedTuple):
 
 
 class KinesisRecordsHook(KinesisHook):
-    """Reads shards. A shard that is gone (its records expired, or the data stream was deleted) holds nothing."""
+    """Reads shards. A shard that is gone (its records expired, or the data stream was deleted) holds nothing.
 
-    def __init__(
-        self, *args: Any, pause: Callable[[float], None] = time.sleep, config: Config | None = PATIENT, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, config=config, **kwargs)
+    A shard allows five reads per second for all its readers together, so a throttled read is normal, and tried again.
+    """
+
+    def __init__(self, *args: Any, pause: Callable[[float], None] = time.sleep, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._pause = pause
 
     def count(self, data_stream: str, shard_id: str, *groups: Sequence[Span]) -> list[ShardRange | None]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from botocore.exceptions import ClientError
 
 from include.aws.ownership import Tags, as_tags
+from pinterest.hooks.aws import AwsBaseHook
 
 type Described = dict[str, Any]
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
 from include.aws.msk import READY, is_serverless, network_of, of_its_kind, state_of
 from include.faults import LastingError
+from pinterest.hooks.aws import AwsBaseHook
 
 BOOTSTRAP = {"iam": "BootstrapBrokerStringSaslIam", "none": "BootstrapBrokerString"}
 CLUSTER_STATUS = ["ClusterInfo.State", "ClusterInfo.StateInfo.Code", "ClusterInfo.StateInfo.Message"]

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
 from airflow.providers.common.compat.sdk import AirflowException
+
+from pinterest.hooks.aws import AwsBaseHook
 
 CONNECTOR_STATUS = ["connectorState", "stateDescription.code", "stateDescription.message"]
 OPERATION_STATUS = ["connectorOperationState", "errorInfo.code", "errorInfo.message"]

@@ -8,11 +8,10 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.aws.msk_connect import log_destinations
+from pinterest.hooks.aws import AwsBaseHook, S3Hook
 
 log = logging.getLogger(__name__)
 

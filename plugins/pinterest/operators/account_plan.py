@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from botocore.exceptions import ClientError
 
@@ -15,6 +14,7 @@ from include.aws.ownership import is_ours
 from include.aws.plan import Action, Resource, action, rows, table
 from include.settings import Settings
 from pinterest.hooks.api_gateway import ApiGatewayHook
+from pinterest.hooks.aws import S3Hook
 from pinterest.hooks.ec2 import Ec2AccountHook
 from pinterest.hooks.iam import IamHook
 from pinterest.hooks.kinesis import KinesisStreamHook

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from airflow.providers.amazon.aws.links.ec2 import EC2InstanceLink
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
@@ -19,6 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixe
 from include.aws.instance import ALIVE, IMAGE_PARAMETER, client_token, launch_request
 from include.aws.network import SSH_PORT, launch_subnets, lets_somebody_in
 from include.aws.ownership import is_ours
+from pinterest.hooks.aws import SsmHook
 from pinterest.hooks.ec2 import INSTANCE_STATUS, Described, Ec2AccountError, Ec2AccountHook
 from pinterest.operators.deferral import how_to_wait
 from pinterest.triggers.ec2 import InstanceOkTrigger

@@ -6,13 +6,13 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from airflow.sdk.log import mask_secret
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.settings import Download, Settings
+from pinterest.hooks.aws import S3Hook
 from pinterest.hooks.kafka_client import Completed, KafkaClientError, KafkaClientHook
 from pinterest.settings import settings
 

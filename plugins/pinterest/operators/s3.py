@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import Context
 
 from pinterest.bucket_rules import BucketRules
+from pinterest.hooks.aws import S3Hook
 
 
 class S3LifecycleOperator(AwsBaseOperator[S3Hook]):

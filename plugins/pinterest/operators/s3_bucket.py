@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.providers.common.compat.sdk import Context
@@ -16,6 +15,7 @@ from include.aws.ownership import is_ours
 from include.aws.policies import holds_statements, with_statements
 from include.aws.s3_bucket import ENCRYPTION, NO_PUBLIC_ACCESS, VERSIONING, create_request, is_encrypted, tls_only
 from include.faults import LastingError
+from pinterest.hooks.aws import S3Hook
 
 NOTHING_SET = {
     "NoSuchBucketPolicy",

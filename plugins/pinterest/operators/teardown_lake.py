@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import batched
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.common.compat.sdk import Context
 from botocore.exceptions import ClientError
 
@@ -16,6 +15,7 @@ from include.lake.contract import all_tables
 from include.settings import Settings
 from include.teardown import Order, TeardownError, named
 from pinterest.bucket_rules import BucketRules
+from pinterest.hooks.aws import S3Hook
 from pinterest.hooks.databricks_jobs import DatabricksJobsHook
 from pinterest.hooks.databricks_warehouse import DatabricksWarehouseHook, SqlError
 from pinterest.hooks.databricks_workspace import DatabricksWorkspaceHook
