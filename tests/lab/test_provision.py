@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -39,6 +40,7 @@ from pinterest.operators.s3_bucket import S3BucketOperator
 from pinterest.operators.vpc_link import VpcLinkConsoleLink, VpcLinkOperator
 from tests.builders import variable
 from tests.lab.lab_parts import client, is_alive, running, start_aws, start_cloud, wait_until
+from tests.throttling import MINUTE, Throttling, throttled
 
 READS = ("Describe", "Get", "List", "Head")
 MADE = {
@@ -105,8 +107,10 @@ def planned(account) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def provisioned(account, planned) -> list[str]:
-    """The operations that the first run asked for; the plan comes before it."""
-    return account.provision()
+    """The operations that the first run asked for, each of them throttled for a minute; the plan comes before it."""
+    random.seed(1)  # how long botocore waits
+    with throttled() as account.throttling:
+        return account.provision()
 
 
 class Account:
@@ -114,6 +118,7 @@ class Account:
         self.state = state
         self.settings = settings
         self.results: dict[str, Any] = {}
+        self.throttling = Throttling()
 
     def plan(self) -> list[dict[str, Any]]:
         with mock.patch.object(account_plan, "ApiGatewayHook"), mock.patch.object(account_plan, "MskConnectHook"):
@@ -219,6 +224,13 @@ def test_each_thing_is_made_once(provisioned):
     made = [operation for operation in provisioned if not operation.startswith(READS)]
 
     assert {operation: made.count(operation) for operation in made} == MADE
+
+
+def test_every_call_was_made_again_until_it_was_not_throttled(account, provisioned):
+    asked = account.throttling.asked
+
+    assert {operation.partition(":")[2] for operation in asked} == {*provisioned}
+    assert [operation for operation, times in asked.items() if times[-1] - times[0] < MINUTE] == []
 
 
 def test_the_machine_is_entered_with_nothing_that_anybody_typed(account, provisioned):
