@@ -246,13 +246,20 @@ class RestApi(Section):
 
 
 class Kinesis(Section):
-    """The three data streams. ``shards`` applies only in provisioned mode, ``kms_key`` only with encryption."""
+    """The three data streams. Without a ``mode``, new ones are provisioned, and those that are there keep their mode
+    and shards. ``shards`` applies only in provisioned mode, ``kms_key`` only with encryption.
+    """
 
-    mode: Literal["on_demand", "provisioned"] = "on_demand"
+    mode: Literal["on_demand", "provisioned"] | None = None
     shards: Annotated[int, Field(ge=1, le=500)] = 1
     retention_hours: Annotated[int, Field(ge=24, le=8760)] = 24
     encryption: Literal["none", "kms"] = "kms"
     kms_key: str = AWS_KEY
+
+    @property
+    def is_provisioned(self) -> bool:
+        """Whether a data stream that is created has shards that are paid for by the hour."""
+        return self.mode != "on_demand"
 
     @property
     def has_own_key(self) -> bool:

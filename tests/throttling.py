@@ -51,10 +51,11 @@ class Throttling:
 
 
 @contextmanager
-def throttled(behind: Send | None = None) -> Iterator[Throttling]:
+def throttled(behind: Send | None = None, *, lasting: bool = False) -> Iterator[Throttling]:
     """Each operation is throttled for a minute from its first request on, and then answered by AWS.
 
     :param behind: answers in place of AWS
+    :param lasting: longer than a minute, for ever
     """
     throttling, receive, send = Throttling(), Endpoint._do_get_response, Endpoint._send
     asked: list[OperationModel] = []
@@ -65,7 +66,7 @@ def throttled(behind: Send | None = None) -> Iterator[Throttling]:
 
     def answer(endpoint: Endpoint, request: Any) -> Any:
         model = asked.pop()
-        if throttling.hits(model):
+        if throttling.hits(model) or lasting:
             return refusal(model)
         return behind(model) if behind else send(endpoint, request)
 

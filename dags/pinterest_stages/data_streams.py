@@ -16,7 +16,7 @@ from pinterest.operators.kinesis import KinesisCreateStreamOperator
 from pinterest_stages.tags import TAGS
 
 DATA_STREAM = {
-    "mode": "{{ settings().kinesis.mode }}",
+    "mode": "{{ settings().kinesis.mode or '' }}",
     "shards": "{{ settings().kinesis.shards }}",
     "retention_hours": "{{ settings().kinesis.retention_hours }}",
     "encryption": "{{ settings().kinesis.encryption }}",

@@ -24,18 +24,23 @@ def create_request(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     :param wanted: ``mode``, ``shards``, ``retention_hours``, ``encryption``, ``kms_key`` and ``tags``, as
         :class:`~pinterest.operators.kinesis.KinesisCreateStreamOperator` takes them
     """
-    shards = {"ShardCount": int(wanted["shards"])} if wanted["mode"] == "provisioned" else {}
-    mode = {"StreamMode": MODES[wanted["mode"]]}
-    return {"StreamName": name, "StreamModeDetails": mode, **shards, "Tags": given(wanted["tags"])}
+    mode = wanted["mode"] or "provisioned"
+    shards = {"ShardCount": int(wanted["shards"])} if mode == "provisioned" else {}
+    details = {"StreamMode": MODES[mode]}
+    return {"StreamName": name, "StreamModeDetails": details, **shards, "Tags": given(wanted["tags"])}
 
 
 def next_change(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
-    """The next change to an ACTIVE data stream, given its ``DescribeStreamSummary``; None if it matches ``wanted``."""
+    """The next change to an ACTIVE data stream, given its ``DescribeStreamSummary``; None if it matches ``wanted``.
+
+    With an empty ``mode``, its mode and its shards are left as they are.
+    """
     return _mode(stream, wanted) or _shards(stream, wanted) or _retention(stream, wanted) or _encryption(stream, wanted)
 
 
 def _mode(stream: Mapping[str, Any], wanted: Mapping[str, Any]) -> Change | None:
-    found, mode = stream.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED"), MODES[wanted["mode"]]
+    found = stream.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
+    mode = MODES.get(wanted["mode"], found)
     if found == mode:
         return None
     arguments = {"StreamARN": stream["StreamARN"], "StreamModeDetails": {"StreamMode": mode}}

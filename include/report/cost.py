@@ -38,7 +38,7 @@ def run_cost(settings: Settings, started_at: datetime | None, ended_at: datetime
 def _standing(settings: Settings) -> dict[str, float]:
     """What is paid for by the hour, and how many of it."""
     streams = float(len(ENTITIES))
-    provisioned = settings.kinesis.mode == "provisioned"
+    provisioned = settings.kinesis.is_provisioned
     balancer = {"elb:network": 1.0} if settings.exposure == "vpc_link" else {}
     return balancer | {
         f"ec2:{settings.kafka_client.instance_type}": 1.0,

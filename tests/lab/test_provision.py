@@ -38,6 +38,7 @@ from pinterest.operators.msk_cluster import MskClusterLink, MskClusterOperator
 from pinterest.operators.network import FindVpcOperator, S3EndpointOperator, SecurityGroupsOperator
 from pinterest.operators.s3_bucket import S3BucketOperator
 from pinterest.operators.vpc_link import VpcLinkConsoleLink, VpcLinkOperator
+from pinterest.rest_proxy_address import rest_proxy_address
 from tests.builders import variable
 from tests.lab.lab_parts import client, is_alive, running, start_aws, start_cloud, wait_until
 from tests.throttling import MINUTE, Throttling, throttled
@@ -277,6 +278,18 @@ def test_a_second_run_makes_and_changes_nothing(account, provisioned):
 
     assert [operation for operation in again if not operation.startswith(READS)] == []
     assert len(again) < 45
+
+
+def test_on_the_internet_no_way_is_made(account, provisioned):
+    given = account.settings.model_dump(by_alias=True, mode="json") | {"rest_proxy": {"exposure": "internet"}}
+    elsewhere = Account(account.state, Settings.model_validate(given))
+
+    with throttled() as asked:
+        made = elsewhere._way_to_the_proxy(account.results["instance"], account.results["groups"]["proxy_callers"])
+
+    assert (set(made.values()), asked.asked) == ({""}, {})
+    assert rest_proxy_address(elsewhere.settings).vpc_link == ""
+    assert rest_proxy_address(account.settings).vpc_link == account.results["link"]
 
 
 def test_what_was_taken_away_comes_back(account, provisioned):

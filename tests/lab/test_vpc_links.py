@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +12,18 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from include.aws.api_gateway import proxy_methods, stage_variables
+from include.aws.api_gateway import proxy_methods, proxy_resources, stage_variables
 from include.aws.load_balancer import listener_request, load_balancer_request, target_group_request
-from lab.state import State
+from lab.airflow_environment import aws_connection
+from lab.state import REGION, State
+from pinterest.operators.api_gateway_backend import RestApiBackendOperator
 from tests.lab.lab_parts import client, running, start_aws, start_cloud
 
 TAGS = {"project": "pinterest-pipeline"}
 TAKEN = "NLB is already associated with another VPC Endpoint Service"
 NETWORK_ERROR = {"message": "Network error communicating with endpoint"}
+type Lead = Callable[..., str]
+
 PORT = 8082
 """Of the load balancer; the target has another."""
 
@@ -75,7 +80,7 @@ def lead_to(state: State, port: int) -> Way:
 
 def deployed(apis: Any, balancer: dict[str, Any], link: str) -> str:
     """An API with the pipeline's own integration."""
-    api_id = apis.create_rest_api(name="test")["id"]
+    api_id = apis.create_rest_api(name=balancer["LoadBalancerName"])["id"]
     [root] = apis.get_resources(restApiId=api_id)["items"]
     resource = apis.create_resource(restApiId=api_id, parentId=root["id"], pathPart="{proxy+}")["id"]
     method = proxy_methods("http", exposure="vpc_link")["ANY"]
@@ -119,6 +124,47 @@ def test_another_link_is_taken_without_a_deployment(way, gateway, backend):
     answer = requests.get(f"{way.url}/x")
 
     assert (answer.status_code, answer.json()) == (504, NETWORK_ERROR)
+
+
+@pytest.fixture
+def lead(way, monkeypatch) -> Lead:
+    """The pipeline's task that has the API lead somewhere, as ``rest_proxy.exposure`` says. Returns what it did."""
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws_connection(way.state)))
+
+    def lead(exposure: str, url: str, link: str = "") -> str:
+        return RestApiBackendOperator(
+            task_id="api",
+            api_name=way.balancer["LoadBalancerName"],
+            stage_name="test",
+            backend_url=url,
+            vpc_link=link,
+            proxy_paths=proxy_resources(["/{proxy+}"], "http", exposure),
+            region_name=REGION,
+        ).execute({})
+
+    return lead
+
+
+def test_an_api_is_switched_to_the_internet_and_back(way, lead, backend):
+    through_link = f"http://{way.balancer['DNSName']}:{PORT}"
+    switched = [lead("vpc_link", through_link, way.link)]
+    hosts = []
+    for exposure, url, link in (("internet", backend.url, ""), ("vpc_link", through_link, way.link)):
+        switched.append(lead(exposure, url, link))
+        assert lead(exposure, url, link) == "unchanged"
+        assert requests.get(f"{way.url}/x").status_code == 200
+        hosts.append(backend.requests[-1].headers["Host"])
+
+    assert hosts == [backend.url.removeprefix("http://"), f"{way.balancer['DNSName']}:{PORT}"]
+    assert [one.partition(":")[0] for one in switched] == ["changed"] * 3
+
+
+def test_on_the_internet_the_link_can_be_deleted_and_the_api_still_answers(way, lead, backend):
+    lead("internet", backend.url)
+    way.apis.delete_vpc_link(vpcLinkId=way.link)
+    way.balancing.delete_load_balancer(LoadBalancerArn=way.balancer["LoadBalancerArn"])
+
+    assert requests.get(f"{way.url}/x").status_code == 200
 
 
 def test_a_link_that_is_gone_is_500_and_the_log_says_why(way, gateway):

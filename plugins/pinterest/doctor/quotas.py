@@ -74,7 +74,7 @@ def shard_quotas(account: Account) -> Iterator[Remark]:
     if not missing:
         return
     limits = account.client("kinesis").describe_limits()
-    if settings.kinesis.mode == "provisioned":
+    if settings.kinesis.is_provisioned:
         room = Room(SHARDS, limits["ShardLimit"], limits["OpenShardCount"], missing * settings.kinesis.shards)
     else:
         room = Room(DATA_STREAMS, limits["OnDemandStreamCountLimit"], limits["OnDemandStreamCount"], missing)

@@ -12,7 +12,7 @@ from include.aws import msk
 from include.aws.instance import DISK_GIB
 from include.aws.ownership import is_ours
 from include.aws.plan import Action, Resource, action, rows, table
-from include.settings import Settings
+from include.settings import Kinesis, Settings
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.hooks.aws import S3Hook
 from pinterest.hooks.ec2 import Ec2AccountHook
@@ -140,11 +140,10 @@ class AccountPlanOperator(BaseOperator):
 
     def _api(self, current: Settings) -> Iterator[Resource]:
         kinesis = self._hook(KinesisStreamHook, current)
-        provisioned = {"kinesis:shard": float(current.kinesis.shards)}
-        priced = provisioned if current.kinesis.mode == "provisioned" else {"kinesis:on_demand": 1.0}
         for name in current.data_streams.values():
             stream = kinesis.find_stream(name)
             state = str(stream["StreamStatus"]) if stream else None
+            priced = _stream_priced(current.kinesis, stream)
             yield Resource("data stream", name, action(found=stream is not None, may_make=True), state, priced=priced)
         api = self._hook(ApiGatewayHook, current).find_rest_api(current.rest_api_name)
         yield self._one(current, "REST API", current.rest_api_name, api, "id", may_make=True)
@@ -160,3 +159,11 @@ class AccountPlanOperator(BaseOperator):
 
     def _hook[Hook](self, hook: type[Hook], current: Settings) -> Hook:
         return hook(aws_conn_id=self.aws_conn_id, region_name=current.region)  # type: ignore[call-arg]
+
+
+def _stream_priced(wanted: Kinesis, found: dict[str, Any] | None) -> dict[str, float]:
+    """What a data stream costs by the hour after a run, which leaves the mode of one as it is unless a mode is set."""
+    provisioned, shards = wanted.is_provisioned, wanted.shards
+    if found and wanted.mode is None:
+        provisioned, shards = found["StreamModeDetails"]["StreamMode"] == "PROVISIONED", found["OpenShardCount"]
+    return {"kinesis:shard": float(shards)} if provisioned else {"kinesis:on_demand": 1.0}

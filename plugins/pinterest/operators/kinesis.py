@@ -33,9 +33,9 @@ class KinesisCreateStreamOperator(AwsBaseOperator[KinesisStreamHook]):
     waits and then recreates it. Only a new data stream gets the tags.
 
     :param stream_name: name of the data stream, unique in the account and region (templated)
-    :param stream: ``mode`` (``on_demand`` or ``provisioned``), ``shards`` (for the latter), ``retention_hours``,
-        ``encryption`` (``none`` or ``kms``), ``kms_key`` (for the latter), ``tags``; numbers may be given as
-        text (templated)
+    :param stream: ``mode`` (``on_demand`` or ``provisioned``; if it is empty, a new data stream is provisioned and one
+        that is there keeps its mode and shards), ``shards`` (if provisioned), ``retention_hours``, ``encryption``
+        (``none`` or ``kms``), ``kms_key`` (for the latter), ``tags``; numbers may be given as text (templated)
     :param deferrable: wait in the triggerer
     :param waiter_delay: seconds between two checks
     :param waiter_max_attempts: checks before the task fails

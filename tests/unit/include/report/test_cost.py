@@ -16,9 +16,10 @@ MACHINE = 0.0208 + 20 * 0.00011 + 0.005 + 0.11
 @pytest.mark.parametrize(
     ("sections", "per_hour"),
     [
-        ({}, MACHINE + 3 * 0.04),
+        ({}, MACHINE + 3 * 0.015),
+        ({"kinesis": {"mode": "on_demand"}}, MACHINE + 3 * 0.04),
         ({"kinesis": {"mode": "provisioned", "shards": 2}}, MACHINE + 6 * 0.015),
-        ({"kafka_client": {"instance_type": "t3.large"}}, MACHINE - 0.0208 + 0.0832 + 3 * 0.04),
+        ({"kafka_client": {"instance_type": "t3.large"}}, MACHINE - 0.0208 + 0.0832 + 3 * 0.015),
     ],
 )
 def test_what_stands_is_paid_for_by_the_hour(sections, per_hour):

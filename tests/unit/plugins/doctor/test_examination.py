@@ -214,10 +214,10 @@ def test_full_quotas_matter_only_where_something_is_missing(aws):
         "Elastic IPs in us-east-1: 0 of 0 are used, 1 more are needed",
         "MSK brokers in us-east-1: 0 of 0 are used, 2 more are needed",
         "edge-optimized REST APIs in us-east-1: 120 of 120 are used, 1 more are needed",
-        "data streams on demand in us-east-1: 48 of 50 are used, 3 more are needed",
+        "shards of data streams in us-east-1: 9 of 10 are used, 3 more are needed",
     ]
-    assert "shards of data streams in us-east-1: 9 of 10 are used, 3 more are needed" in problems(
-        kinesis={"mode": "provisioned"}
+    assert "data streams on demand in us-east-1: 48 of 50 are used, 3 more are needed" in problems(
+        kinesis={"mode": "on_demand"}
     )
 
 

@@ -91,8 +91,7 @@ def test_one_client_is_throttled_at_one_call_after_the_other():
 def test_throttling_that_lasts_ends_in_its_error():
     client = AwsBaseHook(client_type="iam", region_name="us-east-1").conn
 
-    with throttled(done) as throttling, pytest.raises(ClientError, match="Rate exceeded"):
-        throttling.hits = lambda _: True  # type: ignore[method-assign]
+    with throttled(lasting=True) as throttling, pytest.raises(ClientError, match="Rate exceeded"):
         client.list_roles()
 
     assert MINUTE < throttling.now < 5 * MINUTE

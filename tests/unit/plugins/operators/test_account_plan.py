@@ -69,7 +69,9 @@ THERE = {
     },
     "find_cluster": cluster(),
     "find_connector": {"connectorState": "RUNNING"},
-    "find_stream": {"StreamStatus": "ACTIVE"},
+    "find_stream": {
+        "StreamStatus": "ACTIVE", "StreamModeDetails": {"StreamMode": "ON_DEMAND"}, "OpenShardCount": 4,
+    },
     "find_rest_api": {"id": "api", "tags": TAGS},
     "find_target_group": {"TargetGroupArn": "arn:tg/1"},
     "find_load_balancer": {"LoadBalancerArn": "arn:lb/1"},
@@ -108,7 +110,7 @@ def test_of_an_empty_account_everything_is_made_but_the_network(monkeypatch, cap
         "connector", *["data stream"] * 3, "REST API",
     ]  # fmt: skip
     assert {row["found"] for row in found if row["kind"] != "VPC"} == {None}
-    assert "of which would be added: 0.377 per hour" in capsys.readouterr().out
+    assert "of which would be added: 0.302 per hour" in capsys.readouterr().out
 
 
 def test_without_provision_what_is_not_there_is_missed(monkeypatch):
@@ -171,10 +173,20 @@ def test_on_the_internet_no_load_balancer_is_paid_for(monkeypatch):
     assert not {*VPC_LINK} & {row["kind"] for row in found}
 
 
-def test_shards_are_paid_for_where_they_are_bought(monkeypatch):
-    found = plan(monkeypatch, Account(), kinesis={"mode": "provisioned", "shards": 4})
+@pytest.mark.parametrize(
+    ("there", "kinesis", "per_hour"),
+    [
+        (False, {}, 0.015),
+        (False, {"mode": "provisioned", "shards": 4}, 0.06),
+        (False, {"mode": "on_demand"}, 0.04),
+        (True, {}, 0.04),
+        (True, {"mode": "provisioned", "shards": 4}, 0.06),
+    ],
+)
+def test_a_data_stream_costs_what_it_is_after_the_run(monkeypatch, there, kinesis, per_hour):
+    found = plan(monkeypatch, Account(**(THERE if there else {})), kinesis=kinesis)
 
-    assert [row["per_hour"] for row in found if row["kind"] == "data stream"] == [pytest.approx(0.06)] * 3
+    assert [row["per_hour"] for row in found if row["kind"] == "data stream"] == [pytest.approx(per_hour)] * 3
 
 
 def test_a_bucket_that_may_not_be_looked_at_fails_the_plan(monkeypatch):

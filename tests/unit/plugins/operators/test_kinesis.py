@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.exceptions import TaskDeferred
+from botocore.exceptions import ClientError
 
 from pinterest.operators.kinesis import KinesisCreateStreamOperator
+from pinterest.retry_policy import lasts
 from tests.unit.kinesis_parts import ARN, KMS, NAME, OF_NAME, described, summary, wanted
 
 
 def created(stub, **more):
-    request = {**OF_NAME, "StreamModeDetails": {"StreamMode": "ON_DEMAND"}, **more}
+    request = {**OF_NAME, "StreamModeDetails": {"StreamMode": "PROVISIONED"}, "ShardCount": 1, **more}
     stub.add_response("create_stream", {}, {**request, "Tags": {"project": "pinterest-pipeline", "run_id": "r"}})
 
 
@@ -19,9 +21,14 @@ def encrypted(stub):
     stub.add_response("start_stream_encryption", {}, {**OF_NAME, **KMS})
 
 
-def operator(deferrable=False, **settings) -> KinesisCreateStreamOperator:
+def operator(deferrable=False, waiter_max_attempts=9, **settings) -> KinesisCreateStreamOperator:
     return KinesisCreateStreamOperator(
-        task_id="pin", stream_name=NAME, stream=wanted(**settings), deferrable=deferrable, waiter_delay=0
+        task_id="pin",
+        stream_name=NAME,
+        stream=wanted(**settings),
+        deferrable=deferrable,
+        waiter_delay=0,
+        waiter_max_attempts=waiter_max_attempts,
     )
 
 
@@ -38,16 +45,55 @@ def test_a_stream_is_made_awaited_and_encrypted(kinesis):
 
 def test_a_provisioned_stream_is_made_with_its_shards(kinesis):
     described(kinesis, None)
-    created(kinesis, StreamModeDetails={"StreamMode": "PROVISIONED"}, ShardCount=3)
+    created(kinesis, ShardCount=3)
     described(kinesis, summary(mode="PROVISIONED", shards=3, EncryptionType="NONE"))
 
     assert operator(mode="provisioned", shards=3, encryption="none").execute({}) == ARN
 
 
-def test_a_stream_that_is_as_wanted_is_left_alone(kinesis):
-    described(kinesis, summary(), summary())
+def test_a_stream_on_demand_is_made_without_shards(kinesis):
+    described(kinesis, None)
+    request = {**OF_NAME, "StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
+    kinesis.add_response("create_stream", {}, {**request, "Tags": {"project": "pinterest-pipeline", "run_id": "r"}})
+    described(kinesis, summary())
 
+    assert operator(mode="on_demand").execute({}) == ARN
+
+
+@pytest.mark.parametrize(
+    ("found", "settings"),
+    [({}, {}), ({}, {"shards": 2}), ({"mode": "PROVISIONED", "shards": 9}, {}), ({}, {"mode": "on_demand"})],
+)
+def test_a_stream_that_is_as_wanted_is_left_alone(kinesis, found, settings):
+    described(kinesis, summary(**found), summary(**found))
+
+    assert operator(**settings).execute({}) == ARN
+
+
+def test_a_stream_that_is_never_active_fails_the_task_and_a_retry_adopts_it(kinesis):
+    described(kinesis, None)
+    created(kinesis)
+    described(kinesis, *[summary("CREATING", EncryptionType="NONE")] * 3)
+    with pytest.raises(AirflowException, match="max attempts reached"):
+        operator(waiter_max_attempts=2).execute({})
+
+    described(kinesis, summary("CREATING"), summary("CREATING"), summary(), summary())
     assert operator().execute({}) == ARN
+
+
+@pytest.mark.parametrize(
+    ("code", "lasting"),
+    [("AccessDeniedException", True), ("LimitExceededException", False), ("ThrottlingException", False)],
+)
+def test_a_refusal_is_told_as_it_is(kinesis, code, lasting):
+    """A limit is that of shards, or that of five new data streams at a time, which passes."""
+    described(kinesis, None)
+    kinesis.add_client_error("create_stream", code, "no")
+
+    with pytest.raises(ClientError, match=f"{code}.*CreateStream.*: no") as refused:
+        operator().execute({})
+
+    assert lasts(refused.value) is lasting
 
 
 def test_a_stream_that_is_being_deleted_is_awaited_and_made_anew(kinesis):
