@@ -57,40 +57,47 @@ def throttled(behind: Send | None = None, *, lasting: bool = False) -> Iterator[
     :param behind: answers in place of AWS
     :param lasting: longer than a minute, for ever
     """
-    throttling, receive, send = Throttling(), Endpoint._do_get_response, Endpoint._send
+    throttling = Throttling()
+
+    def answer(model: OperationModel) -> AWSResponse | None:
+        if throttling.hits(model) or lasting:
+            return refusal(model)
+        return behind(model) if behind else None
+
+    with answered(answer), mock.patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=throttling.sleep)):
+        yield throttling
+
+
+@contextmanager
+def answered(answer: Callable[[OperationModel], AWSResponse | None]) -> Iterator[None]:
+    """In place of AWS, unless the answer is None."""
+    receive, send = Endpoint._do_get_response, Endpoint._send
     asked: list[OperationModel] = []
 
     def remember(endpoint: Endpoint, request: Any, model: OperationModel, context: Any) -> Any:
         asked.append(model)
         return receive(endpoint, request, model, context)
 
-    def answer(endpoint: Endpoint, request: Any) -> Any:
-        model = asked.pop()
-        if throttling.hits(model) or lasting:
-            return refusal(model)
-        return behind(model) if behind else send(endpoint, request)
+    def give(endpoint: Endpoint, request: Any) -> Any:
+        return answer(asked.pop()) or send(endpoint, request)
 
-    with (
-        mock.patch.object(Endpoint, "_do_get_response", remember),
-        mock.patch.object(Endpoint, "_send", answer),
-        mock.patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=throttling.sleep)),
-    ):
-        yield throttling
+    with mock.patch.object(Endpoint, "_do_get_response", remember), mock.patch.object(Endpoint, "_send", give):
+        yield
 
 
-def refusal(model: OperationModel) -> AWSResponse:
+def refusal(model: OperationModel, code: str = "", message: str = "Rate exceeded", status: int = 0) -> AWSResponse:
     """The service's answer, in its protocol. One to a HEAD request has no body."""
     service, protocol = model.service_model.service_name, model.service_model.protocol
-    code = CODES.get(service, "ThrottlingException")
-    error = f"<Error><Code>{code}</Code><Message>Rate exceeded</Message></Error>"
-    status, body = {
-        "json": (400, json.dumps({"__type": code, "message": "Rate exceeded"})),
-        "rest-json": (429, json.dumps({"message": "Rate exceeded"})),
+    code = code or CODES.get(service, "ThrottlingException")
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    usual, body = {
+        "json": (400, json.dumps({"__type": code, "message": message})),
+        "rest-json": (429, json.dumps({"message": message})),
         "ec2": (503, f"<Response><Errors>{error}</Errors></Response>"),
         "query": (400, f"<ErrorResponse>{error}</ErrorResponse>"),
         "rest-xml": (503, error),
     }[protocol]
-    return response(status, "" if model.http["method"] == "HEAD" else body, {"x-amzn-errortype": code})
+    return response(status or usual, "" if model.http["method"] == "HEAD" else body, {"x-amzn-errortype": code})
 
 
 def response(status: int, body: str, headers: dict[str, str] | None = None) -> AWSResponse:

@@ -30,8 +30,6 @@ GONE = frozenset(
 )
 """Codes with which services say that there is no such resource (any more)."""
 
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "ForbiddenException", "UnauthorizedOperation"})
-
 
 class Call(NamedTuple):
     operation: str

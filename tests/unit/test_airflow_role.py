@@ -19,8 +19,8 @@ from botocore import xform_name
 from botocore.model import ServiceModel
 
 from include.aws.inventory import KINDS, TagCall
+from include.aws.permissions import permission, policies_with
 from include.aws.policies import policy
-from pinterest.hooks.inventory import IAM_PREFIXES
 from tests import iam
 from tests.builders import settings
 
@@ -43,23 +43,6 @@ OF_ONE_SERVICE = {
 TABLE = ROOT / "include/aws/inventory.py"
 """Spells operations that several services have; here, they are taken from its ``KINDS``."""
 
-OTHER_NAMES = {
-    "s3:DeleteObjects": "s3:DeleteObject",
-    "s3:ListBuckets": "s3:ListAllMyBuckets",
-    "s3:ListObjectVersions": "s3:ListBucketVersions",
-    "s3:CopyObject": "s3:PutObject",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
-    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
-    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
-    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
-}
-
 
 @pytest.fixture(scope="module")
 def actions() -> dict[str, str]:
@@ -78,13 +61,10 @@ def model_of(service: str) -> ServiceModel:
 @cache
 def actions_of(service: str) -> dict[str, str]:
     model = model_of(service)
-    prefix = IAM_PREFIXES.get(model.service_name, model.service_name)
-    found = {}
-    for operation in model.operation_names:
-        verb = model.operation_model(operation).http["method"]  # API Gateway's actions are HTTP verbs
-        action = f"{prefix}:{verb if prefix == 'apigateway' else operation}"
-        found[xform_name(operation)] = OTHER_NAMES.get(action, action)
-    return found
+    return {
+        xform_name(name): permission(service, name, model.operation_model(name).http["method"])
+        for name in model.operation_names
+    }
 
 
 def of_the_inventory() -> set[str]:
@@ -122,6 +102,10 @@ def test_airflows_policies_allow_what_the_code_calls(actions):
     allowed = [iam.actions(policy(name, everything, "123456789012")) for name in POLICIES]
 
     assert set().union(*allowed) == called(actions)
+
+
+def test_whoever_lacks_a_permission_is_told_a_policy_that_has_it(actions):
+    assert [action for action in called(actions) if not policies_with(action)] == []
 
 
 def test_what_only_a_teardown_needs_is_a_policy_of_its_own():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from include.aws.inventory import KINDS, Found
-from include.aws.removal import DENIED
+from include.aws.permissions import DENIED
 from include.doctor import connections
 from include.doctor.remark import Finding, Remark, Unchecked
 from include.settings import Settings, SettingsError

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import jmespath
 from airflow.providers.amazon.aws.utils.waiter_with_logging import wait
-from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from include.aws.inventory import KINDS, Found, Kind, TagCall
 from include.aws.ownership import Tags, as_tags
-from include.aws.removal import DENIED, GONE, PREPARATIONS, REMOVALS, Call, Removal, until_gone
+from include.aws.permissions import DENIED
+from include.aws.removal import GONE, PREPARATIONS, REMOVALS, Call, Removal, until_gone
 from include.teardown import TeardownError
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.hooks.aws import AwsBaseHook
@@ -30,12 +30,6 @@ WAITING: dict[str, type[AwsBaseHook]] = {
     "kinesis": KinesisStreamHook,
 }
 """Hooks whose waiters know when a resource is gone, by service."""
-
-IAM_PREFIXES = {
-    "elbv2": "elasticloadbalancing",
-    "apigatewayv2": "apigateway",
-    "service-quotas": "servicequotas",
-}
 
 
 class InventoryHook:
@@ -98,7 +92,7 @@ class InventoryHook:
             for page in _pages(client, kind.operation):
                 yield from (item for item in kind.in_page(page) if kind.may_be_ours(item, self.user_id))
         except ClientError as error:
-            raise self._explained(error, kind.service, kind.operation, f"the list of every {kind.name}") from error
+            raise self._explained(error, f"the list of every {kind.name}") from error
 
     def _tags(self, kind: Kind, item: Mapping[str, Any]) -> Tags | None:
         """Tags of a listed resource; None if it is gone by now."""
@@ -116,7 +110,7 @@ class InventoryHook:
                 return {}
             if code in GONE:
                 return None
-            raise self._explained(error, kind.service, call.operation, f"the tags of {kind.name} {name}") from error
+            raise self._explained(error, f"the tags of {kind.name} {name}") from error
         return as_tags(jmespath.search(call.path, answer))
 
     def _call(self, service: str, call: Call, what: str) -> dict[str, Any] | None:
@@ -125,28 +119,14 @@ class InventoryHook:
         except ClientError as error:
             if error.response["Error"]["Code"] in GONE:
                 return None
-            raise self._explained(error, service, call.operation, what) from error
+            raise self._explained(error, what) from error
 
-    def _explained(self, error: ClientError, service: str, operation: str, what: str) -> TeardownError:
-        """The missing permission, and who lacks it. Raises any other error as it is."""
+    @staticmethod
+    def _explained(error: ClientError, what: str) -> ClientError | TeardownError:
+        """With what was not allowed, where it was that; the error itself says which permission is lacking."""
         if error.response["Error"]["Code"] not in DENIED:
-            raise error
-        return TeardownError(
-            f"{self._caller} lacks the permission {self._permission(service, operation)} for {what}: "
-            f"{error.response['Error'].get('Message') or 'AWS gave no reason'}. "
-            "What a teardown needs: bin/policies airflow, bin/policies teardown"
-        )
-
-    def _permission(self, service: str, operation: str) -> str:
-        """The IAM action of a client's method. API Gateway's actions are HTTP verbs."""
-        model = self._hook(service).conn.meta.service_model
-        name = next(name for name in model.operation_names if xform_name(name) == operation)
-        prefix = IAM_PREFIXES.get(service, service)
-        return f"{prefix}:{model.operation_model(name).http['method'] if prefix == 'apigateway' else name}"
-
-    @cached_property
-    def _caller(self) -> str:
-        return str(self._hook("sts").conn.get_caller_identity()["Arn"])
+            return error
+        return TeardownError(f"{what}: {error.response['Error']['Message']}")
 
     def _hook(self, service: str) -> AwsBaseHook:
         if service not in self._hooks:

@@ -1,4 +1,4 @@
-"""AWS throttles for a minute, whatever the service, and nothing fails."""
+"""What AWS says no to: it throttles for a minute, and nothing fails; it denies, and the error says what is lacking."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from include.aws.retries import RETRIES
 from pinterest.hooks.api_gateway import ApiGatewayHook
 from pinterest.hooks.aws import AwsBaseHook, S3Hook
 from pinterest.hooks.msk import MskHook
+from pinterest.retry_policy import lasts
 from pinterest.triggers.ec2 import HostKeysPrintedTrigger, InstanceOkTrigger
 from pinterest.triggers.kinesis import KinesisStreamActiveTrigger
 from pinterest.triggers.msk import MskClusterTrigger
 from pinterest.triggers.msk_connect import MskConnectConnectorRunningTrigger, MskConnectOperationTrigger
 from pinterest.triggers.vpc_link import LoadBalancerActiveTrigger, VpcLinkAvailableTrigger
-from tests.throttling import MINUTE, response, throttled
+from tests.throttling import MINUTE, answered, refusal, response, throttled
 
 PLUGINS = Path(__file__).parents[4] / "plugins" / "pinterest"
 WAITS = {"waiter_delay": 1, "waiter_max_attempts": 1, "aws_conn_id": "aws_default", "region_name": "us-east-1"}
@@ -95,6 +96,48 @@ def test_throttling_that_lasts_ends_in_its_error():
         client.list_roles()
 
     assert MINUTE < throttling.now < 5 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments", "code", "told"),
+    [
+        ("apigateway", "create_rest_api", {"name": "x"}, "AccessDeniedException", "apigateway:POST, see bin/policies"),
+        ("ec2", "describe_vpcs", {}, "UnauthorizedOperation", "ec2:DescribeVpcs, see bin/policies"),
+        ("elbv2", "create_load_balancer", {"Name": "x"}, "AccessDenied",
+         "elasticloadbalancing:CreateLoadBalancer, see bin/policies vpc_link"),
+        ("kafkaconnect", "delete_connector", {"connectorArn": "x"}, "ForbiddenException",
+         "kafkaconnect:DeleteConnector, see bin/policies airflow"),
+        ("kinesis", "create_stream", {"StreamName": "x"}, "AccessDeniedException",
+         "kinesis:CreateStream, see bin/policies airflow"),
+        ("s3", "list_objects_v2", {"Bucket": "bucket"}, "AccessDenied", "s3:ListBucket, see bin/policies airflow"),
+        ("iam", "list_users", {}, "AccessDenied", "iam:ListUsers"),
+    ],
+)  # fmt: skip
+def test_who_lacks_which_permission_is_told(service, operation, arguments, code, told):
+    def denied(model: OperationModel) -> AWSResponse:
+        if model.name == "GetCallerIdentity":
+            name, arn = f"{model.name}Result", "arn:aws:sts::123456789012:assumed-role/airflow/worker"
+            return response(200, f"<A><{name}><Arn>{arn}</Arn></{name}></A>")
+        return refusal(model, code, "no", 403)
+
+    client = AwsBaseHook(client_type=service, region_name="us-east-1").conn
+    lacking = f"{code}.*: no. arn:aws:sts::123456789012:assumed-role/airflow/worker lacks the permission {told}"
+
+    with answered(denied), pytest.raises(ClientError, match=lacking) as error:
+        getattr(client, operation)(**arguments)
+
+    assert lasts(error.value)
+
+
+def test_a_caller_whom_sts_does_not_name_is_the_connections():
+    client = AwsBaseHook(client_type="iam", region_name="us-east-1").conn
+
+    denied = answered(lambda model: refusal(model, "AccessDenied", "", 403))
+    with (
+        denied,
+        pytest.raises(ClientError, match=r"no reason. The caller of the connection aws_default lacks the"),
+    ):
+        client.create_role(RoleName="x", AssumeRolePolicyDocument="{}")
 
 
 def test_a_waiter_waits_it_out():

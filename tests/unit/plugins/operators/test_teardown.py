@@ -253,7 +253,8 @@ def test_a_missing_permission_is_named_with_the_role_that_lacks_it(account, oper
     with pytest.raises(TeardownError) as failed:
         tear_down()
 
-    assert str(failed.value).startswith(f"{ROLE_ARN} lacks the permission {permission} for {what}")
+    assert str(failed.value).startswith(what)
+    assert f"{ROLE_ARN} lacks the permission {permission}, see bin/policies " in str(failed.value)
 
 
 def test_another_refusal_is_an_error_that_may_pass(account):
