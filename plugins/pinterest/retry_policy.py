@@ -54,8 +54,10 @@ LASTING_AWS_CODES = frozenset(
         "InstanceLimitExceeded",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
+        "LimitExceeded",
         "NoSuchBucket",
         "OptInRequired",
+        "ParameterLimitExceeded",
         "RulesPerSecurityGroupLimitExceeded",
         "SecurityGroupLimitExceeded",
         "SignatureDoesNotMatch",
@@ -67,6 +69,7 @@ LASTING_AWS_CODES = frozenset(
         "UnauthorizedOperation",
         "UnrecognizedClientException",
         "VcpuLimitExceeded",
+        "VpcEndpointLimitExceeded",
     }
 )
 """Who we are, what we may do, how much of it, and a bucket that is not there or somebody else's. AWS' other refusals

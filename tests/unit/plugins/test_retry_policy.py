@@ -34,6 +34,7 @@ LASTING = [
     aws("AccessDenied"),
     aws("NoSuchBucket"),
     aws("UnrecognizedClientException"),
+    *map(aws, ("LimitExceeded", "ParameterLimitExceeded", "VcpuLimitExceeded", "VpcEndpointLimitExceeded")),
     databricks(403),
     databricks(404),
 ]
@@ -47,6 +48,7 @@ PASSING = [
     PostingStoppedError("killed"),
     EndpointConnectionError(endpoint_url="https://kinesis"),
     aws("ThrottlingException"),
+    aws("LimitExceededException"),  # a quota or, of Kinesis, too many new data streams at a time
     aws("BadRequestException"),  # a role that was made a moment ago
     aws("ServiceUnavailable"),
     databricks(503),
