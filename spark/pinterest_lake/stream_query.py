@@ -28,6 +28,9 @@ CONFIGURATION = {
 NO_RECORDS = {"records": 0, "inserted": 0, "updated": 0, "superseded": 0, "quarantined": 0}
 OF_ANOTHER_STREAM = "did not come from this stream"
 CONCURRENT = ("already active", "concurrently", "CONCURRENT")
+NO_WORKER = "Python worker failed to connect back"
+"""Spark gives a Python process ten seconds to begin, which a busy machine may take. It says nothing of the data."""
+STARTS = 3
 
 
 class StreamError(RuntimeError):
@@ -45,9 +48,13 @@ class Query:
         self.is_renewed = bool(job.checkpoint_names) and not self.checkpoint.endswith("+".join(data_streams.values()))
         self.counts = {entity: Counter(batches=0, **NO_RECORDS) for entity in data_streams}
         self.running: StreamingQuery | None = None
+        self.starts = 0
         self._query_id: str | None = None
 
     def start(self) -> None:
+        """Begin where the checkpoint ends."""
+        self.starts += 1
+        self._query_id = None
         job = self.job
         entities = [*self.data_streams]
         records = (
@@ -77,6 +84,11 @@ class Query:
     def error(self) -> StreamError | None:
         failure = self.running.exception() if self.running is not None else None
         return self._explained(failure) if failure is not None else None
+
+    @property
+    def may_start_again(self) -> bool:
+        """Whether the machine was too busy for it. Another start has a chance, and reads nothing twice."""
+        return self.starts < STARTS and self.error is not None and NO_WORKER in str(self.error)
 
     def stop(self) -> None:
         if self.running is not None:
@@ -143,22 +155,32 @@ def run(job: StreamJob) -> dict[str, dict[str, int]]:
 
 
 def run_side_by_side(job: StreamJob, queries: list[Query]) -> None:
-    errors = []
+    goes_on = job.trigger == "processing_time"
+    refused: list[StreamError] = []
     try:
         for query in queries:
-            try:
-                query.start()
-            except StreamError as error:
-                errors.append(error)
-                if job.trigger == "processing_time":
-                    break
-        while any(query.is_active for query in queries) and not (errors and job.trigger == "processing_time"):
+            _start(query, refused)
+        while True:
+            for query in queries:
+                if query.may_start_again:
+                    _start(query, refused)
+            ended = not any(query.is_active or query.may_start_again for query in queries)
+            last_words = [query.error for query in queries if not query.may_start_again]
+            errors = refused + [error for error in last_words if error]
+            if ended or (errors and goes_on):
+                break
             with suppress(StreamingQueryException):
                 job.lake.spark.streams.awaitAnyTermination()
             job.lake.spark.streams.resetTerminated()
-            errors = [query.error for query in queries if query.error]
     finally:
         for query in queries:
             query.stop()
     if errors:
         raise StreamError("\n".join(map(str, errors)))
+
+
+def _start(query: Query, refused: list[StreamError]) -> None:
+    try:
+        query.start()
+    except StreamError as error:
+        refused.append(error)
