@@ -11,7 +11,7 @@ demo: ## run the whole pipeline on this machine, print its ledger, write build/r
 test: ## run every test, those on a lab of their own included
 	@bin/lab test
 
-test-fast: ## run the tests that need no lab, no Java and no download, in about two minutes
+test-fast: ## run the quick tests: no lab, no Java, no download, in a minute and a half
 	@bin/lab test-fast
 
 lab: ## start the lab, and install what it needs

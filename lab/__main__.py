@@ -26,7 +26,7 @@ def main() -> int:
         ("ui", "start the lab and the Airflow UI; Ctrl-C stops the UI"),
         ("demo", "start the lab, run the pipeline, print its ledger"),
         ("test", "run every test"),
-        ("test-fast", "run the tests that need no lab, no Java and no download"),
+        ("test-fast", "run the quick tests: no lab, no Java, no download"),
         ("bench-tests", "run every test, and show what the suites and the slowest tests cost"),
         ("bench", "benchmarks of posting, the lake and the stream"),
         ("bench-demo", "what the demo costs in a fresh clone"),

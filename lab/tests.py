@@ -74,8 +74,8 @@ def test(state: State, reporter: Reporter) -> int:
 
 
 def test_fast(reporter: Reporter) -> int:
-    """The tests that need no lab and no Java, and install nothing."""
-    quick = [replace(suite, arguments=(*suite.arguments, "-m", "not installs")) for suite in without_lab()]
+    """The tests that need no lab and no Java, but those marked ``slow``."""
+    quick = [replace(suite, arguments=(*suite.arguments, "-m", "not slow")) for suite in without_lab()]
     return Runner(reporter).run(quick)
 
 

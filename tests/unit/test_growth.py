@@ -26,6 +26,8 @@ from pinterest.run_documents import RunDocuments
 from pinterest.sink_bucket import SinkBucket
 from tests.builders import BUCKET, USER_ID, Bucket, settings
 
+pytestmark = pytest.mark.slow
+
 DAYS = 365
 PARTITIONS = 1
 OBJECTS, LINES = 2, 5

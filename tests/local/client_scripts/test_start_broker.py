@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RUN_CLASS = """\
 #!/usr/bin/env python3
 import os, pathlib, socket, sys

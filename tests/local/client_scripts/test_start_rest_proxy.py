@@ -14,6 +14,8 @@ import pytest
 
 from tests.local.client_scripts.client_machine import archive
 
+pytestmark = pytest.mark.slow
+
 PROXY = """\
 #!/usr/bin/env python3
 import http.server, sys

@@ -6,7 +6,11 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from lab.suite_costs import MEASURE, cost_tables
+
+pytestmark = pytest.mark.slow
 
 BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
 LEAVE = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {BURN!r}], start_new_session=True)"

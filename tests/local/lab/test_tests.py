@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from lab.progress import Reporter
 from lab.tests import Runner, Suite
+
+pytestmark = pytest.mark.slow
 
 
 def suite(folder: Path, name: str, body: str) -> Suite:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.builders import ROOT
 
-pytestmark = pytest.mark.installs
+pytestmark = pytest.mark.slow
 
 UV = Path(sys.executable).parent / "uv"
 LOCK = ROOT / "requirements" / "cfn_lint.lock"

@@ -19,7 +19,7 @@ import pytest
 from mwaa import package
 from tests.builders import ROOT
 
-pytestmark = pytest.mark.installs
+pytestmark = pytest.mark.slow
 
 UV = Path(sys.executable).parent / "uv"
 CONSTRAINTS = ROOT / "mwaa" / "airflow_constraints.txt"

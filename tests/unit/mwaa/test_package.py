@@ -52,6 +52,7 @@ def members(target: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.mark.slow
 def test_a_package_has_the_same_bytes_wherever_and_whenever_it_is_built(checkout, tmp_path):
     package.build(ROOT, tmp_path / "here")
     for number, path in enumerate(sorted(checkout.rglob("*"), reverse=True)):
@@ -216,6 +217,7 @@ def test_a_database_authority_may_lie_beside_the_dags(checkout, tmp_path):
     assert (tmp_path / "built" / "dags" / "rds.pem").read_text() == certificate
 
 
+@pytest.mark.slow
 def test_the_command_says_what_goes_where(checkout):
     command = [sys.executable, "-m", "mwaa", "package"]
     printed = subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True).stdout

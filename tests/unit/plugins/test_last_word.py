@@ -14,6 +14,8 @@ from pinterest_plugin import PinterestPlugin
 from pinterest import last_word
 from tests.builders import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _nothing_has_failed(monkeypatch):

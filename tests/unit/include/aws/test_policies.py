@@ -241,6 +241,7 @@ class TestStatements:
         assert with_statements({"Statement": THEIRS}, document(OURS)) == document(THEIRS, OURS)
 
 
+@pytest.mark.slow
 class TestBinPolicies:
     def run(self, *arguments, text):
         command = [str(ROOT / "bin" / "policies"), *arguments]

@@ -123,6 +123,7 @@ def test_beside_a_rule_of_the_old_kind_ours_are_of_that_kind():
     assert days_of(rules, bucket_layout.seed_position(100)) is None
 
 
+@pytest.mark.slow
 def test_a_year_of_runs_leaves_as_many_documents_as_ninety_days():
     """A run a day and one every quarter of an hour, with S3 deleting what is due each night."""
     rules, kept, sizes = with_ours([], 90), dict[int, list[str]](), list[int]()

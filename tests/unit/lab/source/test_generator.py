@@ -27,6 +27,7 @@ def pins(rows):
     return rows["pinterest_data"]
 
 
+@pytest.mark.slow
 def test_the_rows_are_the_same_every_time(rows):
     assert source_rows() == rows
 

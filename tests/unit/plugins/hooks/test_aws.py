@@ -68,6 +68,7 @@ def done(model: OperationModel) -> AWSResponse:
     return response(200, f"<A><{model.name}Result/></A>" if "json" not in model.service_model.protocol else "{}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("service", "operation", "arguments"), CALLS)
 def test_a_call_is_made_after_a_minute_of_throttling(service, operation, arguments):
     client = AwsBaseHook(client_type=service, region_name="us-east-1").conn
@@ -79,6 +80,7 @@ def test_a_call_is_made_after_a_minute_of_throttling(service, operation, argumen
     assert times[-1] >= MINUTE
 
 
+@pytest.mark.slow
 def test_one_client_is_throttled_at_one_call_after_the_other():
     client = AwsBaseHook(client_type="apigateway", region_name="us-east-1").conn
 
@@ -89,6 +91,7 @@ def test_one_client_is_throttled_at_one_call_after_the_other():
     assert throttling.now >= 5 * MINUTE
 
 
+@pytest.mark.slow
 def test_throttling_that_lasts_ends_in_its_error():
     client = AwsBaseHook(client_type="iam", region_name="us-east-1").conn
 
@@ -98,6 +101,7 @@ def test_throttling_that_lasts_ends_in_its_error():
     assert MINUTE < throttling.now < 5 * MINUTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("service", "operation", "arguments", "code", "told"),
     [
@@ -140,6 +144,7 @@ def test_a_caller_whom_sts_does_not_name_is_the_connections():
         client.create_role(RoleName="x", AssumeRolePolicyDocument="{}")
 
 
+@pytest.mark.slow
 def test_a_waiter_waits_it_out():
     def active(_model: OperationModel) -> AWSResponse:
         return response(200, json.dumps({"clusterInfo": {"state": "ACTIVE"}}))
