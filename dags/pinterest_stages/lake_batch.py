@@ -14,10 +14,9 @@ from include import bucket_layout
 from include.lake.code_bundle import CodeBundle
 from include.lake.contract import ANALYZE, CLEAN, LOAD
 from pinterest.operators.bookmark import AdvanceBookmarkOperator
-from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
-from pinterest.operators.databricks_workspace import UploadCodeOperator
+from pinterest.operators.databricks_workflow import NotebookOperator
 from pinterest.operators.lake_counts import LakeCountsOperator
-from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS
+from pinterest_stages.lake_job import LAKE_PARAMETERS, launch_job, upload_code
 
 ORDER: dict[str, tuple[str, ...]] = {
     LOAD: (),
@@ -34,18 +33,15 @@ NOTEBOOK_TIMEOUT = timedelta(hours=1)
 @task_group(group_id="lake_batch")
 def lake_batch() -> None:
     code = CodeBundle()
-    upload = UploadCodeOperator(task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10))
+    upload = upload_code(code)
 
     with TaskGroup("job") as job:
-        launch = LaunchWorkflowOperator(
-            task_id="launch",
-            job_name="{{ settings().user_id }}.{{ dag.dag_id }}.batch.lake_batch.job",
-            folder=f"{FOLDER}/{code.content_hash}",
+        launch = launch_job(
+            code,
             order=ORDER,
-            notebook_params={"manifest": MANIFEST, **LAKE_PARAMETERS},
-            job_cluster=JOB_CLUSTER,
-            instance_profile_arn=INSTANCE_PROFILE,
-            notebook_timeout=NOTEBOOK_TIMEOUT,
+            parameters={"manifest": MANIFEST, **LAKE_PARAMETERS},
+            timeout=NOTEBOOK_TIMEOUT,
+            part=".batch.lake_batch.job",
         )
         notebooks = {
             name: NotebookOperator(task_id=name, notebook=name, run=launch.output, execution_timeout=NOTEBOOK_TIMEOUT)

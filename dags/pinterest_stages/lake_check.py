@@ -14,10 +14,9 @@ from airflow.sdk import TaskGroup, chain
 
 from include.lake.code_bundle import CodeBundle
 from include.lake.contract import CHECK
-from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
-from pinterest.operators.databricks_workspace import UploadCodeOperator
+from pinterest.operators.databricks_workflow import NotebookOperator
 from pinterest.operators.identity import LakeIdentityOperator
-from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS, SERVICE_CREDENTIAL
+from pinterest_stages.lake_job import LAKE_PARAMETERS, SERVICE_CREDENTIAL, launch_job, upload_code
 
 TIMEOUT = timedelta(minutes=30)
 
@@ -32,18 +31,13 @@ class LakeCheck(NamedTuple):
 def lake_check() -> LakeCheck:
     code = CodeBundle()
     with TaskGroup("lake_check") as stage:
-        upload = UploadCodeOperator(
-            task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10)
-        )
-        launch = LaunchWorkflowOperator(
-            task_id="launch",
-            job_name="{{ settings().user_id }}.{{ dag.dag_id }}.provision.lake_check",
-            folder=f"{FOLDER}/{code.content_hash}",
+        upload = upload_code(code)
+        launch = launch_job(
+            code,
             order={CHECK: ()},
-            notebook_params={**LAKE_PARAMETERS, **SERVICE_CREDENTIAL, "bucket": "s3a://{{ settings().bucket }}"},
-            job_cluster=JOB_CLUSTER,
-            instance_profile_arn=INSTANCE_PROFILE,
-            notebook_timeout=TIMEOUT,
+            parameters={**LAKE_PARAMETERS, **SERVICE_CREDENTIAL, "bucket": "s3a://{{ settings().bucket }}"},
+            timeout=TIMEOUT,
+            part=".provision.lake_check",
         )
         checked = NotebookOperator(
             task_id=CHECK, notebook=CHECK, run=launch.output, returns_exit=True, execution_timeout=TIMEOUT

@@ -1,8 +1,14 @@
-"""What the lake's two stages have in common: where the code goes, the cluster, and parameters of every notebook."""
+"""What the lake's stages share: where the code goes, the job that runs it, and parameters of every notebook."""
 
 from __future__ import annotations
 
-from include.lake.job import job_cluster
+from datetime import timedelta
+from typing import Any
+
+from include.lake.code_bundle import CodeBundle
+from include.lake.job import Order, job_cluster
+from pinterest.operators.databricks_workflow import LaunchWorkflowOperator
+from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest_stages.tags import OWNER_TAGS
 
 FOLDER = "{{ settings().databricks.folder }}"
@@ -28,3 +34,27 @@ LAKE_PARAMETERS = {
 
 SERVICE_CREDENTIAL = {"service_credential": "{{ settings().databricks.kinesis.service_credential or '' }}"}
 """How the data streams may be read, for the notebooks that do, or look whether they can be."""
+
+
+def upload_code(code: CodeBundle) -> UploadCodeOperator:
+    return UploadCodeOperator(task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10))
+
+
+def launch_job(
+    code: CodeBundle, *, order: Order, parameters: dict[str, Any], timeout: timedelta, part: str = ""
+) -> LaunchWorkflowOperator:
+    """Launch the notebooks of ``order`` on a job cluster of their own.
+
+    :param timeout: of each notebook
+    :param part: which of the DAG's jobs it is, where it has several
+    """
+    return LaunchWorkflowOperator(
+        task_id="launch",
+        job_name=f"{{{{ settings().user_id }}}}.{{{{ dag.dag_id }}}}{part}",
+        folder=f"{FOLDER}/{code.content_hash}",
+        order=order,
+        notebook_params=parameters,
+        job_cluster=JOB_CLUSTER,
+        instance_profile_arn=INSTANCE_PROFILE,
+        notebook_timeout=timeout,
+    )

@@ -11,9 +11,8 @@ from airflow.sdk import chain, task_group
 
 from include.lake.code_bundle import CodeBundle
 from include.lake.contract import MAINTENANCE
-from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
-from pinterest.operators.databricks_workspace import UploadCodeOperator
-from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS
+from pinterest.operators.databricks_workflow import NotebookOperator
+from pinterest_stages.lake_job import LAKE_PARAMETERS, launch_job, upload_code
 
 TIMEOUT = timedelta(hours=2)
 
@@ -28,17 +27,8 @@ NOTEBOOK_PARAMETERS = {
 @task_group(group_id="lake_maintenance")
 def lake_maintenance() -> None:
     code = CodeBundle()
-    upload = UploadCodeOperator(task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10))
-    launch = LaunchWorkflowOperator(
-        task_id="launch",
-        job_name="{{ settings().user_id }}.{{ dag.dag_id }}",
-        folder=f"{FOLDER}/{code.content_hash}",
-        order={MAINTENANCE: ()},
-        notebook_params=NOTEBOOK_PARAMETERS,
-        job_cluster=JOB_CLUSTER,
-        instance_profile_arn=INSTANCE_PROFILE,
-        notebook_timeout=TIMEOUT,
-    )
+    upload = upload_code(code)
+    launch = launch_job(code, order={MAINTENANCE: ()}, parameters=NOTEBOOK_PARAMETERS, timeout=TIMEOUT)
     maintained = NotebookOperator(
         task_id=MAINTENANCE, notebook=MAINTENANCE, run=launch.output, returns_exit=True, execution_timeout=TIMEOUT
     )

@@ -12,10 +12,9 @@ from airflow.sdk import chain, task_group
 
 from include.lake.code_bundle import CodeBundle
 from include.lake.contract import LANDING, REPLAY
-from pinterest.operators.databricks_workflow import LaunchWorkflowOperator, NotebookOperator
-from pinterest.operators.databricks_workspace import UploadCodeOperator
+from pinterest.operators.databricks_workflow import NotebookOperator
 from pinterest.operators.replay import ReplayCountsOperator, is_true
-from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS
+from pinterest_stages.lake_job import LAKE_PARAMETERS, launch_job, upload_code
 from pinterest_stages.reconcile import reconcile
 
 TIMEOUT = timedelta(hours=2)
@@ -40,17 +39,8 @@ def lake_replay() -> None:
     asked = ShortCircuitOperator(
         task_id="asked", python_callable=is_true, op_args=[f"{{{{ params.what != '{LANDING}' }}}}"]
     )
-    upload = UploadCodeOperator(task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10))
-    launch = LaunchWorkflowOperator(
-        task_id="launch",
-        job_name="{{ settings().user_id }}.{{ dag.dag_id }}",
-        folder=f"{FOLDER}/{code.content_hash}",
-        order={REPLAY: ()},
-        notebook_params=NOTEBOOK_PARAMETERS,
-        job_cluster=JOB_CLUSTER,
-        instance_profile_arn=INSTANCE_PROFILE,
-        notebook_timeout=TIMEOUT,
-    )
+    upload = upload_code(code)
+    launch = launch_job(code, order={REPLAY: ()}, parameters=NOTEBOOK_PARAMETERS, timeout=TIMEOUT)
     replayed = NotebookOperator(
         task_id=REPLAY, notebook=REPLAY, run=launch.output, returns_exit=True, execution_timeout=TIMEOUT
     )

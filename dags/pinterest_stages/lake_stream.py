@@ -13,12 +13,18 @@ from airflow.sdk import chain, task_group
 from include import bucket_layout
 from include.lake.code_bundle import CodeBundle
 from include.lake.contract import STREAM
-from pinterest.operators.databricks_workspace import UploadCodeOperator
 from pinterest.operators.identity import KeepTablesOperator
 from pinterest.operators.stream_counts import TableCountsOperator
 from pinterest.operators.stream_job import StreamJobOperator
 from pinterest.sensors.lake_stream import CommittedStreamSensor
-from pinterest_stages.lake_job import FOLDER, INSTANCE_PROFILE, JOB_CLUSTER, LAKE_PARAMETERS, SERVICE_CREDENTIAL
+from pinterest_stages.lake_job import (
+    FOLDER,
+    INSTANCE_PROFILE,
+    JOB_CLUSTER,
+    LAKE_PARAMETERS,
+    SERVICE_CREDENTIAL,
+    upload_code,
+)
 
 TRIGGER = "{{ settings().lake_stream.trigger }}"
 
@@ -40,7 +46,7 @@ NOTEBOOK_PARAMETERS = {
 def lake_stream(checkpoints: str) -> None:
     """:param checkpoints: template expression: what the task ``identity`` returned"""
     code = CodeBundle()
-    upload = UploadCodeOperator(task_id="upload", folder=FOLDER, bundle=code, execution_timeout=timedelta(minutes=10))
+    upload = upload_code(code)
     job = StreamJobOperator(
         task_id="job",
         job_name="{{ settings().user_id }}.lake_stream",
