@@ -120,6 +120,7 @@ class Account:
         self.settings = settings
         self.results: dict[str, Any] = {}
         self.throttling = Throttling()
+        self.requests: list[tuple[str, dict[str, Any]]] = []
 
     def plan(self) -> list[dict[str, Any]]:
         with mock.patch.object(account_plan, "ApiGatewayHook"), mock.patch.object(account_plan, "MskConnectHook"):
@@ -132,6 +133,7 @@ class Account:
 
         def kept(client: Any, operation: str, request: Any) -> Any:
             asked.append(operation)
+            self.requests.append((operation, request))
             return call(client, operation, request)
 
         with mock.patch.object(botocore.client.BaseClient, "_make_api_call", kept):
@@ -225,6 +227,24 @@ def test_each_thing_is_made_once(provisioned):
     made = [operation for operation in provisioned if not operation.startswith(READS)]
 
     assert {operation: made.count(operation) for operation in made} == MADE
+
+
+def test_what_is_created_has_its_tags_from_its_first_moment(account, provisioned):
+    """So whatever a kill leaves behind is found by a teardown: nothing is tagged by a second call."""
+    creating = ("Create", "RunInstances", "Import", "PutParameter")
+    created = [(name, request) for name, request in account.requests if name.startswith(creating)]
+
+    assert {name for name, request in created if not names_owner(request)} == set()
+    assert {name for name, _ in created} == {name for name in MADE if name.startswith(creating)}
+    assert not {"AddTags", "CreateTags", "PutBucketTagging", "TagResource", "TagRole"} & {*provisioned}
+
+
+def names_owner(asked: Any) -> bool:
+    """Whether any of the request's tags, in whichever of AWS's forms, says whose it is."""
+    if isinstance(asked, dict):
+        pair = asked.get("Key") == "user_id" and asked.get("Value") == USER_ID
+        return pair or asked.get("user_id") == USER_ID or any(map(names_owner, asked.values()))
+    return isinstance(asked, list) and any(map(names_owner, asked))
 
 
 def test_every_call_was_made_again_until_it_was_not_throttled(account, provisioned):
