@@ -31,6 +31,7 @@ CONCURRENT = ("already active", "concurrently", "CONCURRENT")
 NO_WORKER = "Python worker failed to connect back"
 """Spark gives a Python process ten seconds to begin, which a busy machine may take. It says nothing of the data."""
 STARTS = 3
+"""Of a query for which its worker begins too late: one, and two more."""
 
 
 class StreamError(RuntimeError):
