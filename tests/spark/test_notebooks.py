@@ -122,7 +122,8 @@ def test_a_run_of_all_notebooks(spark, compiling_sessions, bucket, real_rows, mo
 
 @pytest.mark.parametrize("missing", ["manifest", "run_id"])
 def test_a_missing_parameter_is_named(spark, missing):
-    parameters = {"manifest": "s3a://bucket/landing/dag/run/manifest.json", "run_id": "run"} | {missing: ""}
+    given = {"manifest": "s3a://bucket/landing/dag/run/manifest.json", "run_id": "run", "catalog": "spark_catalog"}
+    parameters = given | {missing: ""}
 
     with pytest.raises(ValueError, match=f"parameter {missing} is empty"):
         run_notebook(spark.newSession(), "load", **parameters)
