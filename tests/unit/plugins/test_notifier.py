@@ -132,3 +132,10 @@ def test_without_a_topic_a_deadline_that_passes_does_nothing(sns, monkeypatch):
 def test_a_topic_is_named_by_its_arn(wrong):
     with pytest.raises(SettingsError, match=r"notify\.topic_arn"):
         parse_settings(json.dumps(variable(notify={"topic_arn": wrong})))
+
+
+def test_a_run_of_dags_test_has_no_deadline(monkeypatch):
+    assert verdict_within(timedelta(hours=1)) is not None
+
+    monkeypatch.setattr("sys.argv", ["airflow", "dags", "test", "pinterest_batch"])
+    assert verdict_within(timedelta(hours=1)) is None
