@@ -159,8 +159,8 @@ class Connectors:
         return web.json_response(view(connector, await self.statuses()))
 
     async def list(self, request: web.Request) -> web.Response:
+        statuses = await self.statuses()  # first: a connector may be gone after it
         arns, token = self.resources.page(request.query, request.query.get("connectorNamePrefix", ""))
-        statuses = await self.statuses()
         found = [view(self.resources.get(arn), statuses) for arn in arns]
         for connector in found:
             del connector["connectorConfiguration"]
